@@ -1,0 +1,85 @@
+import type { TensorSpan } from '../weights/tensor-span.ts';
+import type { EncoderSpecification } from './specification.ts';
+
+/** Where the values of one parameter come from. */
+export type ParameterSource =
+  | { readonly kind: 'span'; readonly span: TensorSpan }
+  | { readonly kind: 'values'; readonly shape: readonly number[]; readonly values: Float32Array }
+  /** N(0, std²), the same on every engine and machine; `zero_row`: a row of zeros (the padding token's), or -1. */
+  | {
+      readonly kind: 'normal';
+      readonly shape: readonly number[];
+      readonly seed: bigint;
+      readonly std: number;
+      readonly zero_row: number;
+    }
+  | { readonly kind: 'constant'; readonly shape: readonly number[]; readonly value: number };
+
+/** Parameters by their canonical names (`encoderParameters`). */
+export type ParameterSources = ReadonlyMap<string, ParameterSource>;
+
+export type PoolingMode = 'mean' | 'cls' | 'max';
+
+/**
+ * A forward pass over B rows of S positions, validated: lengths fit, ids lie inside the vocabulary, masks hold 0 and 1.
+ * The engine may keep the arrays until it settles.
+ */
+export interface ForwardRequest {
+  readonly batch: number;
+  readonly sequence: number;
+  /** `[B, S]`; null where `inputs_embeds` takes the place of the word embeddings. */
+  readonly input_ids: Int32Array | null;
+  /** `[B, S, H]`. */
+  readonly inputs_embeds: Float32Array | null;
+  /** `[B, S]` of 0 and 1; null: all ones. */
+  readonly attention_mask: Uint8Array | null;
+  /** `[B, S]`; null: all zeros. */
+  readonly token_type_ids: Int32Array | null;
+  /** `[B, S]`; null: 0, 1, 2, … in every row. */
+  readonly position_ids: Int32Array | null;
+  /**
+   * Positions whose mask is 0 never act as keys. `compute`: they are computed as queries wherever a returned value shows
+   * them, as the Python reference does. `skip`: they come back as zeros.
+   */
+  readonly masked_positions: 'compute' | 'skip';
+  readonly outputs: OutputSelection;
+}
+
+/** Which results to compute. */
+export interface OutputSelection {
+  readonly last_hidden_state: boolean;
+  readonly pooler_output: boolean;
+  readonly hidden_states: boolean;
+  readonly attentions: boolean;
+  /** One vector per row over the positions whose mask is 1. */
+  readonly pooled: { readonly mode: PoolingMode; readonly normalize: boolean } | null;
+}
+
+/**
+ * `last_hidden_state` `[B, S, H]`, `pooler_output` `[B, H]`, `hidden_states` L+1 times `[B, S, H]` (the embeddings after
+ * their norm first), `attentions` L times `[B, A, S, S]` (probabilities, from position to position), `pooled` `[B, H]`.
+ */
+export interface ForwardResult {
+  last_hidden_state?: Float32Array;
+  pooler_output?: Float32Array;
+  hidden_states?: Float32Array[];
+  attentions?: Float32Array[];
+  pooled?: Float32Array;
+}
+
+/** An encoder with its weights in place. */
+export interface LoadedEncoder {
+  forward(request: ForwardRequest): Promise<ForwardResult>;
+  /** The parameter's values as loaded, row-major, exact to the bit. */
+  readParameter(name: string): Promise<Float32Array>;
+  readonly weights_size_bytes: number;
+  /** Releases the weights once pending calls have settled. Calling it again does nothing. */
+  dispose(): void;
+}
+
+/** Something that can run a specification. */
+export interface Engine {
+  readonly name: 'native' | 'reference';
+  /** @throws BertNativeError `ERR_IO` when a file changed since its header was read, `ERR_MEMORY`, `ERR_CONFIG` */
+  load(specification: EncoderSpecification, parameters: ParameterSources): Promise<LoadedEncoder>;
+}

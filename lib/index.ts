@@ -1,0 +1,1 @@
+export { BertNativeError, type ErrorCode } from './errors.ts';

@@ -1,0 +1,132 @@
+#include "common/cpu_features.h"
+
+#include <cstdlib>
+#include <string>
+
+#include "common/compiler.h"
+#include "common/errors.h"
+
+#if BN_X86_64
+#if defined(_MSC_VER)
+#include <immintrin.h>
+#include <intrin.h>
+#else
+#include <cpuid.h>
+#endif
+#endif
+
+namespace bert_native {
+
+namespace {
+
+#if BN_X86_64
+
+struct CpuidRegisters {
+  unsigned eax = 0, ebx = 0, ecx = 0, edx = 0;
+};
+
+CpuidRegisters cpuid(unsigned leaf, unsigned subleaf) {
+  CpuidRegisters r;
+#if defined(_MSC_VER)
+  int values[4];
+  __cpuidex(values, static_cast<int>(leaf), static_cast<int>(subleaf));
+  r = {static_cast<unsigned>(values[0]), static_cast<unsigned>(values[1]), static_cast<unsigned>(values[2]),
+       static_cast<unsigned>(values[3])};
+#else
+  __get_cpuid_count(leaf, subleaf, &r.eax, &r.ebx, &r.ecx, &r.edx);
+#endif
+  return r;
+}
+
+// XCR0: which register states the operating system saves. Only to be asked where cpuid reports OSXSAVE.
+unsigned long long saved_register_states() {
+#if defined(_MSC_VER)
+  return _xgetbv(0);
+#else
+  unsigned low, high;
+  __asm__ volatile("xgetbv" : "=a"(low), "=d"(high) : "c"(0));
+  return (static_cast<unsigned long long>(high) << 32) | low;
+#endif
+}
+
+bool bit(unsigned value, int index) { return (value >> index) & 1u; }
+
+// Bit numbers: Intel 64 and IA-32 Architectures Software Developer's Manual, volume 2A, CPUID.
+void append_x86_isas(std::vector<Isa>& isas) {
+  const CpuidRegisters leaf1 = cpuid(1, 0);
+  if (!bit(leaf1.ecx, 27)) return;  // OSXSAVE
+  const unsigned long long states = saved_register_states();
+  const CpuidRegisters leaf7 = cpuid(7, 0);
+  const bool ymm_saved = (states & 0x6) == 0x6;
+  const bool fma = bit(leaf1.ecx, 12), avx = bit(leaf1.ecx, 28), f16c = bit(leaf1.ecx, 29);
+  const bool avx2 = bit(leaf7.ebx, 5);
+  if (!(ymm_saved && avx && fma && f16c && avx2)) return;
+  isas.push_back(Isa::kAvx2);
+  const bool zmm_saved = (states & 0xe6) == 0xe6;
+  const bool f = bit(leaf7.ebx, 16), dq = bit(leaf7.ebx, 17), bw = bit(leaf7.ebx, 30), vl = bit(leaf7.ebx, 31);
+  if (zmm_saved && f && dq && bw && vl) isas.push_back(Isa::kAvx512);
+}
+
+#endif
+
+std::vector<Isa> detect() {
+  std::vector<Isa> isas{Isa::kScalar};
+#if BN_X86_64
+  append_x86_isas(isas);
+#elif BN_ARM64
+  isas.push_back(Isa::kNeon);  // part of every AArch64 processor that runs an operating system Node supports
+#endif
+  return isas;
+}
+
+std::string list_names(const std::vector<Isa>& isas) {
+  std::string names;
+  for (const Isa isa : isas) names += (names.empty() ? "" : ", ") + std::string(isa_name(isa));
+  return names;
+}
+
+Isa select() {
+  const std::vector<Isa>& available = available_isas();
+  const char* forced = std::getenv("BERT_NATIVE_ISA");
+  if (forced == nullptr || *forced == '\0') return available.back();
+  for (const Isa isa : available) {
+    if (std::string(forced) == isa_name(isa)) return isa;
+  }
+  for (const Isa isa : {Isa::kScalar, Isa::kNeon, Isa::kAvx2, Isa::kAvx512}) {
+    if (std::string(forced) == isa_name(isa)) {
+      throw Error(ErrorCode::kDevice, "BERT_NATIVE_ISA asks for " + std::string(forced) +
+                                          ", which this processor lacks; it has " + list_names(available));
+    }
+  }
+  throw Error(ErrorCode::kOption, "BERT_NATIVE_ISA is '" + std::string(forced) +
+                                      "': expected scalar, neon, avx2 or avx512; this processor has " +
+                                      list_names(available));
+}
+
+}  // namespace
+
+const char* isa_name(Isa isa) {
+  switch (isa) {
+    case Isa::kScalar:
+      return "scalar";
+    case Isa::kNeon:
+      return "neon";
+    case Isa::kAvx2:
+      return "avx2";
+    case Isa::kAvx512:
+      return "avx512";
+  }
+  return "unknown";
+}
+
+const std::vector<Isa>& available_isas() {
+  static const std::vector<Isa> isas = detect();
+  return isas;
+}
+
+Isa selected_isa() {
+  static const Isa isa = select();
+  return isa;
+}
+
+}  // namespace bert_native

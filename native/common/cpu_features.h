@@ -1,0 +1,21 @@
+#pragma once
+
+#include <vector>
+
+namespace bert_native {
+
+// Instruction sets that have kernels of their own, from least to most preferred on their architecture.
+enum class Isa { kScalar, kNeon, kAvx2, kAvx512 };
+
+// "scalar", "neon", "avx2", "avx512": the names BERT_NATIVE_ISA takes.
+const char* isa_name(Isa isa);
+
+// What this processor and its operating system can run, least preferred first; always holds kScalar.
+//   kAvx2: AVX2, FMA and F16C.   kAvx512: F, BW, DQ and VL on top of that.
+const std::vector<Isa>& available_isas();
+
+// The best of available_isas(), or the one that BERT_NATIVE_ISA names. Read once per process.
+// Throws kOption for a name that does not exist, kDevice for one that this processor lacks.
+Isa selected_isa();
+
+}  // namespace bert_native

@@ -1,0 +1,45 @@
+#pragma once
+
+#include <atomic>
+#include <cstddef>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "common/thread_pool.h"
+#include "encoder/batch.h"
+#include "encoder/parameter_source.h"
+#include "encoder/specification.h"
+#include "kernels/kernel_table.h"
+
+namespace bert_native {
+
+// An encoder with its packed weights, ready to run on the CPU. Immutable after load(): forward() may run on several
+// threads at once, each call with its own workspace.
+class CpuEncoder {
+ public:
+  // Reads and packs every parameter, then lets go of the canonical tensors. `sources` must hold exactly
+  // encoder_parameters(specification), with those shapes: kWeightMissing, kWeightShape otherwise.
+  static std::unique_ptr<CpuEncoder> load(const EncoderSpecification& specification, const ParameterSources& sources,
+                                          const KernelTable& kernels, ThreadPool& pool);
+  ~CpuEncoder();
+
+  // Runs the sequences through all layers, some tokens at a time (a budget that bounds the workspace), and fills the
+  // outputs they name. Throws kTokenId, kSequenceTooLong, kShape before computing anything; kAborted soon after
+  // `cancelled` becomes true, between blocks of work; kMemory.
+  void forward(const std::vector<Sequence>& sequences, const BatchOptions& options, ThreadPool& pool,
+               const std::atomic<bool>& cancelled) const;
+
+  // The parameter's values as loaded, row-major; exact. out holds the product of its shape.
+  void read_parameter(const std::string& name, float* out) const;
+
+  const EncoderSpecification& specification() const;
+  size_t weights_size_bytes() const;
+
+ private:
+  struct State;
+  explicit CpuEncoder(std::unique_ptr<State> state);
+  std::unique_ptr<State> state_;
+};
+
+}  // namespace bert_native

@@ -1,0 +1,79 @@
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+
+#include "common/cpu_features.h"
+
+namespace bert_native {
+
+// Activation functions. Hendrycks & Gimpel 2016 for the three forms of GELU, Ramachandran et al. 2017 for SiLU (swish).
+enum class Activation {
+  kGeluErf,    // x/2 (1 + erf(x/√2))
+  kGeluTanh,   // x/2 (1 + tanh(√(2/π) (x + 0.044715 x³)))
+  kQuickGelu,  // x σ(1.702 x)
+  kRelu,
+  kSilu,  // x σ(x)
+  kTanh,
+};
+inline constexpr size_t kActivationCount = 6;
+
+// Every operation that an instruction set implements, as plain functions over f32. One table per instruction set; each
+// operation has a scalar twin. Pointers need no alignment. Sizes count elements. `out` may equal an input of the same
+// shape, but they may not overlap otherwise.
+//
+// Same bits whatever the batch: what a function computes for one row never depends on how many rows it was given, and
+// the order of every sum depends on the row's length alone.
+struct KernelTable {
+  Isa isa;
+
+  // --- GEMM: C[M,N] = A[M,K] · W[N,K]ᵀ in tiles of gemm_rows × gemm_cols ---
+
+  size_t gemm_rows;  // rows of C per tile, the height of a packed strip of A
+  size_t gemm_cols;  // columns of C per tile, the width of a packed panel of W
+
+  // packed[k][gemm_rows] = a[r][k] for r < rows (at most gemm_rows), zero for the rest. a: row-major, stride lda.
+  void (*gemm_pack_strip_f32)(float* packed, const float* a, size_t lda, size_t rows, size_t k);
+  // packed[k][gemm_cols] = w[c][k] for c < cols (at most gemm_cols), zero for the rest. w: row-major [cols,k], stride ldw.
+  void (*gemm_pack_panel_f32)(float* packed, const float* w, size_t ldw, size_t cols, size_t k);
+  // packed[k][gemm_cols] = v[k][c] for c < cols, zero for the rest. v: row-major [k,cols], stride ldv.
+  void (*gemm_pack_panel_transposed_f32)(float* packed, const float* v, size_t ldv, size_t cols, size_t k);
+  // c[r][j] = (accumulate ? c[r][j] : 0) + Σ_k strip[k][r] panel[k][j], for r < rows and all gemm_cols columns j.
+  // Every element is one chain of additions in ascending k, so splitting K over several calls changes no bit.
+  void (*gemm_tile_f32)(float* c, size_t ldc, const float* strip, const float* panel, size_t rows, size_t k,
+                        bool accumulate);
+
+  // --- epilogues, on one row (or part of one) of n elements ---
+
+  void (*add_bias_f32)(float* x, const float* bias, size_t n);                                // x += bias
+  void (*add_bias_residual_f32)(float* x, const float* bias, const float* residual, size_t n);  // x += bias + residual
+  void (*add_bias_activate_f32[kActivationCount])(float* x, const float* bias, size_t n);     // x = act(x + bias)
+
+  // --- whole rows of n elements ---
+
+  // out = gamma (x - mean) / √(variance + eps) + beta     Ba et al. 2016, eq. 4; biased two-pass variance
+  void (*layer_norm_f32)(float* out, const float* x, const float* gamma, const float* beta, float eps, size_t n);
+  // x = softmax(scale x)                                   maximum subtracted first; n ≥ 1
+  void (*softmax_f32)(float* x, float scale, size_t n);
+
+  // --- element-wise ---
+
+  void (*add_f32)(float* out, const float* x, size_t n);      // out += x
+  void (*max_f32)(float* out, const float* x, size_t n);      // out = max(out, x)
+  void (*scale_f32)(float* out, float factor, size_t n);      // out *= factor
+  float (*dot_f32)(const float* x, const float* y, size_t n);  // Σ x y
+
+  // --- stored parameters to f32; F64 rounds to nearest even, the others are exact ---
+
+  void (*f16_to_f32)(float* out, const uint16_t* x, size_t n);
+  void (*bf16_to_f32)(float* out, const uint16_t* x, size_t n);
+  void (*f64_to_f32)(float* out, const double* x, size_t n);
+};
+
+// The table of one instruction set, or null where this build has none (another architecture).
+const KernelTable* kernel_table(Isa isa);
+
+// The table of selected_isa(). Throws what that throws.
+const KernelTable& selected_kernels();
+
+}  // namespace bert_native

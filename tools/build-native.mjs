@@ -1,0 +1,61 @@
+#!/usr/bin/env node
+// Builds the addon (and the native tests) with cmake-js; says what is missing when the machine lacks a tool.
+// Usage: node tools/build-native.mjs [--debug] [--no-tests] [-- extra cmake-js arguments]
+
+import { spawnSync } from 'node:child_process';
+import { createRequire } from 'node:module';
+import { availableParallelism } from 'node:os';
+import { dirname, join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+
+const root = dirname(dirname(fileURLToPath(import.meta.url)));
+const require = createRequire(import.meta.url);
+
+function versionOf(command) {
+  const result = spawnSync(command, ['--version'], { encoding: 'utf8' });
+  return result.status === 0 ? result.stdout.split('\n')[0] : null;
+}
+
+function fail(message) {
+  console.error(`bert-native: cannot build the addon: ${message}`);
+  process.exit(1);
+}
+
+const cmakeVersion = versionOf('cmake')?.match(/(\d+)\.(\d+)/);
+if (!cmakeVersion) {
+  fail(
+    'cmake was not found. Install it (Debian: apt-get install cmake; macOS: brew install cmake; Windows: winget install Kitware.CMake).',
+  );
+}
+if (Number(cmakeVersion[1]) === 3 && Number(cmakeVersion[2]) < 20) {
+  fail(`cmake 3.20 or newer is needed, found ${cmakeVersion[0]}.`);
+}
+if (process.platform !== 'win32' && !process.env.CXX && !['c++', 'g++', 'clang++'].some(versionOf)) {
+  fail('no C++ compiler was found. Install one (Debian: apt-get install g++ make; macOS: xcode-select --install).');
+}
+
+const [own, passed] = splitAtDashes(process.argv.slice(2));
+const cmakeJs = require.resolve('cmake-js/bin/cmake-js');
+const args = [
+  cmakeJs,
+  'compile',
+  '--log-level',
+  'warn',
+  '--parallel',
+  String(availableParallelism()),
+  ...(own.includes('--debug') ? ['--debug'] : []),
+  `--CDBERT_NATIVE_TESTS=${own.includes('--no-tests') ? 'OFF' : 'ON'}`,
+  ...passed,
+];
+// The build is quiet unless it fails: the commands that come before the tests and the demo should not bury them.
+const build = spawnSync(process.execPath, args, { cwd: root, encoding: 'utf8', maxBuffer: 1 << 28 });
+if (build.status !== 0) {
+  process.stderr.write(build.stdout ?? '');
+  process.stderr.write(build.stderr ?? '');
+  fail(build.error?.message ?? `cmake-js ended with status ${build.status}; its output stands above.`);
+}
+
+function splitAtDashes(argv) {
+  const at = argv.indexOf('--');
+  return at < 0 ? [argv, []] : [argv.slice(0, at), argv.slice(at + 1)];
+}
