@@ -37,7 +37,9 @@ export async function readJsonObject(path: string, limit_bytes = 64 << 20): Prom
   try {
     value = JSON.parse(text);
   } catch (error) {
-    throw new BertNativeError('ERR_FILE_FORMAT', `'${path}' is not JSON: ${(error as Error).message}`, { cause: error });
+    throw new BertNativeError('ERR_FILE_FORMAT', `'${path}' is not JSON: ${(error as Error).message}`, {
+      cause: error,
+    });
   }
   if (typeof value !== 'object' || value === null || Array.isArray(value)) {
     throw new BertNativeError('ERR_FILE_FORMAT', `'${path}' holds no JSON object`);

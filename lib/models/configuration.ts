@@ -27,7 +27,10 @@ export abstract class PretrainedConfig {
     if (model_type !== undefined && model_type !== this.model_type) {
       throw new BertNativeError('ERR_CONFIG', `model_type is ${describe(model_type)}: expected '${this.model_type}'`);
     }
-    const given = Object.fromEntries(Object.entries(rest).filter(([, value]) => value !== undefined));
+    // A file's key must not replace a method, an accessor or the prototype.
+    const given = Object.fromEntries(
+      Object.entries(rest).filter(([name, value]) => value !== undefined && !(name in Object.getPrototypeOf(this))),
+    );
     Object.assign(this, { output_hidden_states: false, output_attentions: false }, defaults, given);
     this.assignLabels(given, num_labels);
   }
@@ -54,7 +57,8 @@ export abstract class PretrainedConfig {
 
   /** Every field as it stands in `config.json`. */
   to_dict(): ConfigValues {
-    return { model_type: this.model_type, ...this };
+    const { model_type, ...fields } = this as unknown as ConfigValues;
+    return { ...fields, model_type };
   }
 
   toJSON(): ConfigValues {
@@ -89,10 +93,7 @@ export abstract class PretrainedConfig {
   protected checkNumber(field: keyof this & string, minimum: number): void {
     const value = this[field];
     if (typeof value !== 'number' || !(value >= minimum) || !Number.isFinite(value)) {
-      throw new BertNativeError(
-        'ERR_CONFIG',
-        `${field} is ${describe(value)}: expected a number, at least ${minimum}`,
-      );
+      throw new BertNativeError('ERR_CONFIG', `${field} is ${describe(value)}: expected a number, at least ${minimum}`);
     }
   }
 
