@@ -59,8 +59,11 @@ export class PicklePersistentId {
   }
 }
 
-/** Module → name → whether the global may be called, or only be named. */
-export type AllowedGlobals = ReadonlyMap<string, ReadonlyMap<string, 'callable' | 'named'>>;
+/** Whether a global may be called, or only be named. */
+export type GlobalUse = 'callable' | 'named';
+
+/** Module → name → use. */
+export type AllowedGlobals = ReadonlyMap<string, ReadonlyMap<string, GlobalUse>>;
 
 export interface Unpickled {
   readonly value: PickleValue;
