@@ -5,7 +5,9 @@ import { nativeBinding } from '../lib/binding/load.ts';
 const { available_isas } = nativeBinding().system_info();
 const lower = available_isas.slice(0, -1);
 const absent = ['scalar', 'avx2', 'avx512', 'neon'].filter((isa) => !available_isas.includes(isa));
-console.warn(`Instruction sets tested: ${available_isas.join(', ')}. Not on this machine, so not tested: ${absent.join(', ')}.`);
+console.warn(
+  `Instruction sets tested: ${available_isas.join(', ')}. Not on this machine, so not tested: ${absent.join(', ')}.`,
+);
 
 const common = {
   testTimeout: 120_000,

@@ -32,7 +32,12 @@ function run(name, command, args) {
 
 const bin = (name) => join(root, 'node_modules', '.bin', name);
 
-run('Biome: format, lint, direction of imports', bin('biome'), ['check', '--error-on-warnings', ...(fix ? ['--write'] : []), '.']);
+run('Biome: format, lint, direction of imports', bin('biome'), [
+  'check',
+  '--error-on-warnings',
+  ...(fix ? ['--write'] : []),
+  '.',
+]);
 run('TypeScript: the library', bin('tsc'), ['-p', 'tsconfig.json', '--noEmit']);
 run('TypeScript: the tests', bin('tsc'), ['-p', 'test/tsconfig.json']);
 

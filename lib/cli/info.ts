@@ -14,7 +14,7 @@ export async function runInfo(pathOrId: string): Promise<void> {
   const count = (shape: readonly number[]) => shape.reduce((product, size) => product * size, 1);
   const stored = new Map<string, number>();
   for (const tensor of tensors) {
-    const dtype = isLoadable(tensor) ? tensor.dtype : `${tensor.dtype} (not a parameter)`;
+    const dtype = isLoadable(tensor) ? tensor.dtype : `${tensor.unloadable_dtype} (not a parameter)`;
     stored.set(dtype, (stored.get(dtype) ?? 0) + count(tensor.shape));
   }
   const model = AutoModel.from_config(config);

@@ -1,9 +1,9 @@
 import { describe, expect, test } from 'vitest';
-import { encoderParameters } from '../../lib/engines/parameters.ts';
+import type { ForwardRequest, ParameterSource } from '../../lib/engines/engine.ts';
 import { nativeEngine } from '../../lib/engines/native.ts';
+import { encoderParameters } from '../../lib/engines/parameters.ts';
 import { parameterSeed } from '../../lib/engines/random.ts';
 import { referenceEngine } from '../../lib/engines/reference/index.ts';
-import type { ForwardRequest, ParameterSource } from '../../lib/engines/engine.ts';
 import type { EncoderSpecification } from '../../lib/engines/specification.ts';
 import { uniform } from '../support/random-inputs.ts';
 

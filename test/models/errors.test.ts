@@ -2,7 +2,15 @@ import { mkdtempSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, describe, expect, test } from 'vitest';
-import { AutoConfig, AutoModel, BertConfig, BertModel, BertNativeError, type ErrorCode, Tensor } from '../../lib/index.ts';
+import {
+  AutoConfig,
+  AutoModel,
+  BertConfig,
+  BertModel,
+  BertNativeError,
+  type ErrorCode,
+  Tensor,
+} from '../../lib/index.ts';
 import { fixturesFolder } from '../support/fixtures.ts';
 
 const config = new BertConfig({
@@ -31,7 +39,17 @@ for (const engine of ['native', 'reference'] as const) {
       );
 
     const calls: [string, unknown, ErrorCode, string[]][] = [
-      ['an id outside the vocabulary', { input_ids: [[1, 2], [3, 50]] }, 'ERR_TOKEN_ID', ['input_ids[1][1]', '50', '49']],
+      [
+        'an id outside the vocabulary',
+        {
+          input_ids: [
+            [1, 2],
+            [3, 50],
+          ],
+        },
+        'ERR_TOKEN_ID',
+        ['input_ids[1][1]', '50', '49'],
+      ],
       ['a negative id', { input_ids: [[-1]] }, 'ERR_TOKEN_ID', ['-1']],
       ['an id beyond 32 bits', { input_ids: [[2n ** 40n]] }, 'ERR_TOKEN_ID', ['beyond 32 bits']],
       ['a fraction', { input_ids: [[1.5]] }, 'ERR_DTYPE', ['1.5']],
@@ -46,14 +64,44 @@ for (const engine of ['native', 'reference'] as const) {
       ['dims that lie', { input_ids: { data: [1, 2, 3], dims: [2, 2] } }, 'ERR_SHAPE', ['4', '3']],
       ['dims that are no sizes', { input_ids: { data: [1], dims: [-1, -1] } }, 'ERR_SHAPE', ['dims']],
       ['more positions than there are', { input_ids: [Array(13).fill(1)] }, 'ERR_SEQUENCE_TOO_LONG', ['13', '12']],
-      ['a mask of another shape', { input_ids: [[1, 2]], attention_mask: [[1]] }, 'ERR_SHAPE', ['attention_mask', '[1, 2]']],
-      ['a mask of 2', { input_ids: [[1, 2]], attention_mask: [[1, 2]] }, 'ERR_OPTION', ['attention_mask[0][1]', '0 or 1']],
+      [
+        'a mask of another shape',
+        { input_ids: [[1, 2]], attention_mask: [[1]] },
+        'ERR_SHAPE',
+        ['attention_mask', '[1, 2]'],
+      ],
+      [
+        'a mask of 2',
+        { input_ids: [[1, 2]], attention_mask: [[1, 2]] },
+        'ERR_OPTION',
+        ['attention_mask[0][1]', '0 or 1'],
+      ],
       ['a token type outside', { input_ids: [[1]], token_type_ids: [[2]] }, 'ERR_TOKEN_ID', ['token_type_ids[0][0]']],
-      ['a position outside', { input_ids: [[1]], position_ids: [[12]] }, 'ERR_SEQUENCE_TOO_LONG', ['position_ids[0][0]']],
-      ['both kinds of input', { input_ids: [[1]], inputs_embeds: [[Array(16).fill(0)]] }, 'ERR_OPTION', ['inputs_embeds']],
+      [
+        'a position outside',
+        { input_ids: [[1]], position_ids: [[12]] },
+        'ERR_SEQUENCE_TOO_LONG',
+        ['position_ids[0][0]'],
+      ],
+      [
+        'both kinds of input',
+        { input_ids: [[1]], inputs_embeds: [[Array(16).fill(0)]] },
+        'ERR_OPTION',
+        ['inputs_embeds'],
+      ],
       ['embeddings of another width', { inputs_embeds: [[[1, 2, 3]]] }, 'ERR_SHAPE', ['[1, 1, 3]', '16']],
-      ['a misspelt option', { input_ids: [[1]], atention_mask: [[1]] }, 'ERR_OPTION', ['atention_mask', "'attention_mask'"]],
-      ['an option of the wrong type', { input_ids: [[1]], output_attentions: 'yes' }, 'ERR_OPTION', ['output_attentions', 'yes']],
+      [
+        'a misspelt option',
+        { input_ids: [[1]], atention_mask: [[1]] },
+        'ERR_OPTION',
+        ['atention_mask', "'attention_mask'"],
+      ],
+      [
+        'an option of the wrong type',
+        { input_ids: [[1]], output_attentions: 'yes' },
+        'ERR_OPTION',
+        ['output_attentions', 'yes'],
+      ],
       ['an unknown choice', { input_ids: [[1]], masked_positions: 'drop' }, 'ERR_OPTION', ['drop', "'skip'"]],
     ];
     test.each(calls)('%s', async (_, inputs, code, facts) => expectError(await rejection(inputs), code, ...facts));
@@ -142,7 +190,12 @@ describe('from_pretrained', () => {
   };
 
   test('a folder that is not there names the places that were looked at', async () => {
-    expectError(await failure(BertModel.from_pretrained('no/such-model')), 'ERR_NOT_FOUND', 'no/such-model', 'models--no--such-model');
+    expectError(
+      await failure(BertModel.from_pretrained('no/such-model')),
+      'ERR_NOT_FOUND',
+      'no/such-model',
+      'models--no--such-model',
+    );
     expectError(await failure(AutoModel.from_pretrained('/no/such/folder')), 'ERR_NOT_FOUND', '/no/such/folder');
     expectError(await failure(BertModel.from_pretrained(join(folder, 'config.json'))), 'ERR_NOT_FOUND', 'is a file');
     expectError(await failure(BertModel.from_pretrained(7 as never)), 'ERR_OPTION', '7');
@@ -173,13 +226,22 @@ describe('from_pretrained', () => {
 
   test('a configuration that is empty, cut off, no object, or missing', async () => {
     for (const text of ['', '{"hidden_size": 3', '[]', 'null', '"x"']) {
-      expectError(await failure(BertConfig.from_pretrained(write({ 'config.json': text }))), 'ERR_FILE_FORMAT', 'config.json');
+      expectError(
+        await failure(BertConfig.from_pretrained(write({ 'config.json': text }))),
+        'ERR_FILE_FORMAT',
+        'config.json',
+      );
     }
     expectError(await failure(BertConfig.from_pretrained(write({}))), 'ERR_NOT_FOUND', 'config.json');
   });
 
   test('a folder without weights', async () => {
     const made = write({ 'config.json': '{"model_type": "bert"}' });
-    expectError(await failure(BertModel.from_pretrained(made)), 'ERR_NOT_FOUND', 'model.safetensors', 'pytorch_model.bin');
+    expectError(
+      await failure(BertModel.from_pretrained(made)),
+      'ERR_NOT_FOUND',
+      'model.safetensors',
+      'pytorch_model.bin',
+    );
   });
 });

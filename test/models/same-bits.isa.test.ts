@@ -94,7 +94,12 @@ describe('same bits', () => {
       const insert = <T>(row: T[], value: T) => [...row.slice(0, gap), value, value, value, ...row.slice(gap)];
       const { last_hidden_state } = await model({
         input_ids: [insert(ids, 0)],
-        attention_mask: [insert(ids.map(() => 1), 0)],
+        attention_mask: [
+          insert(
+            ids.map(() => 1),
+            0,
+          ),
+        ],
         position_ids: [insert(position_ids, 0)],
       });
       const H = config.hidden_size;

@@ -7,7 +7,9 @@ import { hasShared, vocabularyFolder } from '../support/fixtures.ts';
 
 describe.skipIf(!hasShared(vocabularyFolder))('tutorials', () => {
   test('kcbert: two texts padded to ten tokens', async () => {
-    const tokenizer = await BertTokenizer.from_pretrained(join(vocabularyFolder, 'kcbert-base'), { do_lower_case: false });
+    const tokenizer = await BertTokenizer.from_pretrained(join(vocabularyFolder, 'kcbert-base'), {
+      do_lower_case: false,
+    });
     const features = tokenizer(['안녕하세요', '하이!'], { padding: 'max_length', max_length: 10, truncation: true });
     expect(features.input_ids.tolist().map((row: bigint[]) => row.map(Number))).toEqual([
       [2, 19017, 8482, 3, 0, 0, 0, 0, 0, 0],
@@ -16,7 +18,9 @@ describe.skipIf(!hasShared(vocabularyFolder))('tutorials', () => {
   });
 
   test('a BERT-base-sized model: shapes by attribute, key and position; a bare tensor', async () => {
-    const tokenizer = await BertTokenizer.from_pretrained(join(vocabularyFolder, 'kcbert-base'), { do_lower_case: false });
+    const tokenizer = await BertTokenizer.from_pretrained(join(vocabularyFolder, 'kcbert-base'), {
+      do_lower_case: false,
+    });
     const model = new BertModel(new BertConfig({ vocab_size: 30000, max_position_embeddings: 300 }));
     const features = tokenizer(['안녕하세요', '하이!'], { padding: 'max_length', max_length: 10, truncation: true });
     const outputs = await model(features);

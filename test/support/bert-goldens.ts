@@ -1,7 +1,15 @@
 import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
 import { BertModel, type EmbedOptions, type FromPretrainedOptions } from '../../lib/index.ts';
-import { type Case, expectClose, fixturesFolder, foldersWithCases, hasShared, readCases, sharedFixturesFolder } from './fixtures.ts';
+import {
+  type Case,
+  expectClose,
+  fixturesFolder,
+  foldersWithCases,
+  hasShared,
+  readCases,
+  sharedFixturesFolder,
+} from './fixtures.ts';
 
 const poolings: Record<string, EmbedOptions> = {
   mean_pooled: { pooling: 'mean' },
@@ -34,7 +42,10 @@ function describeFolder(folder: string, name: string, engine: 'native' | 'refere
 
 async function checkCase(folder: string, golden: Case, options: FromPretrainedOptions): Promise<number> {
   const { input_ids, attention_mask, token_type_ids, outputs } = golden;
-  const model = await BertModel.from_pretrained(folder, { ...options, add_pooling_layer: !golden.name.includes('without_pooler') });
+  const model = await BertModel.from_pretrained(folder, {
+    ...options,
+    add_pooling_layer: !golden.name.includes('without_pooler'),
+  });
   const inputs = {
     input_ids,
     ...(attention_mask && { attention_mask }),
