@@ -16,7 +16,6 @@ struct Vector {
   static constexpr size_t kLanes = 8;
   // Of the 16 registers, 12 hold the tile of C, 2 a row of the panel, 1 an element of the strip.
   static constexpr size_t kGemmRows = 6;
-  static constexpr size_t kGemmVectors = 2;
 
   __m256 lanes;
 
@@ -90,17 +89,13 @@ struct Vector {
     return {_mm256_set_m128(narrow(_mm256_loadu_pd(x + 4)), narrow(_mm256_loadu_pd(x)))};
   }
 
-  // sums[r][j] += strip[r] · panel[j]
-  template <size_t kRows>
-  static BN_ALWAYS_INLINE void add_outer_product(Vector (&sums)[kRows][kGemmVectors], const float* strip,
-                                                 const float* panel) {
-    const __m256 panel0 = _mm256_loadu_ps(panel);
-    const __m256 panel1 = _mm256_loadu_ps(panel + kLanes);
-    for (size_t r = 0; r < kRows; ++r) {
-      const __m256 a = _mm256_broadcast_ss(strip + r);
-      sums[r][0].lanes = _mm256_fmadd_ps(a, panel0, sums[r][0].lanes);
-      sums[r][1].lanes = _mm256_fmadd_ps(a, panel1, sums[r][1].lanes);
-    }
+  // A column of a strip of A is read one element at a time: the load broadcasts it.
+  using Column = const float*;
+  static Column load_column(const float* strip) { return strip; }
+  // column[kRow]·x + sum, rounded once
+  template <size_t kRow>
+  static Vector fma_row(Column column, Vector x, Vector sum) {
+    return fma(broadcast(column[kRow]), x, sum);
   }
 
   static BN_ALWAYS_INLINE void transpose_4x4(float* out, size_t out_stride, const float* in, size_t in_stride) {

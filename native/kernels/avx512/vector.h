@@ -16,7 +16,6 @@ struct Vector {
   static constexpr size_t kLanes = 16;
   // Of the 32 registers, 24 hold the tile of C, 2 a row of the panel; the elements of the strip need 1.
   static constexpr size_t kGemmRows = 12;
-  static constexpr size_t kGemmVectors = 2;
 
   __m512 lanes;
 
@@ -89,17 +88,13 @@ struct Vector {
     return {_mm512_insertf32x8(low, narrow(_mm512_loadu_pd(x + 8)), 1)};
   }
 
-  // sums[r][j] += strip[r] · panel[j]
-  template <size_t kRows>
-  static BN_ALWAYS_INLINE void add_outer_product(Vector (&sums)[kRows][kGemmVectors], const float* strip,
-                                                 const float* panel) {
-    const __m512 panel0 = _mm512_loadu_ps(panel);
-    const __m512 panel1 = _mm512_loadu_ps(panel + kLanes);
-    for (size_t r = 0; r < kRows; ++r) {
-      const __m512 a = _mm512_set1_ps(strip[r]);
-      sums[r][0].lanes = _mm512_fmadd_ps(a, panel0, sums[r][0].lanes);
-      sums[r][1].lanes = _mm512_fmadd_ps(a, panel1, sums[r][1].lanes);
-    }
+  // A column of a strip of A is read one element at a time: the load broadcasts it.
+  using Column = const float*;
+  static Column load_column(const float* strip) { return strip; }
+  // column[kRow]·x + sum, rounded once
+  template <size_t kRow>
+  static Vector fma_row(Column column, Vector x, Vector sum) {
+    return fma(broadcast(column[kRow]), x, sum);
   }
 
   static BN_ALWAYS_INLINE void transpose_4x4(float* out, size_t out_stride, const float* in, size_t in_stride) {

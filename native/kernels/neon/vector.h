@@ -15,7 +15,6 @@ struct Vector {
   static constexpr size_t kLanes = 4;
   // Of the 32 registers, 24 hold the tile of C, 2 a row of the panel, 3 a column of the strip.
   static constexpr size_t kGemmRows = 12;
-  static constexpr size_t kGemmVectors = 2;
 
   float32x4_t lanes;
 
@@ -85,14 +84,17 @@ struct Vector {
     return {vcombine_f32(narrow(vld1q_f64(x)), narrow(vld1q_f64(x + 2)))};
   }
 
-  // sums[r][j] += strip[r] · panel[j]
-  template <size_t kRows>
-  static BN_ALWAYS_INLINE void add_outer_product(Vector (&sums)[kRows][kGemmVectors], const float* strip,
-                                                 const float* panel) {
-    const float32x4_t panel0 = vld1q_f32(panel), panel1 = vld1q_f32(panel + kLanes);
-    add_four_rows<kRows, 0>(sums, strip, panel0, panel1);
-    add_four_rows<kRows, 4>(sums, strip, panel0, panel1);
-    add_four_rows<kRows, 8>(sums, strip, panel0, panel1);
+  // A column of a strip of A is read four elements at a time: a multiply takes its factor from a lane of a register.
+  struct Column {
+    float32x4_t rows[kGemmRows / kLanes];
+  };
+  static Column load_column(const float* strip) {
+    return {{vld1q_f32(strip), vld1q_f32(strip + kLanes), vld1q_f32(strip + 2 * kLanes)}};
+  }
+  // column[kRow]·x + sum, rounded once
+  template <size_t kRow>
+  static Vector fma_row(const Column& column, Vector x, Vector sum) {
+    return {vfmaq_laneq_f32(sum.lanes, x.lanes, column.rows[kRow / kLanes], kRow % kLanes)};
   }
 
   // out[j·out_stride + i] = in[i·in_stride + j] for i, j < 4
@@ -106,25 +108,6 @@ struct Vector {
   }
 
  private:
-  // The lane of a register as the second factor spares the broadcasts that the other architectures load.
-  template <size_t kRows, size_t kFirst>
-  static BN_ALWAYS_INLINE void add_four_rows(Vector (&sums)[kRows][kGemmVectors], const float* strip,
-                                             float32x4_t panel0, float32x4_t panel1) {
-    if constexpr (kRows > kFirst) {
-      const float32x4_t a = vld1q_f32(strip + kFirst);
-      add_row<0>(sums[kFirst], a, panel0, panel1);
-      if constexpr (kRows > kFirst + 1) add_row<1>(sums[kFirst + 1], a, panel0, panel1);
-      if constexpr (kRows > kFirst + 2) add_row<2>(sums[kFirst + 2], a, panel0, panel1);
-      if constexpr (kRows > kFirst + 3) add_row<3>(sums[kFirst + 3], a, panel0, panel1);
-    }
-  }
-  template <int kLane>
-  static BN_ALWAYS_INLINE void add_row(Vector (&sums)[kGemmVectors], float32x4_t a, float32x4_t panel0,
-                                       float32x4_t panel1) {
-    sums[0].lanes = vfmaq_laneq_f32(sums[0].lanes, panel0, a, kLane);
-    sums[1].lanes = vfmaq_laneq_f32(sums[1].lanes, panel1, a, kLane);
-  }
-
   // Where the result is subnormal, it is made by integer arithmetic, which no flush-to-zero mode touches: the spacing of
   // doubles from 2⁻⁹⁷ on is 2⁻¹⁴⁹, that of subnormal f32, so the last bits of |x| + 2⁻⁹⁷ count those steps.
   static float32x2_t narrow(float64x2_t x) {

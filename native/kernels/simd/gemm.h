@@ -11,7 +11,7 @@ namespace bert_native {
 namespace {
 
 template <class V>
-constexpr size_t kGemmCols = V::kGemmVectors* V::kLanes;
+constexpr size_t kGemmCols = 2 * V::kLanes;
 
 // packed[k][kWidth] = rows[r][k] for r < count, zero for the rest. In blocks of 16 columns, so that each cache line of
 // the input is read once, and written 4×4 elements at a time.
@@ -59,53 +59,66 @@ void gemm_pack_panel_transposed_f32(float* packed, const float* v, size_t ldv, s
   }
 }
 
+// Rows kRow to kEnd - 1 of a tile, one register for each half of a row. A recursive structure instead of an array: every
+// compiler here keeps its members in registers from the first load to the last store.
+template <class V, size_t kRow, size_t kEnd>
+struct TileRows {
+  V left, right;
+  TileRows<V, kRow + 1, kEnd> next;
+
+  BN_ALWAYS_INLINE void clear() {
+    left = right = V::broadcast(0.0f);
+    next.clear();
+  }
+  BN_ALWAYS_INLINE void load(const float* c, size_t ldc) {
+    left = V::load(c);
+    right = V::load(c + V::kLanes);
+    next.load(c + ldc, ldc);
+  }
+  BN_ALWAYS_INLINE void store(float* c, size_t ldc) const {
+    left.store(c);
+    right.store(c + V::kLanes);
+    next.store(c + ldc, ldc);
+  }
+  BN_ALWAYS_INLINE void add_outer_product(typename V::Column a, V panel_left, V panel_right) {
+    left = V::template fma_row<kRow>(a, panel_left, left);
+    right = V::template fma_row<kRow>(a, panel_right, right);
+    next.add_outer_product(a, panel_left, panel_right);
+  }
+};
+
+template <class V, size_t kEnd>
+struct TileRows<V, kEnd, kEnd> {
+  void clear() {}
+  void load(const float*, size_t) {}
+  void store(float*, size_t) const {}
+  void add_outer_product(typename V::Column, V, V) {}
+};
+
 template <class V, size_t kRows>
 void gemm_tile_of_rows(float* c, size_t ldc, const float* strip, const float* panel, size_t k, bool accumulate) {
-  V sums[kRows][V::kGemmVectors];
-  for (size_t r = 0; r < kRows; ++r) {
-    for (size_t j = 0; j < V::kGemmVectors; ++j) {
-      sums[r][j] = accumulate ? V::load(c + r * ldc + j * V::kLanes) : V::broadcast(0.0f);
-    }
+  TileRows<V, 0, kRows> tile;
+  if (accumulate) {
+    tile.load(c, ldc);
+  } else {
+    tile.clear();
   }
   for (size_t i = 0; i < k; ++i) {
-    V::template add_outer_product<kRows>(sums, strip, panel);
+    tile.add_outer_product(V::load_column(strip), V::load(panel), V::load(panel + V::kLanes));
     strip += V::kGemmRows;
     panel += kGemmCols<V>;
   }
-  for (size_t r = 0; r < kRows; ++r) {
-    for (size_t j = 0; j < V::kGemmVectors; ++j) sums[r][j].store(c + r * ldc + j * V::kLanes);
-  }
+  tile.store(c, ldc);
 }
 
-template <size_t... kIndices>
-struct Indices {};
-
-template <size_t kCount, size_t... kIndices>
-struct MakeIndices : MakeIndices<kCount - 1, kCount - 1, kIndices...> {};
-
-template <size_t... kIndices>
-struct MakeIndices<0, kIndices...> {
-  using Type = Indices<kIndices...>;
-};
-
-using GemmTile = void (*)(float* c, size_t ldc, const float* strip, const float* panel, size_t k, bool accumulate);
-
-// One function per number of rows, so that a few rows cost no more than they are.
-template <class V>
-struct GemmTiles {
-  GemmTile by_rows[V::kGemmRows];
-
-  template <size_t... kIndices>
-  static constexpr GemmTiles make(Indices<kIndices...>) {
-    return {{gemm_tile_of_rows<V, kIndices + 1>...}};
-  }
-};
-
-template <class V>
+// One function per number of rows, so that a few rows cost no more than they are. A full tile is found first.
+template <class V, size_t kRows = V::kGemmRows>
 void gemm_tile_f32(float* c, size_t ldc, const float* strip, const float* panel, size_t rows, size_t k,
                    bool accumulate) {
-  static constexpr GemmTiles<V> kTiles = GemmTiles<V>::make(typename MakeIndices<V::kGemmRows>::Type());
-  kTiles.by_rows[rows - 1](c, ldc, strip, panel, k, accumulate);
+  if constexpr (kRows > 1) {
+    if (rows < kRows) return gemm_tile_f32<V, kRows - 1>(c, ldc, strip, panel, rows, k, accumulate);
+  }
+  gemm_tile_of_rows<V, kRows>(c, ldc, strip, panel, k, accumulate);
 }
 
 }  // namespace
