@@ -32,6 +32,8 @@ export interface Case {
   readonly input_ids: number[][];
   readonly attention_mask: number[][] | null;
   readonly token_type_ids: number[][] | null;
+  /** sentence-transformers: tokens of the prompt. */
+  readonly prompt_length?: number | null;
   readonly outputs: Record<string, Golden>;
 }
 

@@ -75,6 +75,18 @@ function checkSource({ name, shape }: Parameter, source: ParameterSource | undef
   }
 }
 
+/**
+ * The values of one parameter, wherever they come from.
+ *
+ * @throws BertNativeError `ERR_IO` if its file has changed since its header was read; `ERR_MEMORY`
+ */
+export async function readParameterSource(source: ParameterSource): Promise<Float32Array> {
+  await using reader = new SpanReader();
+  const values = await readSource(source, reader);
+  await reader.finish();
+  return values;
+}
+
 async function readSource(source: ParameterSource, reader: SpanReader): Promise<Float32Array> {
   switch (source.kind) {
     case 'span':
