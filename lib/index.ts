@@ -20,3 +20,5 @@ export {
 } from './models/modeling.ts';
 export { ModelOutput } from './tensor/model-output.ts';
 export { Tensor } from './tensor/tensor.ts';
+export { AutoTokenizer } from './tokenizers/auto.ts';
+export { BertTokenizer } from './tokenizers/bert.ts';

@@ -200,6 +200,7 @@ export abstract class PreTrainedModel extends Callable {
       }
       return { name, dtype, shape, data: async () => encodeStored(await read(encoder), dtype) };
     });
+    await makeFolder(folder);
     if (safe_serialization) await writeSafetensors(join(folder, 'model.safetensors'), tensors);
     else await writeTorchBin(join(folder, 'pytorch_model.bin'), tensors);
     this.config.architectures = [this.constructor.name];

@@ -38,7 +38,7 @@ function parameters(outlier: number): Map<string, ParameterSource> {
         for (const channel of [7, 130, 381, 600]) values[channel]! *= outlier;
         return [name, { kind: 'values', shape, values }];
       }
-      return [name, { kind: 'normal', shape, seed: parameterSeed(3, name), std: 0.05, zero_row: -1 }];
+      return [name, { kind: 'normal', shape, seed: parameterSeed(3, name), std: 0.02, zero_row: -1 }];
     }),
   );
 }

@@ -4,6 +4,7 @@ import { BertModel, type EmbedOptions, type FromPretrainedOptions } from '../../
 import {
   type Case,
   expectClose,
+  expectValuesClose,
   fixturesFolder,
   foldersWithCases,
   hasShared,
