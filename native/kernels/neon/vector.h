@@ -35,8 +35,8 @@ struct Vector {
     for (size_t i = 0; i < count; ++i) out[i] = values[i];
   }
   Vector keep_first(size_t count) const {
-    const uint32x4_t indices = {0, 1, 2, 3};
-    const uint32x4_t mask = vcltq_u32(indices, vdupq_n_u32(static_cast<uint32_t>(count)));
+    static constexpr uint32_t kIndices[kLanes] = {0, 1, 2, 3};
+    const uint32x4_t mask = vcltq_u32(vld1q_u32(kIndices), vdupq_n_u32(static_cast<uint32_t>(count)));
     return {vreinterpretq_f32_u32(vandq_u32(vreinterpretq_u32_f32(lanes), mask))};
   }
 
