@@ -31,9 +31,9 @@ V sigmoid_of_negative(V hi, V lo) {
 }
 
 // p = Φ(-a) = e^(-a²/2) P(a)/Q(a), the tail of the normal distribution. P/Q approximates √(2/π)-free erfcx(a/√2)/2 over
-// [0, 16] with a relative error of 2.7e-8 (P(0) = 1/2 and Q(0) = 1 fixed; the linearised problem of Sanathanan & Koerner
-// 1963 with Lawson's weights, in double, each coefficient rounded to f32 before the next was fitted). All coefficients
-// are positive, so evaluation loses nothing. a² enters with its rounding error.
+// [0, 16] with a relative error of 2.7e-8 (P(0) = 1/2 and Q(0) = 1 fixed; the linearised problem of Sanathanan &
+// Koerner 1963 with Lawson's weights, in double, each coefficient rounded to f32 before the next was fitted). All
+// coefficients are positive, so evaluation loses nothing. a² enters with its rounding error.
 template <class V>
 V gelu_erf(V x) {
   const V a = min(V::broadcast(16.0f), abs(x));
@@ -88,7 +88,8 @@ V silu(V x) {
   return gated(x, a, sigmoid_of_negative(a, V::broadcast(0.0f)));
 }
 
-// tanh(a) = w/(w + 2), w = e^(2a) - 1 = 2^exponent m + (2^exponent - 1), which is exact for small a. From 15 on it is 1.
+// tanh(a) = w/(w + 2), w = e^(2a) - 1 = 2^exponent m + (2^exponent - 1), which is exact for small a. From 15 on it
+// is 1.
 template <class V>
 V tanh(V x) {
   const V one = V::broadcast(1.0f);
@@ -101,7 +102,8 @@ V tanh(V x) {
 
 template <class V, V (*activation)(V)>
 void add_bias_activate_f32(float* x, const float* bias, size_t n) {
-  for_each_part<V>(n, [&](auto part, size_t i) { part.store(x + i, activation(part.load(x + i) + part.load(bias + i))); });
+  for_each_part<V>(n,
+                   [&](auto part, size_t i) { part.store(x + i, activation(part.load(x + i) + part.load(bias + i))); });
 }
 
 }  // namespace
