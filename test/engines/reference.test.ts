@@ -1,4 +1,4 @@
-import { readFileSync } from 'node:fs';
+import { readFileSync, utimesSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
 import type { ForwardRequest, ForwardResult, ParameterSource } from '../../lib/engines/engine.ts';
@@ -10,6 +10,7 @@ import { SpanReader } from '../../lib/engines/reference/read-span.ts';
 import type { Activation } from '../../lib/engines/specification.ts';
 import {
   type Checkpoint,
+  describeFile,
   everything,
   fixtures,
   haveFixtures,
@@ -17,6 +18,7 @@ import {
   nothing,
   randomSources,
   request,
+  temporaryFile,
   tinySpecification,
 } from './reference-helpers.ts';
 import { naiveActivations, naiveForward } from './reference-naive.ts';
@@ -277,7 +279,12 @@ describe('masked positions', () => {
     });
   });
 
-  test.each(['compute', 'skip'] as const)('are left out of pooling (%s)', async (masked_positions) => {
+  test.each([
+    ['compute', nothing],
+    ['compute', everything],
+    ['skip', nothing],
+    ['skip', everything],
+  ] as const)('are left out of pooling (%s, besides %j)', async (masked_positions, others) => {
     const encoder = await load();
     const { last_hidden_state } = await encoder.forward(maskedRequest);
     const row = (b: number, s: number) => {
@@ -285,7 +292,7 @@ describe('masked positions', () => {
       return last_hidden_state!.subarray(start, start + hidden_size);
     };
     const pool = async (mode: 'mean' | 'max' | 'cls', normalize = false) => {
-      const outputs = { ...nothing, pooled: { mode, normalize } };
+      const outputs = { ...others, pooled: { mode, normalize } };
       return (await encoder.forward({ ...maskedRequest, masked_positions, outputs })).pooled!;
     };
     const mean = await pool('mean');
@@ -393,6 +400,25 @@ describe('parameters', () => {
       code,
       message: expect.stringContaining('embeddings.norm.bias'),
     });
+  });
+
+  test('of a file that changes while the model loads are refused', async () => {
+    const path = await temporaryFile(new Uint8Array(4 * 23 * 7));
+    const span = { file: describeFile(path), byte_offset: 0, dtype: 'F32', shape: [23, 7], strides: [7, 1] } as const;
+    const sources = randomSources(specification);
+    sources.set('embeddings.word', { kind: 'span', span });
+    await (await referenceEngine.load(specification, sources)).forward(request({ batch: 1, sequence: 2 }));
+
+    // The last parameter is looked up for the last time when the first has been read.
+    const last = encoderParameters(specification).at(-1)!.name;
+    let lookups = 0;
+    const get = sources.get.bind(sources);
+    sources.get = (name) => {
+      if (name === last && ++lookups === 2) utimesSync(path, 1, 1);
+      return get(name);
+    };
+    await expect(referenceEngine.load(specification, sources)).rejects.toMatchObject({ code: 'ERR_IO' });
+    expect(lookups).toBe(2);
   });
 
   test('sizes that describe no model are refused', async () => {

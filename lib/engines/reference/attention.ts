@@ -39,9 +39,7 @@ export function attendHead(
     const queryOffset = l * width + head * head_size;
     if (uniform) weights.fill(1 / keys.length);
     else {
-      for (let r = 0; r < keys.length; ++r) {
-        weights[r] = dot(query, queryOffset, headKeys, r * head_size, head_size);
-      }
+      scoreKeys(query, queryOffset, headKeys, head_size, weights);
       if (distance !== null) {
         const addKeys = position === 'relative_key_query' ? headKeys : null;
         addRelativeScores(weights, query, queryOffset, addKeys, distance, columns[l]!, sequence, head_size);
@@ -83,6 +81,39 @@ function gatherHead(x: Float64Array, keys: Int32Array, head: number, head_size: 
     out.set(x.subarray(start, start + head_size), r * head_size);
   });
   return out;
+}
+
+/** scores[r] = query · keys[r, :]. Four sums at a time: a single one would wait for each of its own additions. */
+function scoreKeys(
+  query: Float64Array,
+  queryOffset: number,
+  keys: Float64Array,
+  head_size: number,
+  scores: Float64Array,
+): void {
+  const tiled = scores.length - (scores.length % 4);
+  for (let r = 0; r < tiled; r += 4) {
+    const k0 = r * head_size;
+    const k1 = k0 + head_size;
+    const k2 = k1 + head_size;
+    const k3 = k2 + head_size;
+    let s0 = 0;
+    let s1 = 0;
+    let s2 = 0;
+    let s3 = 0;
+    for (let d = 0; d < head_size; ++d) {
+      const q = query[queryOffset + d]!;
+      s0 += q * keys[k0 + d]!;
+      s1 += q * keys[k1 + d]!;
+      s2 += q * keys[k2 + d]!;
+      s3 += q * keys[k3 + d]!;
+    }
+    scores[r] = s0;
+    scores[r + 1] = s1;
+    scores[r + 2] = s2;
+    scores[r + 3] = s3;
+  }
+  for (let r = tiled; r < scores.length; ++r) scores[r] = dot(query, queryOffset, keys, r * head_size, head_size);
 }
 
 function dot(x: Float64Array, xOffset: number, y: Float64Array, yOffset: number, size: number): number {

@@ -83,7 +83,9 @@ export class SpanReader {
 }
 
 async function checkIdentity(handle: FileHandle, expected: CheckpointFile): Promise<void> {
-  const found: BigIntStats = await handle.stat({ bigint: true });
+  const found: BigIntStats = await handle.stat({ bigint: true }).catch((error: Error) => {
+    throw new BertNativeError('ERR_IO', `${expected.path} cannot be examined: ${error.message}`, { cause: error });
+  });
   const same =
     found.size === BigInt(expected.size_bytes) &&
     found.mtimeNs === expected.modified_ns &&
