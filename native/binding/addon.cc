@@ -4,6 +4,7 @@
 #include "binding/environment.h"
 #include "binding/errors.h"
 #include "binding/module_lifetime.h"
+#include "binding/tokenizer.h"
 #include "binding/values.h"
 #include "common/cpu_features.h"
 #include "cpu/scheduler.h"
@@ -42,6 +43,7 @@ Napi::Object init(Napi::Env env, Napi::Object exports) {
   exports.Set("system_info", Napi::Function::New(env, system_info));
   exports.Set("set_thread_count", Napi::Function::New(env, set_thread_count));
   exports.Set("load_encoder", Napi::Function::New(env, load_encoder));
+  exports.Set("create_tokenizer", Napi::Function::New(env, create_tokenizer));
   return exports;
 }
 
