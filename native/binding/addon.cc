@@ -3,6 +3,7 @@
 #include <string>
 
 #include "binding/errors.h"
+#include "binding/tokenizer.h"
 #include "common/cpu_features.h"
 
 namespace bert_native {
@@ -26,6 +27,7 @@ Napi::Value system_info(const Napi::CallbackInfo& info) {
 Napi::Object init(Napi::Env env, Napi::Object exports) {
   exports.Set("set_error_class", Napi::Function::New(env, set_error_class));
   exports.Set("system_info", Napi::Function::New(env, system_info));
+  exports.Set("create_tokenizer", Napi::Function::New(env, create_tokenizer));
   return exports;
 }
 

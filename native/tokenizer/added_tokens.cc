@@ -1,0 +1,97 @@
+#include "tokenizer/added_tokens.h"
+
+#include <utility>
+
+#include "common/errors.h"
+#include "tokenizer/unicode.h"
+
+namespace bert_native {
+
+namespace {
+
+unsigned char high_byte(char16_t unit) { return static_cast<unsigned char>(unit >> 8); }
+unsigned char low_byte(char16_t unit) { return static_cast<unsigned char>(unit & 0xff); }
+
+std::vector<AddedToken> checked(std::vector<AddedToken> tokens) {
+  for (size_t i = 0; i < tokens.size(); ++i) {
+    if (tokens[i].content.empty()) {
+      throw Error(ErrorCode::kOption, "added_tokens[" + std::to_string(i) + "].content must not be empty");
+    }
+    if (tokens[i].id < 0) {
+      throw Error(ErrorCode::kOption, "added_tokens[" + std::to_string(i) + "].id must not be negative, but is " +
+                                          std::to_string(tokens[i].id));
+    }
+  }
+  return tokens;
+}
+
+DoubleArrayTrie build_trie(const std::vector<AddedToken>& tokens) {
+  std::vector<std::pair<std::string, int32_t>> entries;
+  entries.reserve(tokens.size());
+  for (size_t i = 0; i < tokens.size(); ++i) {
+    std::string key;
+    for (const char16_t unit : tokens[i].content) {
+      key += static_cast<char>(high_byte(unit));
+      key += static_cast<char>(low_byte(unit));
+    }
+    entries.emplace_back(std::move(key), static_cast<int32_t>(i));
+  }
+  return DoubleArrayTrie(std::move(entries));
+}
+
+bool is_white_space(char32_t c) { return (unicode::record(c) & unicode::kWhiteSpace) != 0; }
+bool is_word_character(char32_t c) { return (unicode::record(c) & unicode::kWordCharacter) != 0; }
+
+bool stands_alone(std::u16string_view text, size_t begin, size_t end) {
+  const bool joined_before = begin > 0 && is_word_character(unicode::decode_utf16_before(text, begin).code_point);
+  const bool joined_after = end < text.size() && is_word_character(unicode::decode_utf16(text, end).code_point);
+  return !joined_before && !joined_after;
+}
+
+}  // namespace
+
+AddedTokens::AddedTokens(std::vector<AddedToken> tokens)
+    : tokens_(checked(std::move(tokens))), trie_(build_trie(tokens_)) {
+  for (const AddedToken& token : tokens_) first_units_.set(token.content.front());
+}
+
+std::optional<AddedTokens::Match> AddedTokens::find(std::u16string_view text, size_t from) const {
+  if (tokens_.empty()) return std::nullopt;
+  for (size_t i = from; i < text.size();) {
+    if (!first_units_[text[i]]) {
+      ++i;
+      continue;
+    }
+    const Found found = longest_at(text, i);
+    if (found.token == nullptr) {
+      ++i;
+      continue;
+    }
+    if (found.token->single_word && !stands_alone(text, i, found.end)) {
+      i = found.end;
+      continue;
+    }
+    Match match{i, found.end, found.token->id};
+    while (found.token->lstrip && match.begin > from && is_white_space(text[match.begin - 1])) --match.begin;
+    while (found.token->rstrip && match.end < text.size() && is_white_space(text[match.end])) ++match.end;
+    return match;
+  }
+  return std::nullopt;
+}
+
+AddedTokens::Found AddedTokens::longest_at(std::u16string_view text, size_t i) const {
+  Found longest{i, nullptr};
+  DoubleArrayTrie::Node node = DoubleArrayTrie::kRoot;
+  while (i < text.size()) {
+    node = trie_.step(node, high_byte(text[i]));
+    if (node == DoubleArrayTrie::kNone) break;
+    node = trie_.step(node, low_byte(text[i]));
+    if (node == DoubleArrayTrie::kNone) break;
+    i += 1;
+    const int32_t index = trie_.value(node);
+    if (index != DoubleArrayTrie::kNoValue) longest = {i, &tokens_[static_cast<size_t>(index)]};
+  }
+  return longest;
+}
+
+}  // namespace bert_native

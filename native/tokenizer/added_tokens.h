@@ -1,0 +1,54 @@
+#pragma once
+
+#include <bitset>
+#include <cstddef>
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "tokenizer/double_array_trie.h"
+
+namespace bert_native {
+
+struct AddedToken {
+  std::u16string content;
+  int32_t id = 0;
+  bool special = false;
+  bool lstrip = false;       // takes the white space before it, too
+  bool rstrip = false;       // takes the white space after it, too
+  bool single_word = false;  // found only where no word character stands beside it
+};
+
+// Finds added tokens in raw text: leftmost, then longest, as they are written.
+class AddedTokens {
+ public:
+  // Contents are not empty and ids not negative, else kOption; of equal contents the last counts.
+  explicit AddedTokens(std::vector<AddedToken> tokens);
+
+  struct Match {
+    size_t begin, end;  // in `text`, white space taken in included
+    int32_t id;
+  };
+
+  // The first match at or after `from`, in time linear in the text (times the longest content).
+  std::optional<Match> find(std::u16string_view text, size_t from) const;
+
+  const std::vector<AddedToken>& tokens() const { return tokens_; }
+
+ private:
+  struct Found {
+    size_t end;
+    const AddedToken* token;
+  };
+
+  // The longest content that stands at text[i]; null: none.
+  Found longest_at(std::u16string_view text, size_t i) const;
+
+  std::vector<AddedToken> tokens_;
+  DoubleArrayTrie trie_;  // contents as two bytes per UTF-16 unit; the value is the index in tokens_
+  std::bitset<0x10000> first_units_;
+};
+
+}  // namespace bert_native

@@ -1,0 +1,54 @@
+#include "tokenizer/decoders/wordpiece.h"
+
+#include <utility>
+
+#include "tokenizer/unicode.h"
+
+namespace bert_native {
+
+namespace {
+
+std::string replace_all(std::string_view text, std::string_view from, std::string_view to) {
+  std::string result;
+  result.reserve(text.size());
+  size_t begin = 0;
+  for (size_t found; (found = text.find(from, begin)) != std::string_view::npos; begin = found + from.size()) {
+    result.append(text.substr(begin, found - begin)).append(to);
+  }
+  return result.append(text.substr(begin));
+}
+
+// English punctuation and contractions, replaced in this order (clean_up_tokenization in transformers).
+std::string clean_up(std::string text) {
+  constexpr std::pair<std::string_view, std::string_view> kReplacements[] = {
+      {" .", "."},     {" ?", "?"},   {" !", "!"},   {" ,", ","},     {" ' ", "'"},
+      {" n't", "n't"}, {" 'm", "'m"}, {" 's", "'s"}, {" 've", "'ve"}, {" 're", "'re"},
+  };
+  for (const auto& [from, to] : kReplacements) text = replace_all(text, from, to);
+  return text;
+}
+
+}  // namespace
+
+std::string WordPieceDecoder::decode(const std::vector<DecodedToken>& tokens, bool clean_up_tokenization_spaces) const {
+  std::string text;
+  for (size_t begin = 0; begin < tokens.size();) {
+    size_t end = begin + 1;
+    while (!tokens[begin].is_added && end < tokens.size() && !tokens[end].is_added) ++end;
+    if (begin > 0) text += ' ';
+    text += tokens[begin].is_added ? std::string(tokens[begin].text) : join(tokens, begin, end);
+    begin = end;
+  }
+  return clean_up_tokenization_spaces ? clean_up(std::move(text)) : text;
+}
+
+std::string WordPieceDecoder::join(const std::vector<DecodedToken>& tokens, size_t begin, size_t end) const {
+  std::string joined;
+  for (size_t i = begin; i < end; ++i) {
+    if (i > begin) joined += ' ';
+    joined += tokens[i].text;
+  }
+  return std::string(unicode::strip_white_space(replace_all(joined, " " + prefix_, "")));
+}
+
+}  // namespace bert_native

@@ -1,0 +1,68 @@
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <string_view>
+#include <vector>
+
+#include "tokenizer/post_processors/truncation.h"
+#include "tokenizer/word_buffer.h"
+
+namespace bert_native {
+
+// Texts as UTF-16, back to back; lone surrogates are allowed. Text i lies between starts[i] and starts[i + 1].
+struct SampleTexts {
+  std::vector<char16_t> units;
+  std::vector<size_t> starts{0};
+  bool split_into_words = false;
+  // If the texts are words that were split already: sample i is made of the texts [word_starts[i], word_starts[i + 1]).
+  std::vector<int32_t> word_starts;
+
+  size_t text_count() const { return starts.size() - 1; }
+  size_t sample_count() const { return split_into_words ? word_starts.size() - 1 : text_count(); }
+  std::u16string_view text(size_t i) const { return {units.data() + starts[i], starts[i + 1] - starts[i]}; }
+};
+
+struct EncodeInput {
+  SampleTexts first;
+  bool has_second = false;
+  SampleTexts second;  // as many samples as `first`
+};
+
+struct EncodeOptions {
+  bool add_special_tokens = true;
+  Truncation truncation = Truncation::kNone;
+  size_t max_length = 0;  // tokens in a row, special ones included
+  size_t stride = 0;      // tokens that a window repeats from the one before
+  Side truncation_side = Side::kRight;
+  bool return_overflowing_tokens = false;
+  bool return_offsets = false;
+  bool return_word_ids = false;
+};
+
+// Rows back to back, no padding: row r lies between row_starts[r] and row_starts[r + 1].
+struct Encoding {
+  std::vector<int32_t> ids;
+  std::vector<int32_t> row_starts{0};
+  std::vector<int32_t> sample_of_row;
+  std::vector<uint8_t> type_ids;
+  std::vector<int8_t> sequence_ids;  // -1 special token of the template, 0 first text, 1 second
+  std::vector<Span> offsets;         // empty unless asked for
+  std::vector<int32_t> word_ids;     // empty unless asked for; -1 special token of the template
+};
+
+// The tokens of one text, before truncation.
+struct TokenRun {
+  std::vector<int32_t> ids;
+  std::vector<Span> offsets;      // empty unless asked for
+  std::vector<int32_t> word_ids;  // empty unless asked for
+
+  size_t size() const { return ids.size(); }
+  void clear() {
+    ids.clear();
+    offsets.clear();
+    word_ids.clear();
+  }
+};
+
+}  // namespace bert_native

@@ -1,0 +1,75 @@
+#include "tokenizer/pre_tokenizers/bert.h"
+
+#include <utility>
+
+namespace bert_native {
+
+BertPreTokenizer::BertPreTokenizer(const BertNormalizerOptions& options, DoubleArrayTrie never_split)
+    : normalizer_(options), never_split_(std::move(never_split)) {
+  for (char32_t c = 0; c < ascii_.size(); ++c) {
+    const uint16_t record = unicode::record(c);
+    const BertNormalizer::Role role = normalizer_.role(record);
+    AsciiEntry& entry = ascii_[c];
+    if (role == BertNormalizer::Role::kDropped) {
+      entry.role = AsciiRole::kDropped;
+    } else if (role == BertNormalizer::Role::kSpace) {
+      entry.role = AsciiRole::kSpace;
+    } else if (record & unicode::kPunctuation) {
+      entry.role = AsciiRole::kPunctuation;
+    }
+    const bool lowers = options.lowercase && (record & unicode::kLowercases);
+    entry.lowered = static_cast<char>(lowers ? unicode::lowercase_mapping(c).front() : c);
+  }
+}
+
+size_t BertPreTokenizer::skip_gap(std::u16string_view text, size_t i) const {
+  while (i < text.size()) {
+    const auto [c, length] = unicode::decode_utf16(text, i);
+    const BertNormalizer::Role role = normalizer_.role(unicode::record(c));
+    if (role != BertNormalizer::Role::kSpace && role != BertNormalizer::Role::kDropped) break;
+    i += length;
+  }
+  return i;
+}
+
+BertPreTokenizer::UnsplitMatch BertPreTokenizer::match_never_split(std::u16string_view text, size_t begin,
+                                                                   bool decompose) const {
+  DoubleArrayTrie::Node node = DoubleArrayTrie::kRoot;
+  const auto step = [&](char32_t c, uint16_t record) {
+    if (decompose && (record & unicode::kNonspacingMark)) return;
+    char bytes[unicode::kMaxUtf8Bytes];
+    const size_t size = unicode::encode_utf8(c, bytes);
+    for (size_t i = 0; i < size && node != DoubleArrayTrie::kNone; ++i) {
+      node = never_split_.step(node, static_cast<unsigned char>(bytes[i]));
+    }
+  };
+  size_t i = begin;
+  while (i < text.size()) {
+    const auto [c, length] = unicode::decode_utf16(text, i);
+    const uint16_t record = unicode::record(c);
+    const BertNormalizer::Role role = normalizer_.role(record);
+    if (role == BertNormalizer::Role::kSpace) break;
+    if (role == BertNormalizer::Role::kIsolated && i != begin) break;
+    if (role != BertNormalizer::Role::kDropped) normalizer_.map(c, record, decompose, step);
+    if (node == DoubleArrayTrie::kNone) return {};
+    i += length;
+    if (role == BertNormalizer::Role::kIsolated) break;
+  }
+  return {i, never_split_.value(node), decompose};
+}
+
+void BertPreTokenizer::fill(std::u16string_view text, size_t begin, const UnsplitMatch& match, WordBuffer& word) const {
+  for (size_t i = begin; i < match.end;) {
+    const auto [c, length] = unicode::decode_utf16(text, i);
+    const uint16_t record = unicode::record(c);
+    if (normalizer_.role(record) != BertNormalizer::Role::kDropped) {
+      normalizer_.map(c, record, match.decomposed, [&](char32_t part, uint16_t part_record) {
+        const bool dropped = match.decomposed && (part_record & unicode::kNonspacingMark);
+        if (!dropped) word.append(part, span_at(i, length));
+      });
+    }
+    i += length;
+  }
+}
+
+}  // namespace bert_native

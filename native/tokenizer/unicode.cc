@@ -1,0 +1,86 @@
+#include "tokenizer/unicode.h"
+
+namespace bert_native::unicode {
+
+namespace {
+
+bool is_python_space(char32_t c) { return (record(c) & kWhiteSpace) != 0 || (c >= 0x1c && c <= 0x1f); }
+
+bool is_continuation(char byte) { return (static_cast<unsigned char>(byte) & 0xc0) == 0x80; }
+
+struct DecodedBytes {
+  char32_t code_point;
+  size_t length;  // 0: no well-formed sequence starts here
+};
+
+DecodedBytes decode_utf8(std::string_view bytes) {
+  const auto lead = static_cast<unsigned char>(bytes[0]);
+  if (lead < 0x80) return {lead, 1};
+  const size_t length = lead >= 0xf0 ? 4 : lead >= 0xe0 ? 3 : 2;
+  if (lead < 0xc2 || lead > 0xf4 || bytes.size() < length) return {0, 0};
+  char32_t c = lead & (0xffu >> (length + 1));
+  for (size_t i = 1; i < length; ++i) {
+    if (!is_continuation(bytes[i])) return {0, 0};
+    c = (c << 6) | (static_cast<unsigned char>(bytes[i]) & 0x3fu);
+  }
+  constexpr char32_t kSmallest[] = {0, 0, 0x80, 0x800, 0x10000};
+  const bool surrogate = c >= 0xd800 && c <= 0xdfff;
+  if (c < kSmallest[length] || c > kLastCodePoint || surrogate) return {0, 0};
+  return {c, length};
+}
+
+bool is_white_space(std::string_view character) {
+  const DecodedBytes decoded = decode_utf8(character);
+  return decoded.length == character.size() && is_python_space(decoded.code_point);
+}
+
+size_t first_character_size(std::string_view text) {
+  size_t size = 1;
+  while (size < text.size() && is_continuation(text[size])) ++size;
+  return size;
+}
+
+size_t last_character_size(std::string_view text) {
+  size_t size = 1;
+  while (size < text.size() && is_continuation(text[text.size() - size])) ++size;
+  return size;
+}
+
+}  // namespace
+
+std::string to_utf8(std::u16string_view text) {
+  std::string utf8;
+  utf8.reserve(text.size());
+  for (size_t i = 0; i < text.size();) {
+    const DecodedUnit decoded = decode_utf16(text, i);
+    char bytes[kMaxUtf8Bytes];
+    utf8.append(bytes, encode_utf8(decoded.code_point, bytes));
+    i += decoded.length;
+  }
+  return utf8;
+}
+
+bool is_utf8(std::string_view bytes) {
+  while (!bytes.empty()) {
+    const size_t length = decode_utf8(bytes).length;
+    if (length == 0) return false;
+    bytes.remove_prefix(length);
+  }
+  return true;
+}
+
+std::string_view strip_white_space(std::string_view utf8) {
+  while (!utf8.empty()) {
+    const size_t size = first_character_size(utf8);
+    if (!is_white_space(utf8.substr(0, size))) break;
+    utf8.remove_prefix(size);
+  }
+  while (!utf8.empty()) {
+    const size_t size = last_character_size(utf8);
+    if (!is_white_space(utf8.substr(utf8.size() - size))) break;
+    utf8.remove_suffix(size);
+  }
+  return utf8;
+}
+
+}  // namespace bert_native::unicode
