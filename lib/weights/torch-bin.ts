@@ -203,7 +203,8 @@ async function locateLegacyStorages(
   for (const key of keys) {
     const storage = typeof key === 'string' ? storages.get(key) : undefined;
     if (storage === undefined || locations.has(storage.key)) {
-      throw new BertNativeError('ERR_FILE_FORMAT', `${path}: the storage keys do not match the tensors`);
+      const name = typeof key === 'string' ? quoted(key) : 'without a name';
+      throw new BertNativeError('ERR_FILE_FORMAT', `${path}: storage ${name} belongs to no tensor, or is listed twice`);
     }
     const elements = Buffer.from(await source.read(position, 8)).readBigInt64LE();
     if (elements !== BigInt(storage.elements)) {
