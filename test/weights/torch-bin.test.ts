@@ -143,7 +143,7 @@ describe.each([
   });
 
   test('code is not run', async () => {
-    const call = Buffer.concat([op.global('os', 'system'), op.tuple(op.text('touch /tmp/owned')), op.reduce]);
+    const call = Buffer.concat([op.global('os', 'system'), op.tuple(op.text('echo')), op.reduce]);
     const error = await failure(read(container(dictOf('a', call))), 'ERR_UNSAFE_PICKLE');
     expect(error.message).toContain('os.system');
   });
