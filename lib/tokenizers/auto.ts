@@ -1,0 +1,68 @@
+import { join } from 'node:path';
+import { BertNativeError } from '../errors.ts';
+import { BertTokenizer, type BertTokenizerOptions, type TokenizerFromPretrainedOptions } from './bert.ts';
+import { readFileIfPresent, readJsonObject } from './files.ts';
+import { modelFolderRules, resolveModelFolder } from './model-folder.ts';
+import { checkOption, checkOptions, pickOptions, show, stringRule } from './option-rules.ts';
+import type { PreTrainedTokenizer } from './tokenizer.ts';
+
+export type AutoTokenizerOptions = BertTokenizerOptions & TokenizerFromPretrainedOptions;
+
+interface TokenizerClass {
+  from_pretrained(id: string, options?: AutoTokenizerOptions | null): Promise<PreTrainedTokenizer>;
+}
+
+/** By the `tokenizer_class` of `tokenizer_config.json`, or of `config.json`. */
+const tokenizerClasses: ReadonlyMap<unknown, TokenizerClass> = new Map([
+  ['BertTokenizer', BertTokenizer],
+  ['BertTokenizerFast', BertTokenizer],
+]);
+
+/** By the `model_type` of `config.json`, where no class is named. */
+const classesOfModelTypes: ReadonlyMap<unknown, TokenizerClass> = new Map([['bert', BertTokenizer]]);
+
+/** Finds the right tokenizer for a model's folder. */
+export const AutoTokenizer = {
+  /**
+   * @param options as the tokenizer that is found takes them
+   * @throws BertNativeError `ERR_UNSUPPORTED_TOKENIZER`, naming what was found; and what that tokenizer's from_pretrained
+   *   throws
+   */
+  async from_pretrained(id: string, options?: AutoTokenizerOptions | null): Promise<PreTrainedTokenizer> {
+    const source = { code: 'ERR_OPTION', name: 'from_pretrained()' } as const;
+    checkOption('id', id, stringRule, source);
+    const given = checkOptions(pickOptions(options ?? {}, modelFolderRules), modelFolderRules, source);
+    const folder = await resolveModelFolder(id, given);
+    const tokenizerClass = await findTokenizerClass(folder);
+    return tokenizerClass.from_pretrained(id, options);
+  },
+} as const;
+
+async function findTokenizerClass(folder: string): Promise<TokenizerClass> {
+  const config = await readJsonObject(join(folder, 'config.json'));
+  const className =
+    (await readJsonObject(join(folder, 'tokenizer_config.json')))?.tokenizer_class ?? config?.tokenizer_class;
+  if (className != null) return supported(tokenizerClasses, className, 'tokenizer_class', folder);
+  if (config?.model_type != null) return supported(classesOfModelTypes, config.model_type, 'model_type', folder);
+  if ((await readFileIfPresent(join(folder, 'vocab.txt'))) !== null) return BertTokenizer;
+  throw new BertNativeError(
+    'ERR_UNSUPPORTED_TOKENIZER',
+    `${folder} has no vocab.txt, and neither tokenizer_config.json nor config.json says which tokenizer it needs`,
+  );
+}
+
+function supported(
+  classes: ReadonlyMap<unknown, TokenizerClass>,
+  name: unknown,
+  key: string,
+  folder: string,
+): TokenizerClass {
+  const found = classes.get(name);
+  if (found === undefined) {
+    throw new BertNativeError(
+      'ERR_UNSUPPORTED_TOKENIZER',
+      `the ${key} in ${folder} is ${show(name)}: expected ${[...classes.keys()].join(' or ')}`,
+    );
+  }
+  return found;
+}

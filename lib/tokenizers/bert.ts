@@ -1,0 +1,266 @@
+import { readFileSync } from 'node:fs';
+import { readdir } from 'node:fs/promises';
+import { join } from 'node:path';
+import type { NativeTokenizerDescription, TemplatePiece } from '../binding/native.ts';
+import { BertNativeError } from '../errors.ts';
+import { veryLargeInteger } from './encode-options.ts';
+import { readError, readFileIfPresent } from './files.ts';
+import { type ModelFolderOptions, modelFolderRules, resolveModelFolder } from './model-folder.ts';
+import {
+  arrayRule,
+  booleanRule,
+  checkOption,
+  checkOptions,
+  type GivenOptions,
+  type OptionRules,
+  pickOptions,
+  show,
+  stringRule,
+} from './option-rules.ts';
+import { type AddedTokenInput, type SpecialTokenOptions, specialTokenRules, toAddedToken } from './special-tokens.ts';
+import { PreTrainedTokenizer, type TokenizerSettings, tokenizerSettingRules } from './tokenizer.ts';
+import { readTokenizerConfig } from './tokenizer-config.ts';
+import { VocabTxt } from './vocab-txt.ts';
+import type { Vocabulary } from './vocabulary.ts';
+
+export interface BertTokenizerOptions extends TokenizerSettings, SpecialTokenOptions {
+  /** Lower-cases texts; default true. */
+  readonly do_lower_case?: boolean | null;
+  /** Removes accents; default: as `do_lower_case` says. */
+  readonly strip_accents?: boolean | null;
+  /** Sets every Chinese character apart as a word; default true. */
+  readonly tokenize_chinese_chars?: boolean | null;
+  /** Words that are neither lower-cased nor split at punctuation. Special tokens never are. */
+  readonly never_split?: readonly string[] | null;
+  /** Only true: texts are cleaned and split at punctuation before WordPiece. */
+  readonly do_basic_tokenize?: boolean | null;
+}
+
+/** A vocabulary in memory: tokens in the order of their ids, or ids by token, which run from 0 without gaps. */
+export interface VocabularyInput {
+  readonly vocab: readonly string[] | ReadonlyMap<string, number>;
+}
+
+export interface TokenizerFromPretrainedOptions extends ModelFolderOptions {
+  /** Accepted for transformers.js, where it picks older behaviour of other tokenizers; no effect here. */
+  readonly legacy?: boolean | null;
+}
+
+const bertOptionRules: OptionRules<BertTokenizerOptions> = {
+  ...tokenizerSettingRules,
+  ...specialTokenRules,
+  do_lower_case: booleanRule,
+  strip_accents: booleanRule,
+  tokenize_chinese_chars: booleanRule,
+  never_split: arrayRule(stringRule, 'an array of words'),
+  do_basic_tokenize: booleanRule,
+};
+
+const fromPretrainedRules: OptionRules<BertTokenizerOptions & TokenizerFromPretrainedOptions> = {
+  ...bertOptionRules,
+  ...modelFolderRules,
+  legacy: booleanRule,
+};
+
+/** Marks a piece that continues a word. */
+const continuingSubwordPrefix = '##';
+
+/** Devlin et al. 2018; the names in their released vocabularies. */
+const defaultSpecialTokens = {
+  unk_token: '[UNK]',
+  sep_token: '[SEP]',
+  pad_token: '[PAD]',
+  cls_token: '[CLS]',
+  mask_token: '[MASK]',
+} as const;
+
+/**
+ * BERT's tokenizer: texts are cleaned, optionally lower-cased, split at white space and punctuation, and every word is
+ * looked up piece by piece, the longest first (WordPiece). `vocab.txt` is all that it needs.
+ *
+ * Follows the slow, pure Python `BertTokenizer` of transformers 4.30.
+ */
+export class BertTokenizer extends PreTrainedTokenizer {
+  readonly #vocabTxt: VocabTxt;
+  readonly #options: GivenOptions<BertTokenizerOptions>;
+
+  /**
+   * @param vocabulary the path of a `vocab.txt`, which is read at once, or a vocabulary in memory
+   * @throws BertNativeError `ERR_OPTION`; `ERR_NOT_FOUND`, `ERR_IO`; `ERR_FILE_FORMAT` for a file that is no vocabulary, or
+   *   one without the unknown token; `ERR_UNSUPPORTED_TOKENIZER` for `do_basic_tokenize: false`
+   */
+  constructor(vocabulary: string | VocabularyInput | VocabTxt, options?: BertTokenizerOptions | null) {
+    const given = checkOptions(options, bertOptionRules, { code: 'ERR_OPTION', name: 'BertTokenizer' });
+    if (given.do_basic_tokenize === false) {
+      throw new BertNativeError(
+        'ERR_UNSUPPORTED_TOKENIZER',
+        'do_basic_tokenize is false: WordPiece over texts that are split only at white space is not supported',
+      );
+    }
+    const vocabTxt = toVocabTxt(vocabulary);
+    const special = { ...defaultSpecialTokens, ...pickOptions(given, specialTokenRules) };
+    assertKnown(vocabTxt.vocabulary, special.unk_token);
+    super(vocabTxt.vocabulary, special, given);
+    this.#vocabTxt = vocabTxt;
+    this.#options = given;
+  }
+
+  /**
+   * The tokenizer in a model's folder: `vocab.txt` and, where they are there, `tokenizer_config.json`,
+   * `special_tokens_map.json`, `added_tokens.json` and the `max_position_embeddings` of `config.json`, which bounds
+   * `model_max_length`.
+   *
+   * @param options win over what the files say
+   * @throws BertNativeError `ERR_NOT_FOUND`; `ERR_UNSUPPORTED_TOKENIZER` for a folder without `vocab.txt`; `ERR_FILE_FORMAT`
+   *   and `ERR_CONFIG` for files that are not what they should be; and what the constructor throws
+   */
+  static async from_pretrained(
+    id: string,
+    options?: (BertTokenizerOptions & TokenizerFromPretrainedOptions) | null,
+  ): Promise<BertTokenizer> {
+    const source = { code: 'ERR_OPTION', name: 'from_pretrained()' } as const;
+    checkOption('id', id, stringRule, source);
+    const given = checkOptions(options, fromPretrainedRules, source);
+    if (given.legacy !== undefined) warnOfLegacy();
+    const folder = await resolveModelFolder(id, pickOptions(given, modelFolderRules));
+    const path = join(folder, 'vocab.txt');
+    const bytes = await readFileIfPresent(path);
+    if (bytes === null) throw await missingVocabulary(folder);
+    const config = await readTokenizerConfig(folder, bertOptionRules);
+    const merged = { ...config.options, ...pickOptions(given, bertOptionRules) };
+    const model_max_length = Math.min(
+      merged.model_max_length ?? veryLargeInteger,
+      config.max_position_embeddings ?? veryLargeInteger,
+    );
+    return new this(new VocabTxt(bytes, path), { ...merged, model_max_length });
+  }
+
+  override convert_tokens_to_string(tokens: readonly string[]): string {
+    return tokens.join(' ').replaceAll(` ${continuingSubwordPrefix}`, '').trim();
+  }
+
+  protected override describe(): Omit<NativeTokenizerDescription, 'vocabulary' | 'added_tokens'> {
+    const {
+      do_lower_case = true,
+      strip_accents = do_lower_case,
+      tokenize_chinese_chars = true,
+      never_split = [],
+    } = this.#options;
+    const cls: TemplatePiece = { special_id: this.specialId('cls_token'), type_id: 0 };
+    const sep = (type_id: number): TemplatePiece => ({ special_id: this.specialId('sep_token'), type_id });
+    const single: TemplatePiece[] = [cls, { sequence: 'A', type_id: 0 }, sep(0)];
+    return {
+      normalizer: {
+        type: 'bert',
+        clean_text: true,
+        handle_chinese_chars: tokenize_chinese_chars,
+        strip_accents,
+        lowercase: do_lower_case,
+      },
+      pre_tokenizer: { type: 'bert', never_split: [...new Set([...never_split, ...this.all_special_tokens])] },
+      model: {
+        type: 'wordpiece',
+        unk_id: this.specialId('unk_token'),
+        continuing_subword_prefix: continuingSubwordPrefix,
+        max_input_chars_per_word: 100,
+      },
+      post_processor: {
+        type: 'template',
+        single,
+        pair: [...single, { sequence: 'B', type_id: 1 }, sep(1)],
+      },
+      decoder: { type: 'wordpiece', prefix: continuingSubwordPrefix },
+    };
+  }
+
+  protected override savedSettings(): Record<string, unknown> {
+    const {
+      do_lower_case = true,
+      strip_accents = null,
+      tokenize_chinese_chars = true,
+      never_split = null,
+    } = this.#options;
+    return {
+      tokenizer_class: 'BertTokenizer',
+      do_lower_case,
+      do_basic_tokenize: true,
+      never_split,
+      strip_accents,
+      tokenize_chinese_chars,
+    };
+  }
+
+  protected override vocabularyFiles(): ReadonlyMap<string, Uint8Array> {
+    return new Map([['vocab.txt', this.#vocabTxt.bytes]]);
+  }
+}
+
+let warnedOfLegacy = false;
+
+function warnOfLegacy(): void {
+  if (warnedOfLegacy) return;
+  warnedOfLegacy = true;
+  process.emitWarning('the option legacy has no effect on BertTokenizer', {
+    type: 'BertNativeWarning',
+    code: 'BERT_NATIVE_OPTION_WITHOUT_EFFECT',
+  });
+}
+
+function toVocabTxt(vocabulary: unknown): VocabTxt {
+  if (vocabulary instanceof VocabTxt) return vocabulary;
+  if (typeof vocabulary === 'string') return readVocabTxt(vocabulary);
+  const vocab = (vocabulary as Partial<VocabularyInput> | null | undefined)?.vocab;
+  if (Array.isArray(vocab)) return VocabTxt.fromTokens(vocab);
+  if (vocab instanceof Map) return VocabTxt.fromTokens(tokensById(vocab));
+  throw new BertNativeError(
+    'ERR_OPTION',
+    `the vocabulary is ${show(vocabulary)}: expected the path of a vocab.txt, or { vocab } with an array or a Map`,
+  );
+}
+
+function readVocabTxt(path: string): VocabTxt {
+  let bytes: Uint8Array;
+  try {
+    bytes = readFileSync(path);
+  } catch (error) {
+    throw readError(path, error);
+  }
+  return new VocabTxt(bytes, path);
+}
+
+function tokensById(ids: ReadonlyMap<unknown, unknown>): string[] {
+  const tokens = new Array<string>(ids.size);
+  for (const [token, id] of ids) {
+    if (!Number.isInteger(id) || (id as number) < 0 || (id as number) >= ids.size || (id as number) in tokens) {
+      throw new BertNativeError(
+        'ERR_OPTION',
+        `the id of ${show(token)} in vocab is ${show(id)}: expected every integer from 0 to ${ids.size - 1} once`,
+      );
+    }
+    tokens[id as number] = token as string;
+  }
+  return tokens;
+}
+
+function assertKnown(vocabulary: Vocabulary, unk_token: AddedTokenInput): void {
+  const { content } = toAddedToken(unk_token, true);
+  if (vocabulary.id(content) === undefined) {
+    throw new BertNativeError(
+      'ERR_FILE_FORMAT',
+      `the vocabulary of ${vocabulary.tokens.length} tokens lacks the unknown token ${JSON.stringify(content)}: ` +
+        'expected a vocabulary of BERT, or its unknown token as the option unk_token',
+    );
+  }
+}
+
+async function missingVocabulary(folder: string): Promise<BertNativeError> {
+  const found = (await readdir(folder)).filter((name) => /^(tokenizer\.json|.*\.model|vocab\.json)$/.test(name));
+  return found.length > 0
+    ? new BertNativeError(
+        'ERR_UNSUPPORTED_TOKENIZER',
+        `${folder} has ${found.join(', ')} but no vocab.txt: expected vocab.txt, which is what BERT's tokenizer is read from`,
+      )
+    : new BertNativeError('ERR_NOT_FOUND', `${folder} has no vocab.txt`);
+}
+
+export { BertTokenizer as BertTokenizerFast };

@@ -1,0 +1,77 @@
+import { arrayRule, type OptionRule, type OptionRules } from './option-rules.ts';
+
+/** The special tokens that have a name of their own, in the order in which transformers lists them. */
+export const specialTokenNames = [
+  'bos_token',
+  'eos_token',
+  'unk_token',
+  'sep_token',
+  'pad_token',
+  'cls_token',
+  'mask_token',
+] as const;
+
+export type SpecialTokenName = (typeof specialTokenNames)[number];
+
+/** A token that is found as a whole in the raw text, before anything else happens to it. */
+export interface AddedToken {
+  readonly content: string;
+  /** Takes the white space to its left with it. */
+  readonly lstrip: boolean;
+  /** Takes the white space to its right with it. */
+  readonly rstrip: boolean;
+  /** Found only where it is not part of a longer word. */
+  readonly single_word: boolean;
+  /** Left out by `skip_special_tokens`. */
+  readonly special: boolean;
+}
+
+/** An added token as files and callers spell it; members that are left out are false. */
+export type AddedTokenInput = string | ({ readonly content: string } & { readonly [key: string]: unknown });
+
+export interface SpecialTokenOptions extends Partial<Record<SpecialTokenName, AddedTokenInput | null>> {
+  readonly additional_special_tokens?: readonly AddedTokenInput[] | null;
+}
+
+/** Whether a string has no lone surrogate, so that it survives UTF-8. */
+export function isWellFormed(text: string): boolean {
+  return !/\p{Surrogate}/u.test(text);
+}
+
+/** @param special makes the token special even if it does not say so itself */
+export function toAddedToken(token: AddedTokenInput, special: boolean): AddedToken {
+  const object = typeof token === 'string' ? { content: token } : token;
+  const flag = (name: string): boolean => (object as { [key: string]: unknown })[name] === true;
+  return {
+    content: object.content,
+    lstrip: flag('lstrip'),
+    rstrip: flag('rstrip'),
+    single_word: flag('single_word'),
+    special: special || flag('special'),
+  };
+}
+
+/** As `special_tokens_map.json` spells it: the bare string unless a member says more. */
+export function fromAddedToken(token: AddedToken): AddedTokenInput {
+  const { content, lstrip, rstrip, single_word } = token;
+  return lstrip || rstrip || single_word ? { content, lstrip, rstrip, single_word, normalized: false } : content;
+}
+
+export const addedTokenRule: OptionRule = {
+  expected: 'a token: a string that is not empty, or an object with one as its content',
+  accepts: (value) => {
+    const content = typeof value === 'object' && value !== null ? (value as { content?: unknown }).content : value;
+    return typeof content === 'string' && content !== '' && isWellFormed(content);
+  },
+};
+
+export const specialTokenRules: OptionRules<SpecialTokenOptions> = {
+  bos_token: addedTokenRule,
+  eos_token: addedTokenRule,
+  unk_token: addedTokenRule,
+  sep_token: addedTokenRule,
+  pad_token: addedTokenRule,
+  cls_token: addedTokenRule,
+  mask_token: addedTokenRule,
+  additional_special_tokens: arrayRule(addedTokenRule, 'an array of tokens: strings that are not empty'),
+};

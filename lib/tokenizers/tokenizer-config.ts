@@ -1,0 +1,83 @@
+import { join } from 'node:path';
+import { BertNativeError } from '../errors.ts';
+import { type JsonObject, readJsonObject } from './files.ts';
+import {
+  checkOption,
+  checkOptions,
+  type GivenOptions,
+  integerRule,
+  type OptionRules,
+  pickOptions,
+} from './option-rules.ts';
+import { type AddedTokenInput, type SpecialTokenOptions, specialTokenRules } from './special-tokens.ts';
+import type { TokenizerSettings } from './tokenizer.ts';
+
+/** What the files beside a vocabulary say. */
+export interface TokenizerConfig<Options> {
+  readonly options: GivenOptions<Options>;
+  /** The number of positions that the model has, where a `config.json` says so. */
+  readonly max_position_embeddings: number | undefined;
+}
+
+/**
+ * Reads `tokenizer_config.json`, `special_tokens_map.json` (which wins over it, as in transformers), `added_tokens.json`
+ * and, of `config.json`, `max_position_embeddings`; any of them may be missing. Keys that `rules` do not name are left
+ * alone: these files say much that is about other tokenizers.
+ *
+ * @throws BertNativeError `ERR_FILE_FORMAT` for what is no JSON object, `ERR_CONFIG` for values of the wrong kind, `ERR_IO`
+ */
+export async function readTokenizerConfig<Options extends TokenizerSettings & SpecialTokenOptions>(
+  folder: string,
+  rules: OptionRules<Options>,
+): Promise<TokenizerConfig<Options>> {
+  const read = (name: string) => readJsonObject(join(folder, name));
+  const [config, specialTokens, addedTokens, model] = await Promise.all(
+    ['tokenizer_config.json', 'special_tokens_map.json', 'added_tokens.json', 'config.json'].map(read),
+  );
+  const options = checkKnown(withoutOldNames(config ?? {}), rules, join(folder, 'tokenizer_config.json'));
+  const special = checkKnown(specialTokens ?? {}, specialTokenRules, join(folder, 'special_tokens_map.json'));
+  const added = readAddedTokens(addedTokens ?? {}, join(folder, 'added_tokens.json'));
+  const max_position_embeddings = model?.max_position_embeddings ?? undefined;
+  if (max_position_embeddings !== undefined) {
+    const source = { code: 'ERR_CONFIG', name: join(folder, 'config.json') } as const;
+    checkOption('max_position_embeddings', max_position_embeddings, integerRule(1), source);
+  }
+  return {
+    options: {
+      ...options,
+      ...special,
+      added_tokens_decoder: { ...added, ...options.added_tokens_decoder },
+    },
+    max_position_embeddings: max_position_embeddings as number | undefined,
+  };
+}
+
+/** `max_len` is what `model_max_length` was called until transformers 3. */
+function withoutOldNames({ max_len, ...config }: JsonObject): JsonObject {
+  return max_len === undefined ? config : { model_max_length: max_len, ...config };
+}
+
+function checkKnown<Options extends object>(
+  values: JsonObject,
+  rules: OptionRules<Options>,
+  path: string,
+): GivenOptions<Options> {
+  return checkOptions(pickOptions(values, rules), rules, { code: 'ERR_CONFIG', name: path });
+}
+
+/** `added_tokens.json` holds ids by token. */
+function readAddedTokens(ids: JsonObject, path: string): Record<string, AddedTokenInput> {
+  const tokens: Record<string, AddedTokenInput> = {};
+  for (const [content, id] of Object.entries(ids)) {
+    checkOption(content, id, integerRule(0), { code: 'ERR_CONFIG', name: path });
+    const before = tokens[String(id)];
+    if (before !== undefined) {
+      throw new BertNativeError(
+        'ERR_FILE_FORMAT',
+        `${path} gives the id ${id} to both ${JSON.stringify(before)} and ${JSON.stringify(content)}`,
+      );
+    }
+    tokens[String(id)] = content;
+  }
+  return tokens;
+}
