@@ -129,6 +129,9 @@ type ForArrays = EncodeOptions & {
   readonly is_split_into_words?: false | null;
 };
 
+/** Options whose result is arrays of rows, whatever the input. */
+type ForOverflowArrays = EncodeOptions & { readonly return_tensor: false; readonly return_overflowing_tokens: true };
+
 /** Tensors asked for where arrays are the default. */
 type TensorRequest = { readonly return_tensor: true } | { readonly return_tensors: string | true };
 
@@ -147,6 +150,7 @@ export interface PreTrainedTokenizer extends SpecialTokenFields {
   (text: TextInput, options?: ForTensors | null): BatchEncoding<TensorValues>;
   (text: string, options: ForArrays): BatchEncoding<RowValues>;
   (text: readonly string[], options: ForArrays): BatchEncoding<ArrayValues>;
+  (text: TextInput, options: ForOverflowArrays): BatchEncoding<ArrayValues>;
   (text: TextInput, options?: EncodeOptions | null): BatchEncoding<AnyValues>;
 }
 
@@ -296,6 +300,7 @@ export abstract class PreTrainedTokenizer extends Callable<
   encode_async(text: TextInput, options?: ForTensors | null): Promise<BatchEncoding<TensorValues>>;
   encode_async(text: string, options: ForArrays): Promise<BatchEncoding<RowValues>>;
   encode_async(text: readonly string[], options: ForArrays): Promise<BatchEncoding<ArrayValues>>;
+  encode_async(text: TextInput, options: ForOverflowArrays): Promise<BatchEncoding<ArrayValues>>;
   encode_async(text: TextInput, options?: EncodeOptions | null): Promise<BatchEncoding<AnyValues>>;
   async encode_async(text: TextInput, options?: EncodeOptions | null): Promise<BatchEncoding<EncodedValues>> {
     const given = checkOptions(options, encodeOptionRules, { code: 'ERR_OPTION', name: 'encode_async()' });
@@ -309,7 +314,8 @@ export abstract class PreTrainedTokenizer extends Callable<
   encode(text: string | readonly string[], options?: EncodeOptions | null): unknown {
     const given = checkOptions(options, encodeOptionRules, { code: 'ERR_OPTION', name: 'encode()' });
     const return_tensor = given.return_tensor ?? given.return_tensors !== undefined;
-    return this.#encode(text, { ...given, return_tensor }, 'one').input_ids;
+    const idsOnly = { return_token_type_ids: false, return_attention_mask: false };
+    return this.#encode(text, { ...given, ...idsOnly, return_tensor }, 'one').input_ids;
   }
 
   /** The same as calling the tokenizer with one text or pair. */
@@ -660,18 +666,21 @@ function checkIds(ids: unknown, name: string): Int32Array {
   if (!Array.isArray(ids) && (!ArrayBuffer.isView(ids) || ids instanceof DataView)) {
     throw new BertNativeError('ERR_DTYPE', `${name} is ${show(ids)}: expected an array of ids or a tensor`);
   }
-  return Int32Array.from(ids as ArrayLike<unknown>, (id, i) => checkId(id, `${name}[${i}]`));
+  const { length } = ids as ArrayLike<unknown>;
+  const checked = new Int32Array(length);
+  for (let i = 0; i < length; ++i) checked[i] = checkId((ids as ArrayLike<unknown>)[i], name, i);
+  return checked;
 }
 
-function checkId(id: unknown, name: string): number {
+function checkId(id: unknown, name: string, i: number): number {
   if (typeof id !== 'number' && typeof id !== 'bigint') {
-    throw new BertNativeError('ERR_DTYPE', `${name} is ${show(id)}: expected a token id`);
+    throw new BertNativeError('ERR_DTYPE', `${name}[${i}] is ${show(id)}: expected a token id`);
   }
   const number = Number(id);
   if (!isTokenId(number)) {
     throw new BertNativeError(
       'ERR_TOKEN_ID',
-      `${name} is ${id}: expected an integer from 0 up, an id of the vocabulary`,
+      `${name}[${i}] is ${id}: expected the id of a token, an integer from 0 up`,
     );
   }
   return number;
