@@ -1,10 +1,29 @@
 import { defineConfig } from 'vitest/config';
+import { nativeBinding } from '../lib/binding/load.ts';
+
+// Files named *.isa.test.ts run once for every instruction set that this processor has; the others once, with the best.
+const { available_isas } = nativeBinding().system_info();
+const lower = available_isas.slice(0, -1);
+const absent = ['scalar', 'avx2', 'avx512', 'neon'].filter((isa) => !available_isas.includes(isa));
+console.warn(
+  `Instruction sets tested: ${available_isas.join(', ')}. Not on this machine, so not tested: ${absent.join(', ')}.`,
+);
+
+const common = {
+  testTimeout: 120_000,
+  // Each file in a process of its own: BERT_NATIVE_ISA is read once per process.
+  pool: 'forks',
+  // Two cores: more processes than that only slow each other down.
+  maxWorkers: 2,
+} as const;
 
 export default defineConfig({
   test: {
-    include: ['test/**/*.test.ts'],
-    testTimeout: 60_000,
-    // Two cores: more workers than that only slow each other down.
-    maxWorkers: 2,
+    projects: [
+      { test: { ...common, name: 'all', include: ['test/**/*.test.ts'] } },
+      ...lower.map((isa) => ({
+        test: { ...common, name: isa, include: ['test/**/*.isa.test.ts'], env: { BERT_NATIVE_ISA: isa } },
+      })),
+    ],
   },
 });

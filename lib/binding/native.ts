@@ -1,8 +1,18 @@
+import type { ForwardRequest, ForwardResult, ParameterSource } from '../engines/engine.ts';
+import type { EncoderSpecification } from '../engines/specification.ts';
+
 /** The typed surface of the addon: everything that `native/binding/addon.cc` exports. */
 export interface NativeBinding {
   /** Hands over the class of every error from here on; the addon calls `new errorClass(code, message)`. */
   set_error_class(errorClass: new (code: never, message: string) => Error): void;
   system_info(): SystemInfo;
+  /** Threads of the pool that all models of the process share. @throws BertNativeError `ERR_OPTION` outside 1 to 1024 */
+  set_thread_count(threads: number): void;
+  /** Loads on a thread of the library; equal loads of one process share their weights. */
+  load_encoder(
+    specification: EncoderSpecification,
+    parameters: readonly (readonly [name: string, source: ParameterSource])[],
+  ): Promise<NativeEncoder>;
   /** @throws BertNativeError `ERR_OPTION` for a description that does not hold together */
   create_tokenizer(description: NativeTokenizerDescription): NativeTokenizer;
 }
@@ -12,6 +22,18 @@ export interface SystemInfo {
   readonly isa: string;
   /** Those this processor can run, least preferred first. */
   readonly available_isas: readonly string[];
+  /** How many threads forward passes run on. */
+  readonly threads: number;
+}
+
+/** Weights, packed for this processor, that this environment holds until `dispose`. */
+export interface NativeEncoder {
+  /** Copies the request, then computes off the JavaScript thread; the arrays of the result are its memory. */
+  forward(request: ForwardRequest): Promise<ForwardResult>;
+  read_parameter(name: string): Promise<Float32Array>;
+  /** Calls in flight finish; later ones throw `ERR_DISPOSED`. */
+  dispose(): void;
+  readonly weights_size_bytes: number;
 }
 
 /** A tokenizer's parts as flat data: files are read in TypeScript, text is turned into ids in C++. */

@@ -1,32 +1,48 @@
 #include <napi.h>
 
-#include <string>
-
+#include "binding/encoder.h"
+#include "binding/environment.h"
 #include "binding/errors.h"
+#include "binding/module_lifetime.h"
 #include "binding/tokenizer.h"
+#include "binding/values.h"
 #include "common/cpu_features.h"
+#include "cpu/scheduler.h"
 
 namespace bert_native {
 
 namespace {
 
-// { isa, available_isas }: what runs here. Throws ERR_OPTION, ERR_DEVICE for a wrong BERT_NATIVE_ISA.
+// system_info(): { isa, available_isas, threads }. Throws ERR_OPTION or ERR_DEVICE for a wrong BERT_NATIVE_ISA.
 Napi::Value system_info(const Napi::CallbackInfo& info) {
   const Napi::Env env = info.Env();
   return guarded(env, [&]() -> Napi::Value {
-    Napi::Object result = Napi::Object::New(env);
+    const Napi::Object result = Napi::Object::New(env);
     result.Set("isa", isa_name(selected_isa()));
-    Napi::Array names = Napi::Array::New(env);
+    const Napi::Array names = Napi::Array::New(env);
     for (const Isa isa : available_isas()) names.Set(names.Length(), isa_name(isa));
     result.Set("available_isas", names);
+    result.Set("threads", static_cast<double>(Scheduler::process().thread_count()));
     return result;
   });
 }
 
-// Everything the addon exports stands here; lib/binding/native.ts is the same with types.
+Napi::Value set_thread_count(const Napi::CallbackInfo& info) {
+  return guarded(info.Env(), [&]() -> Napi::Value {
+    Scheduler::process().set_thread_count(to_size(info[0], "numThreads"));
+    return info.Env().Undefined();
+  });
+}
+
+// Everything the addon exports; lib/binding/native.ts is the same with types.
 Napi::Object init(Napi::Env env, Napi::Object exports) {
+  keep_module_loaded();
+  env.SetInstanceData(new EnvironmentData(env));
+  define_encoder_class(env);
   exports.Set("set_error_class", Napi::Function::New(env, set_error_class));
   exports.Set("system_info", Napi::Function::New(env, system_info));
+  exports.Set("set_thread_count", Napi::Function::New(env, set_thread_count));
+  exports.Set("load_encoder", Napi::Function::New(env, load_encoder));
   exports.Set("create_tokenizer", Napi::Function::New(env, create_tokenizer));
   return exports;
 }

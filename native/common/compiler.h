@@ -3,6 +3,7 @@
 // The only place that may name what one compiler has and another lacks.
 
 #if defined(_MSC_VER) && !defined(__clang__)
+#include <intrin.h>
 #define BN_RESTRICT __restrict
 #define BN_ALWAYS_INLINE __forceinline
 #define BN_PREFETCH(address) ((void)(address))
@@ -22,4 +23,19 @@
 #define BN_ARM64 1
 #else
 #define BN_ARM64 0
+#endif
+
+// In a loop that polls: lets the processor's other thread run, and saves power.
+#if defined(_MSC_VER) && !defined(__clang__)
+#if BN_X86_64
+#define BN_SPIN_PAUSE() _mm_pause()
+#else
+#define BN_SPIN_PAUSE() __yield()
+#endif
+#elif BN_X86_64
+#define BN_SPIN_PAUSE() __builtin_ia32_pause()
+#elif BN_ARM64
+#define BN_SPIN_PAUSE() __asm__ volatile("yield")
+#else
+#define BN_SPIN_PAUSE() ((void)0)
 #endif

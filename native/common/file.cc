@@ -35,8 +35,9 @@ std::wstring to_wide(const std::string& utf8) {
 }  // namespace
 
 File::File(const std::string& path_utf8) : path_(path_utf8) {
-  handle_ = CreateFileW(to_wide(path_utf8).c_str(), GENERIC_READ, FILE_SHARE_READ | FILE_SHARE_WRITE | FILE_SHARE_DELETE,
-                        nullptr, OPEN_EXISTING, FILE_ATTRIBUTE_NORMAL, nullptr);
+  handle_ =
+      CreateFileW(to_wide(path_utf8).c_str(), GENERIC_READ, FILE_SHARE_READ | FILE_SHARE_WRITE | FILE_SHARE_DELETE,
+                  nullptr, OPEN_EXISTING, FILE_ATTRIBUTE_NORMAL, nullptr);
   if (handle_ == INVALID_HANDLE_VALUE) {
     handle_ = nullptr;
     fail("opening", path_);
@@ -47,8 +48,7 @@ File::~File() {
   if (handle_ != nullptr) CloseHandle(handle_);
 }
 
-File::File(File&& other) noexcept
-    : path_(std::move(other.path_)), handle_(std::exchange(other.handle_, nullptr)) {}
+File::File(File&& other) noexcept : path_(std::move(other.path_)), handle_(std::exchange(other.handle_, nullptr)) {}
 
 void File::read(uint64_t offset, void* out, size_t size) const {
   char* target = static_cast<char*>(out);
@@ -102,14 +102,14 @@ File::~File() {
   if (descriptor_ >= 0) ::close(descriptor_);
 }
 
-File::File(File&& other) noexcept
-    : path_(std::move(other.path_)), descriptor_(std::exchange(other.descriptor_, -1)) {}
+File::File(File&& other) noexcept : path_(std::move(other.path_)), descriptor_(std::exchange(other.descriptor_, -1)) {}
 
 void File::read(uint64_t offset, void* out, size_t size) const {
   char* target = static_cast<char*>(out);
   while (size > 0) {
     // One call moves at most about 2 GiB on Linux and fails beyond that on macOS.
-    const ssize_t got = ::pread(descriptor_, target, std::min<size_t>(size, size_t{1} << 30), static_cast<off_t>(offset));
+    const ssize_t got =
+        ::pread(descriptor_, target, std::min<size_t>(size, size_t{1} << 30), static_cast<off_t>(offset));
     if (got < 0) {
       if (errno == EINTR) continue;
       fail("reading", path_);

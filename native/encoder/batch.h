@@ -29,7 +29,8 @@ enum class Pooling { kMean, kCls, kMax };
 
 struct BatchOptions {
   // Rows whose mask is 0 never act as keys. true: they are computed as queries all the same wherever a returned value
-  // shows them, as the reference does. false: they come back as zeros; only position 0 is computed if a pooler needs it.
+  // shows them, as the reference does. false: they come back as zeros; only position 0 is computed if a pooler needs
+  // it.
   bool compute_masked_positions = true;
   Pooling pooling = Pooling::kMean;
   bool normalize = false;  // divide `pooled` by its L2 norm (at least 1e-12)

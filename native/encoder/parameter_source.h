@@ -25,8 +25,8 @@ struct FileSpan {
   std::vector<uint64_t> strides;  // in elements, one per dimension
 };
 
-// Values of N(0, std²), the same on every machine: see normal_values(). zero_row ≥ 0 names a row of zeros (the padding
-// token's embedding).
+// Values of N(0, std²), the same on every machine: see normal_values() in random.h. zero_row ≥ 0 names a row of zeros
+// (the padding token's embedding).
 struct NormalInit {
   uint64_t seed = 0;
   double std = 0;
@@ -38,32 +38,33 @@ struct ConstantInit {
 };
 
 struct ParameterSource {
-  std::vector<size_t> shape;
+  std::vector<size_t> shape;  // a vector or a matrix
   std::variant<FileSpan, NormalInit, ConstantInit, std::vector<float>> values;
 };
 
 using ParameterSources = std::map<std::string, ParameterSource>;
 
-// Reads parameters as f32, part by part, so that loading never holds more than one block besides its result.
-// Files stay open from the first read to finish(), which compares each file's identity with its spans' and throws kIo
-// if one was rewritten meanwhile. Not thread-safe.
+// Reads parameters as f32, part by part, so that loading never holds more than a few MiB besides its result. Files stay
+// open from the first read to finish(). `sources` and `kernels` outlive the reader. Not thread-safe.
 class ParameterReader {
  public:
+  // Throws kWeightShape where a source is neither a vector nor a matrix, or its values do not fit its shape;
+  // kFileFormat where a span leaves its file.
   ParameterReader(const ParameterSources& sources, const KernelTable& kernels);
   ~ParameterReader();
 
-  // rows [row_begin, row_end) of the parameter viewed as [shape[0], rest], row-major into out. A vector counts as
-  // [size, 1].
+  // Rows [row_begin, row_end) of a matrix, or elements of a vector, row-major into out. Views whose columns are
+  // contiguous are fastest read in ascending order: they come in windows of many rows.
+  // Throws kWeightMissing for an unknown name, kShape for rows that do not exist; kIo where reading fails or the file
+  // is not the one whose header was read.
   void read_rows(const std::string& name, size_t row_begin, size_t row_end, float* out);
+
+  // Throws kIo if a file was rewritten since it was opened, so that what was read may be a mixture. Closes the files.
   void finish();
 
  private:
   struct State;
   std::unique_ptr<State> state_;
 };
-
-// out[i] = std · z(seed, first + i), where z is a standard normal number from Philox4x32-10 (Salmon et al. 2011) through
-// Wichura's PPND16 (1988). Uses only operations that IEEE 754 rounds exactly, so lib/engines/random.ts gives the same bits.
-void normal_values(float* out, size_t count, uint64_t seed, uint64_t first, double std);
 
 }  // namespace bert_native

@@ -34,7 +34,8 @@ struct KernelTable {
 
   // packed[k][gemm_rows] = a[r][k] for r < rows (at most gemm_rows), zero for the rest. a: row-major, stride lda.
   void (*gemm_pack_strip_f32)(float* packed, const float* a, size_t lda, size_t rows, size_t k);
-  // packed[k][gemm_cols] = w[c][k] for c < cols (at most gemm_cols), zero for the rest. w: row-major [cols,k], stride ldw.
+  // packed[k][gemm_cols] = w[c][k] for c < cols (at most gemm_cols), zero for the rest. w: row-major [cols,k], stride
+  // ldw.
   void (*gemm_pack_panel_f32)(float* packed, const float* w, size_t ldw, size_t cols, size_t k);
   // packed[k][gemm_cols] = v[k][c] for c < cols, zero for the rest. v: row-major [k,cols], stride ldv.
   void (*gemm_pack_panel_transposed_f32)(float* packed, const float* v, size_t ldv, size_t cols, size_t k);
@@ -45,9 +46,9 @@ struct KernelTable {
 
   // --- epilogues, on one row (or part of one) of n elements ---
 
-  void (*add_bias_f32)(float* x, const float* bias, size_t n);                                // x += bias
+  void (*add_bias_f32)(float* x, const float* bias, size_t n);                                  // x += bias
   void (*add_bias_residual_f32)(float* x, const float* bias, const float* residual, size_t n);  // x += bias + residual
-  void (*add_bias_activate_f32[kActivationCount])(float* x, const float* bias, size_t n);     // x = act(x + bias)
+  void (*add_bias_activate_f32[kActivationCount])(float* x, const float* bias, size_t n);       // x = act(x + bias)
 
   // --- whole rows of n elements ---
 
@@ -58,9 +59,9 @@ struct KernelTable {
 
   // --- element-wise ---
 
-  void (*add_f32)(float* out, const float* x, size_t n);      // out += x
-  void (*max_f32)(float* out, const float* x, size_t n);      // out = max(out, x)
-  void (*scale_f32)(float* out, float factor, size_t n);      // out *= factor
+  void (*add_f32)(float* out, const float* x, size_t n);       // out += x
+  void (*max_f32)(float* out, const float* x, size_t n);       // out = max(out, x)
+  void (*scale_f32)(float* out, float factor, size_t n);       // out *= factor
   float (*dot_f32)(const float* x, const float* y, size_t n);  // Σ x y
 
   // --- stored parameters to f32; F64 rounds to nearest even, the others are exact ---

@@ -1,0 +1,70 @@
+#!/usr/bin/env node
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { Command, InvalidArgumentError, Option } from 'commander';
+import { packageRoot } from '../binding/load.ts';
+import { BertNativeError } from '../errors.ts';
+import { runDemo } from './demo.ts';
+import { type EmbedArguments, runEmbed } from './embed.ts';
+import { runInfo } from './info.ts';
+import { runTokenize, type TokenizeArguments } from './tokenize.ts';
+
+const { version } = JSON.parse(readFileSync(join(packageRoot, 'package.json'), 'utf8')) as { version: string };
+
+function positiveInteger(text: string): number {
+  const value = Number(text);
+  if (!Number.isSafeInteger(value) || value < 1) throw new InvalidArgumentError('Expected a whole number, at least 1.');
+  return value;
+}
+
+const program = new Command('bert-native')
+  .description('BERT-family encoders: texts to tokens, ids and vectors.')
+  .version(version)
+  .showHelpAfterError('(bert-native --help, or bert-native <command> --help, lists what there is)');
+
+program
+  .command('demo')
+  .description('the whole way with the small model that the package carries: tokens, ids, shapes, values, similarities')
+  .argument('[texts...]', 'your own texts in place of the built-in ones')
+  .action(runDemo);
+
+program
+  .command('info')
+  .description('what a model folder holds, and what would run it here')
+  .argument('<folder>', 'a model folder, or an id in the local models or the hub cache')
+  .action(runInfo);
+
+program
+  .command('tokenize')
+  .description('tokens and ids of texts')
+  .argument('[texts...]', 'texts; none: one per line from standard input')
+  .requiredOption('--model <folder>', 'a folder with a vocabulary')
+  .option('--no-special-tokens', 'leave [CLS] and [SEP] out')
+  .option('--max-length <n>', 'cut to so many tokens', positiveInteger)
+  .option('--json', 'one JSON object per text, with offsets')
+  .action((texts: string[], options: TokenizeArguments) => runTokenize(texts, options));
+
+program
+  .command('embed')
+  .description('one vector per line of a text file')
+  .requiredOption('--model <folder>', 'a model folder')
+  .requiredOption('--input <file>', 'UTF-8 text, one text per line; - for standard input')
+  .requiredOption('--output <file>', 'vectors.npy or vectors.jsonl')
+  .addOption(
+    new Option('--pooling <kind>', 'how tokens become one vector')
+      .choices(['mean', 'cls', 'max', 'pooler'])
+      .default('mean'),
+  )
+  .option('--normalize', 'divide each vector by its L2 norm', false)
+  .option('--max-length <n>', 'cut texts to so many tokens; the model’s own limit unless given', positiveInteger)
+  .addOption(new Option('--engine <name>', 'what runs the model').choices(['native', 'reference']).default('native'))
+  .option('--threads <n>', 'threads of the native engine', positiveInteger)
+  .action((options: EmbedArguments) => runEmbed(options));
+
+try {
+  await program.parseAsync();
+} catch (error) {
+  if (!(error instanceof BertNativeError)) throw error;
+  console.error(`bert-native: ${error.code}: ${error.message}`);
+  process.exitCode = 1;
+}

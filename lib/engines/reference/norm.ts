@@ -1,0 +1,39 @@
+/** Gain `[H]`, bias `[H]`, and what is added to the variance. */
+export interface LayerNorm {
+  readonly weight: Float32Array;
+  readonly bias: Float32Array;
+  readonly eps: number;
+}
+
+/**
+ * out[t, :] = weight · (x[t, :] - mean) / √(variance + eps) + bias     Ba et al. 2016, eq. 4
+ *
+ * Biased variance in two passes.
+ *
+ * @param x `[T, H]`, from element 0 on
+ * @param out `[T, H]`, from element outOffset on; may be x where the offset is 0
+ */
+export function applyLayerNorm(
+  { weight, bias, eps }: LayerNorm,
+  x: Float64Array,
+  tokens: number,
+  out: Float64Array,
+  outOffset: number,
+): void {
+  const width = weight.length;
+  for (let t = 0; t < tokens; ++t) {
+    const row = t * width;
+    let sum = 0;
+    for (let h = 0; h < width; ++h) sum += x[row + h]!;
+    const mean = sum / width;
+    let squares = 0;
+    for (let h = 0; h < width; ++h) {
+      const deviation = x[row + h]! - mean;
+      squares += deviation * deviation;
+    }
+    const scale = 1 / Math.sqrt(squares / width + eps);
+    for (let h = 0; h < width; ++h) {
+      out[outOffset + row + h] = (x[row + h]! - mean) * scale * weight[h]! + bias[h]!;
+    }
+  }
+}

@@ -1,0 +1,27 @@
+import { homedir } from 'node:os';
+import { join } from 'node:path';
+import { nativeBinding } from './binding/load.ts';
+import { optionError } from './options.ts';
+
+/** Settings of the process. */
+export const env = {
+  /** Where `from_pretrained('name')` looks for a folder of that name before the hub cache. */
+  localModelPath: 'models',
+
+  /** The hub cache, in the layout that Python's huggingface_hub writes: `HF_HUB_CACHE`, else `HF_HOME/hub`. */
+  cacheDir:
+    process.env.HF_HUB_CACHE ??
+    join(process.env.HF_HOME ?? join(process.env.XDG_CACHE_HOME ?? join(homedir(), '.cache'), 'huggingface'), 'hub'),
+
+  /**
+   * Threads of the native engine, the same for all models of the process. Unless set, `BERT_NATIVE_THREADS`, else what
+   * the affinity mask and the cgroup's quota leave. Takes effect before the next forward pass.
+   */
+  get numThreads(): number {
+    return nativeBinding().system_info().threads;
+  },
+  set numThreads(threads: number) {
+    if (!Number.isInteger(threads)) throw optionError('env.numThreads', threads, 'a whole number, at least 1');
+    nativeBinding().set_thread_count(threads);
+  },
+};

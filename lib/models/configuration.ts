@@ -1,0 +1,133 @@
+import { join } from 'node:path';
+import { inspect } from 'node:util';
+import { BertNativeError } from '../errors.ts';
+import { readJsonObject, writeFileAtomically } from '../files.ts';
+import { type ResolveOptions, resolveModelFolder, resolveOptionNames } from '../hub/resolve.ts';
+import { describe } from '../options.ts';
+
+export type ConfigValues = Record<string, unknown>;
+
+/**
+ * The settings of a model under the names that `config.json` gives them. Fields that no class here reads are kept and
+ * written back, so a configuration survives loading and saving whole.
+ */
+export abstract class PretrainedConfig {
+  abstract readonly model_type: string;
+
+  /** Whether a call returns every layer's states when it does not say. */
+  declare output_hidden_states: boolean;
+  declare output_attentions: boolean;
+  declare architectures?: string[];
+  declare id2label: Record<number, string>;
+  declare label2id: Record<string, number>;
+
+  /** @param values fields as in `config.json`; what is missing takes the family's defaults */
+  protected assign(defaults: ConfigValues, values: ConfigValues): void {
+    const { model_type, num_labels, ...rest } = values;
+    if (model_type !== undefined && model_type !== this.model_type) {
+      throw new BertNativeError('ERR_CONFIG', `model_type is ${describe(model_type)}: expected '${this.model_type}'`);
+    }
+    // A file's key must not replace a method, an accessor or the prototype.
+    const given = Object.fromEntries(
+      Object.entries(rest).filter(([name, value]) => value !== undefined && !(name in Object.getPrototypeOf(this))),
+    );
+    Object.assign(this, { output_hidden_states: false, output_attentions: false }, defaults, given);
+    this.assignLabels(given, num_labels);
+  }
+
+  /** Labels as transformers keeps them: numbered names unless given, one for each of `num_labels` (2 by default). */
+  private assignLabels(given: ConfigValues, num_labels: unknown): void {
+    const names = given.id2label as Record<string, string> | undefined;
+    const count = num_labels === undefined ? Object.keys(names ?? { 0: '', 1: '' }).length : num_labels;
+    if (!Number.isSafeInteger(count) || (count as number) < 0) {
+      throw new BertNativeError('ERR_CONFIG', `num_labels is ${describe(count)}: expected a whole number`);
+    }
+    if (names === undefined || Object.keys(names).length !== count) {
+      const numbered = Array.from({ length: count as number }, (_, i) => [i, `LABEL_${i}`] as const);
+      this.id2label = Object.fromEntries(numbered);
+      this.label2id = Object.fromEntries(numbered.map(([i, label]) => [label, i]));
+    } else if (given.label2id === undefined) {
+      this.label2id = Object.fromEntries(Object.entries(names).map(([i, label]) => [label, Number(i)]));
+    }
+  }
+
+  get num_labels(): number {
+    return Object.keys(this.id2label).length;
+  }
+
+  /** Every field as it stands in `config.json`. */
+  to_dict(): ConfigValues {
+    const { model_type, ...fields } = this as unknown as ConfigValues;
+    return { ...fields, model_type };
+  }
+
+  toJSON(): ConfigValues {
+    return this.to_dict();
+  }
+
+  /**
+   * Writes `config.json` into a folder, which is made if need be.
+   *
+   * @throws BertNativeError `ERR_IO`
+   */
+  async save_pretrained(folder: string): Promise<void> {
+    await writeFileAtomically(join(folder, 'config.json'), `${JSON.stringify(sortKeys(this.to_dict()), null, 2)}\n`);
+  }
+
+  [inspect.custom](_depth: number, options: object): string {
+    const { model_type, ...fields } = this.to_dict();
+    return `${this.constructor.name} ${inspect(fields, { ...options, compact: false })}`;
+  }
+
+  /** A whole number within bounds, or `ERR_CONFIG` naming the field. */
+  protected checkInteger(field: keyof this & string, minimum: number, maximum = 2 ** 31 - 1): void {
+    const value = this[field];
+    if (!Number.isInteger(value) || (value as number) < minimum || (value as number) > maximum) {
+      throw new BertNativeError(
+        'ERR_CONFIG',
+        `${field} is ${describe(value)}: expected a whole number from ${minimum} to ${maximum}`,
+      );
+    }
+  }
+
+  protected checkNumber(field: keyof this & string, minimum: number): void {
+    const value = this[field];
+    if (typeof value !== 'number' || !(value >= minimum) || !Number.isFinite(value)) {
+      throw new BertNativeError('ERR_CONFIG', `${field} is ${describe(value)}: expected a number, at least ${minimum}`);
+    }
+  }
+
+  protected checkChoice(field: keyof this & string, choices: readonly string[]): void {
+    const value = this[field];
+    if (!choices.includes(value as string)) {
+      throw new BertNativeError('ERR_CONFIG', `${field} is ${describe(value)}: expected one of ${choices.join(', ')}`);
+    }
+  }
+}
+
+/** transformers writes the keys of `config.json` in alphabetical order; so a saved copy differs only where it must. */
+function sortKeys(values: ConfigValues): ConfigValues {
+  return Object.fromEntries(Object.entries(values).sort(([a], [b]) => (a < b ? -1 : 1)));
+}
+
+/**
+ * The fields of a folder's `config.json`, with overrides in place.
+ *
+ * @throws BertNativeError `ERR_NOT_FOUND`, `ERR_FILE_FORMAT`, `ERR_IO`
+ */
+export async function readConfigValues(folder: string, overrides: ConfigValues = {}): Promise<ConfigValues> {
+  return { ...(await readJsonObject(join(folder, 'config.json'))), ...overrides };
+}
+
+/** Splits `from_pretrained`'s second argument: where the model comes from, and fields that override the file's. */
+export async function loadConfigValues(
+  pathOrId: string,
+  options: ResolveOptions & ConfigValues,
+): Promise<ConfigValues> {
+  const source: ConfigValues = {};
+  const overrides: ConfigValues = {};
+  for (const [name, value] of Object.entries(options)) {
+    ((resolveOptionNames as readonly string[]).includes(name) ? source : overrides)[name] = value;
+  }
+  return readConfigValues(await resolveModelFolder(pathOrId, source as ResolveOptions), overrides);
+}

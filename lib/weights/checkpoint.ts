@@ -1,0 +1,239 @@
+import { readdir, realpath, stat } from 'node:fs/promises';
+import { isAbsolute, join, relative, sep } from 'node:path';
+import { BertNativeError } from '../errors.ts';
+import { ioError, withFileSource } from './byte-source.ts';
+import { type CheckpointTensor, quoted, type WeightsFile } from './checkpoint-tensor.ts';
+import { openSafetensors } from './safetensors.ts';
+import { objectEntries, parseJsonObject } from './strict-json.ts';
+import type { CheckpointFile } from './tensor-span.ts';
+import { openTorchBin } from './torch-bin.ts';
+
+/** `safetensors`, or what `torch.save` wrote. */
+export type CheckpointFormat = 'safetensors' | 'torch';
+
+/** The weights of a model folder. */
+export interface Checkpoint {
+  readonly folder: string;
+  readonly format: CheckpointFormat;
+  /** The files that hold tensors, shards in the order of their names. */
+  readonly files: readonly CheckpointFile[];
+  /** Every tensor under its name in the files. */
+  readonly tensors: ReadonlyMap<string, CheckpointTensor>;
+}
+
+export interface OpenCheckpointOptions {
+  /** `true`: only safetensors; `false`: only `pytorch_model.bin`; left out: safetensors first, as transformers looks. */
+  readonly use_safetensors?: boolean;
+}
+
+interface Candidate {
+  readonly name: string;
+  readonly format: CheckpointFormat;
+  readonly sharded: boolean;
+}
+
+/** Where transformers looks for weights, in its order. */
+const candidates: readonly Candidate[] = [
+  { name: 'model.safetensors', format: 'safetensors', sharded: false },
+  { name: 'model.safetensors.index.json', format: 'safetensors', sharded: true },
+  { name: 'pytorch_model.bin', format: 'torch', sharded: false },
+  { name: 'pytorch_model.bin.index.json', format: 'torch', sharded: true },
+];
+
+/** The index of a model of a thousand layers takes about 1 MB. */
+const maxIndexBytes = 64 * 2 ** 20;
+
+const openers: Readonly<Record<CheckpointFormat, (path: string) => Promise<WeightsFile>>> = {
+  safetensors: openSafetensors,
+  torch: openTorchBin,
+};
+
+/**
+ * Finds the weights in a model folder and reads their headers.
+ *
+ * Shards are named by an index file, which is as untrusted as the rest of a download: a name must be a plain relative
+ * path, and the file that it leads to, links followed, must lie in the folder. In the hub's cache every file is a link
+ * into `blobs/` beside `snapshots/`; there, the links may lead anywhere inside the model's own `models--…` folder. The
+ * four names above are this library's own choice, so whoever owns the folder may link them to any place.
+ *
+ * @throws BertNativeError `ERR_NOT_FOUND` when there are no weights or a shard is missing, `ERR_FILE_FORMAT`,
+ * `ERR_UNSAFE_PICKLE`, `ERR_IO`
+ */
+export async function openCheckpoint(folder: string, options: OpenCheckpointOptions = {}): Promise<Checkpoint> {
+  const { use_safetensors } = options;
+  const wanted = candidates.filter(
+    ({ format }) => use_safetensors === undefined || use_safetensors === (format === 'safetensors'),
+  );
+  for (const { name, format, sharded } of wanted) {
+    const path = join(folder, name);
+    if (!(await isFile(path))) continue;
+    return sharded ? openShards(folder, path, format) : openSingle(folder, path, format);
+  }
+  throw await noWeights(folder, wanted);
+}
+
+async function isFile(path: string): Promise<boolean> {
+  try {
+    return (await stat(path)).isFile();
+  } catch (cause) {
+    const error = ioError('looking for weights', path, cause);
+    if (error.code === 'ERR_NOT_FOUND') return false;
+    throw error;
+  }
+}
+
+async function openSingle(folder: string, path: string, format: CheckpointFormat): Promise<Checkpoint> {
+  const { file, tensors } = await openWeights(path, format);
+  return { folder, format, files: [file], tensors };
+}
+
+async function openWeights(path: string, format: CheckpointFormat): Promise<WeightsFile> {
+  const weights = await openers[format](path);
+  const framework = weights.metadata.get('format');
+  if (framework === 'tf' || framework === 'flax') {
+    throw new BertNativeError(
+      'ERR_FILE_FORMAT',
+      `${path}: its metadata says that it was saved from "${framework}", whose parameters have other names and layouts; ` +
+        'expected "pt"',
+    );
+  }
+  return weights;
+}
+
+// Shards
+
+async function openShards(folder: string, indexPath: string, format: CheckpointFormat): Promise<Checkpoint> {
+  const weightMap = await readWeightMap(indexPath);
+  const shardNames = [...new Set(weightMap.values())].sort();
+  const files: CheckpointFile[] = [];
+  const tensors = new Map<string, CheckpointTensor>();
+  for (const shardName of shardNames) {
+    const shard = await openWeights(await locateShard(folder, shardName, indexPath), format);
+    files.push(shard.file);
+    addShard(tensors, shard);
+    requireListedTensors(weightMap, shardName, shard, indexPath);
+  }
+  return { folder, format, files, tensors };
+}
+
+/** Tensor name → shard name. */
+async function readWeightMap(indexPath: string): Promise<Map<string, string>> {
+  const bytes = await withFileSource(indexPath, async (source) => {
+    const { size_bytes } = source.file;
+    if (size_bytes > maxIndexBytes) {
+      throw new BertNativeError(
+        'ERR_FILE_FORMAT',
+        `${indexPath}: ${size_bytes} bytes; at most ${maxIndexBytes} are read`,
+      );
+    }
+    return source.read(0, size_bytes);
+  });
+  const index = parseJsonObject(bytes, indexPath);
+  const weightMap = objectEntries(index.get('weight_map'), `${indexPath}: weight_map`);
+  for (const [tensor, shard] of weightMap) {
+    if (typeof shard !== 'string') {
+      throw new BertNativeError(
+        'ERR_FILE_FORMAT',
+        `${indexPath}: the file of tensor ${quoted(tensor)} is not a string`,
+      );
+    }
+  }
+  return weightMap as Map<string, string>;
+}
+
+function addShard(tensors: Map<string, CheckpointTensor>, shard: WeightsFile): void {
+  for (const [name, tensor] of shard.tensors) {
+    const other = tensors.get(name);
+    if (other !== undefined) {
+      throw new BertNativeError(
+        'ERR_FILE_FORMAT',
+        `tensor ${quoted(name)} is in two shards, ${other.file.path} and ${shard.file.path}`,
+      );
+    }
+    tensors.set(name, tensor);
+  }
+}
+
+function requireListedTensors(
+  weightMap: ReadonlyMap<string, string>,
+  shardName: string,
+  shard: WeightsFile,
+  indexPath: string,
+): void {
+  for (const [tensor, listedIn] of weightMap) {
+    if (listedIn === shardName && !shard.tensors.has(tensor)) {
+      throw new BertNativeError(
+        'ERR_FILE_FORMAT',
+        `${shard.file.path}: tensor ${quoted(tensor)} is not in this shard, where ${indexPath} places it`,
+      );
+    }
+  }
+}
+
+/** The path of a shard with links followed, so that what is opened is what was checked. */
+async function locateShard(folder: string, shardName: string, indexPath: string): Promise<string> {
+  if (!isPlainRelativePath(shardName)) {
+    throw new BertNativeError('ERR_FILE_FORMAT', `${indexPath}: ${quoted(shardName)} is not the name of a shard`);
+  }
+  const target = await resolveLinks(join(folder, shardName));
+  const boundary = shardBoundary(await resolveLinks(folder));
+  if (!isInside(boundary, target)) {
+    throw new BertNativeError(
+      'ERR_FILE_FORMAT',
+      `${indexPath}: the shard ${quoted(shardName)} is a link to ${target}, which lies outside ${boundary}`,
+    );
+  }
+  return target;
+}
+
+function isPlainRelativePath(name: string): boolean {
+  const hasForeignCharacters = /[\\\0]|^[a-z]:/i.test(name);
+  return !hasForeignCharacters && name.split('/').every((part) => part !== '' && part !== '.' && part !== '..');
+}
+
+async function resolveLinks(path: string): Promise<string> {
+  try {
+    return await realpath(path);
+  } catch (cause) {
+    throw ioError('looking for a shard', path, cause);
+  }
+}
+
+/** The folder itself or, for `…/models--OWNER--NAME/snapshots/REVISION[/…]`, the model's folder in the hub's cache. */
+function shardBoundary(folder: string): string {
+  const parts = folder.split(sep);
+  const snapshots = parts.findLastIndex(
+    (part, index) => part === 'snapshots' && parts[index - 1]?.startsWith('models--') && index + 1 < parts.length,
+  );
+  return snapshots === -1 ? folder : parts.slice(0, snapshots).join(sep);
+}
+
+function isInside(folder: string, path: string): boolean {
+  const route = relative(folder, path);
+  return !isAbsolute(route) && route.split(sep)[0] !== '..';
+}
+
+// No weights
+
+/** Weights of other libraries that people keep in model folders. */
+const foreignWeights: readonly { readonly pattern: RegExp; readonly description: string }[] = [
+  { pattern: /\.h5$/, description: 'TensorFlow' },
+  { pattern: /\.ckpt\.index$/, description: 'TensorFlow 1' },
+  { pattern: /\.msgpack$/, description: 'Flax' },
+  { pattern: /^onnx$|\.onnx$/, description: 'ONNX' },
+  { pattern: /\.gguf$/, description: 'GGUF' },
+  { pattern: /\.ot$/, description: 'rust-bert' },
+];
+
+async function noWeights(folder: string, wanted: readonly Candidate[]): Promise<BertNativeError> {
+  const names = await readdir(folder).catch((cause) => {
+    throw ioError('listing the folder', folder, cause);
+  });
+  const looked_for = wanted.map(({ name }) => (names.includes(name) ? `${name} (present, but not a file)` : name));
+  const foreign = names.flatMap((name) => {
+    const kind = foreignWeights.find(({ pattern }) => pattern.test(name));
+    return kind === undefined ? [] : [`${name} (${kind.description})`];
+  });
+  const others = foreign.length === 0 ? '' : `. It holds ${foreign.join(', ')}, which cannot be loaded as weights`;
+  return new BertNativeError('ERR_NOT_FOUND', `${folder}: no weights; looked for ${looked_for.join(', ')}${others}`);
+}

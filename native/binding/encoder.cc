@@ -1,0 +1,418 @@
+#include "binding/encoder.h"
+
+#include <cstring>
+#include <memory>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "binding/environment.h"
+#include "binding/errors.h"
+#include "binding/jobs.h"
+#include "binding/values.h"
+#include "common/errors.h"
+#include "cpu/encoder.h"
+#include "cpu/encoder_registry.h"
+#include "cpu/scheduler.h"
+#include "encoder/batch.h"
+#include "encoder/parameter_source.h"
+#include "encoder/specification.h"
+#include "kernels/kernel_table.h"
+
+namespace bert_native {
+
+namespace {
+
+// ---------- from JavaScript's objects to plain structures ----------
+
+template <typename Choice, size_t N>
+Choice get_choice(const Napi::Object& object, const char* field, const std::pair<const char*, Choice> (&choices)[N]) {
+  const std::string value = get_string(object, field);
+  std::string expected;
+  for (const auto& [name, choice] : choices) {
+    if (value == name) return choice;
+    expected += (expected.empty() ? "" : ", ") + std::string(name);
+  }
+  throw_expected(field, "one of " + expected + ", not '" + value + "'");
+}
+
+EncoderSpecification read_specification(const Napi::Object& object) {
+  EncoderSpecification specification;
+  specification.hidden_size = get_size(object, "hidden_size");
+  specification.pooler = object.Get("pooler").IsString();
+
+  const Napi::Object embeddings = as_object(object.Get("embeddings"), "embeddings");
+  specification.embeddings.vocab_size = get_size(embeddings, "vocab_size");
+  specification.embeddings.position = get_choice<PositionEmbedding>(
+      embeddings, "position", {{"absolute", PositionEmbedding::kAbsolute}, {"none", PositionEmbedding::kNone}});
+  specification.embeddings.max_position_embeddings = get_size(embeddings, "max_position_embeddings");
+  specification.embeddings.type_vocab_size = get_size(embeddings, "type_vocab_size");
+  specification.embeddings.layer_norm_eps = static_cast<float>(get_number(embeddings, "layer_norm_eps"));
+
+  const Napi::Value layers_value = object.Get("layers");
+  if (!layers_value.IsArray()) throw_expected("layers", "an array");
+  const Napi::Array layers = layers_value.As<Napi::Array>();
+  for (uint32_t i = 0; i < layers.Length(); i++) {
+    const Napi::Object layer_object = as_object(layers.Get(i), "layers");
+    const Napi::Object attention = as_object(layer_object.Get("attention"), "attention");
+    const Napi::Object mlp = as_object(layer_object.Get("mlp"), "mlp");
+    LayerSpecification layer;
+    layer.num_attention_heads = get_size(attention, "num_attention_heads");
+    layer.head_size = get_size(attention, "head_size");
+    layer.attention_position =
+        get_choice<AttentionPosition>(attention, "position",
+                                      {{"none", AttentionPosition::kNone},
+                                       {"relative_key", AttentionPosition::kRelativeKey},
+                                       {"relative_key_query", AttentionPosition::kRelativeKeyQuery}});
+    layer.intermediate_size = get_size(mlp, "intermediate_size");
+    layer.activation = get_choice<Activation>(mlp, "activation",
+                                              {{"gelu_erf", Activation::kGeluErf},
+                                               {"gelu_tanh", Activation::kGeluTanh},
+                                               {"quick_gelu", Activation::kQuickGelu},
+                                               {"relu", Activation::kRelu},
+                                               {"silu", Activation::kSilu},
+                                               {"tanh", Activation::kTanh}});
+    layer.layer_norm_eps = static_cast<float>(get_number(layer_object, "layer_norm_eps"));
+    specification.layers.push_back(layer);
+  }
+  check_specification(specification);
+  return specification;
+}
+
+FileSpan read_file_span(const Napi::Object& span) {
+  const Napi::Object file = as_object(span.Get("file"), "file");
+  FileSpan result;
+  result.path = get_string(file, "path");
+  result.identity.size_bytes = get_size(file, "size_bytes");
+  result.identity.modified_ns = get_int64(file, "modified_ns");
+  result.identity.device = get_uint64(file, "device");
+  result.identity.inode = get_uint64(file, "inode");
+  result.byte_offset = get_size(span, "byte_offset");
+  result.dtype = get_choice<Dtype>(
+      span, "dtype", {{"F32", Dtype::kF32}, {"F16", Dtype::kF16}, {"BF16", Dtype::kBF16}, {"F64", Dtype::kF64}});
+  result.strides = get_sizes(span, "strides");
+  return result;
+}
+
+std::vector<float> copy_floats(const Napi::Value& value, const char* field) {
+  if (!value.IsTypedArray() || value.As<Napi::TypedArray>().TypedArrayType() != napi_float32_array) {
+    throw_expected(field, "a Float32Array");
+  }
+  const auto array = value.As<Napi::Float32Array>();
+  return std::vector<float>(array.Data(), array.Data() + array.ElementLength());
+}
+
+ParameterSource read_parameter_source(const Napi::Object& object) {
+  ParameterSource source;
+  const std::string kind = get_string(object, "kind");
+  if (kind == "span") {
+    const Napi::Object span = as_object(object.Get("span"), "span");
+    source.shape = get_sizes(span, "shape");
+    source.values = read_file_span(span);
+    return source;
+  }
+  source.shape = get_sizes(object, "shape");
+  if (kind == "normal") {
+    NormalInit init;
+    init.seed = get_uint64(object, "seed");
+    init.std = get_number(object, "std");
+    init.zero_row = static_cast<int64_t>(get_number(object, "zero_row"));
+    source.values = init;
+  } else if (kind == "constant") {
+    source.values = ConstantInit{static_cast<float>(get_number(object, "value"))};
+  } else if (kind == "values") {
+    source.values = copy_floats(object.Get("values"), "values");
+  } else {
+    throw_expected("kind", "span, normal, constant or values, not '" + kind + "'");
+  }
+  return source;
+}
+
+ParameterSources read_parameter_sources(const Napi::Value& value) {
+  if (!value.IsArray()) throw_expected("parameters", "an array of [name, source]");
+  const Napi::Array entries = value.As<Napi::Array>();
+  ParameterSources sources;
+  for (uint32_t i = 0; i < entries.Length(); i++) {
+    const Napi::Object entry = as_object(entries.Get(i), "parameters");
+    sources.emplace(entry.Get(0u).ToString().Utf8Value(),
+                    read_parameter_source(as_object(entry.Get(1u), "parameters")));
+  }
+  return sources;
+}
+
+// The elements of a typed array field of exactly `size` elements, copied; empty where the field is null.
+template <typename T>
+std::vector<T> copy_optional(const Napi::Object& object, const char* field, napi_typedarray_type type, size_t size) {
+  const Napi::Value value = object.Get(field);
+  if (value.IsNull()) return {};
+  if (!value.IsTypedArray() || value.As<Napi::TypedArray>().TypedArrayType() != type ||
+      value.As<Napi::TypedArray>().ElementLength() != size) {
+    throw_expected(field, "a typed array of " + std::to_string(size) + " elements");
+  }
+  const auto array = value.As<Napi::TypedArrayOf<T>>();
+  return std::vector<T>(array.Data(), array.Data() + size);
+}
+
+// ---------- results ----------
+
+// Float32Arrays whose memory V8 allocated, collected under their names in one object that keeps them alive.
+class Outputs {
+ public:
+  explicit Outputs(Napi::Env env) : env_(env), object_(Napi::Object::New(env)) {}
+
+  float* add(const char* name, size_t size) {
+    Napi::Float32Array array = allocate(size);
+    object_.Set(name, array);
+    return array.Data();
+  }
+
+  std::vector<float*> add_list(const char* name, size_t count, size_t size) {
+    const Napi::Array list = Napi::Array::New(env_, count);
+    std::vector<float*> pointers;
+    for (size_t i = 0; i < count; i++) {
+      Napi::Float32Array array = allocate(size);
+      list.Set(static_cast<uint32_t>(i), array);
+      pointers.push_back(array.Data());
+    }
+    object_.Set(name, list);
+    return pointers;
+  }
+
+  Napi::ObjectReference hold() const { return Napi::Persistent(object_); }
+
+ private:
+  Napi::Float32Array allocate(size_t size) {
+    try {
+      return Napi::Float32Array::New(env_, size);
+    } catch (const Napi::Error&) {
+      throw Error(ErrorCode::kMemory, "could not allocate an output of " + std::to_string(size) + " elements");
+    }
+  }
+
+  Napi::Env env_;
+  Napi::Object object_;
+};
+
+size_t product(std::initializer_list<size_t> factors) {
+  // Above this no typed array can be made anyway; below it nothing that is computed from a size overflows.
+  constexpr size_t kLimit = size_t{1} << 40;
+  size_t result = 1;
+  for (const size_t factor : factors) {
+    if (factor != 0 && result > kLimit / factor) throw Error(ErrorCode::kMemory, "the request's outputs are too large");
+    result *= factor;
+  }
+  return result;
+}
+
+// ---------- jobs ----------
+
+void run_on_scheduler(Scheduler::Job job) { Scheduler::process().submit(std::move(job)); }
+
+class LoadJob : public Job {
+ public:
+  LoadJob(Napi::Env env, EncoderSpecification specification, ParameterSources sources)
+      : Job(env), specification_(std::move(specification)), sources_(std::move(sources)) {}
+
+  void run(ThreadPool& pool) override {
+    const KernelTable& kernels = selected_kernels();
+    encoder_ = acquire_encoder(encoder_key(specification_, sources_, kernels.isa),
+                               [&] { return CpuEncoder::load(specification_, sources_, kernels, pool); });
+  }
+  Napi::Value result(Napi::Env env) override;
+
+ private:
+  EncoderSpecification specification_;
+  ParameterSources sources_;
+  std::shared_ptr<const CpuEncoder> encoder_;
+};
+
+class ForwardJob : public Job {
+ public:
+  ForwardJob(Napi::Env env, std::shared_ptr<const CpuEncoder> encoder, const Napi::Object& request)
+      : Job(env), encoder_(std::move(encoder)) {
+    const size_t B = get_size(request, "batch"), S = get_size(request, "sequence");
+    const size_t H = encoder_->specification().hidden_size;
+    input_ids_ = copy_optional<int32_t>(request, "input_ids", napi_int32_array, product({B, S}));
+    inputs_embeds_ = copy_optional<float>(request, "inputs_embeds", napi_float32_array, product({B, S, H}));
+    attention_mask_ = copy_optional<uint8_t>(request, "attention_mask", napi_uint8_array, product({B, S}));
+    token_type_ids_ = copy_optional<int32_t>(request, "token_type_ids", napi_int32_array, product({B, S}));
+    position_ids_ = copy_optional<int32_t>(request, "position_ids", napi_int32_array, product({B, S}));
+    if (input_ids_.empty() && inputs_embeds_.empty() && B * S > 0) throw_expected("input_ids", "ids or inputs_embeds");
+
+    options_.compute_masked_positions = get_string(request, "masked_positions") == "compute";
+    add_sequences(B, S);
+    add_outputs(env, as_object(request.Get("outputs"), "outputs"), B, S, H);
+  }
+
+  void run(ThreadPool& pool) override { encoder_->forward(sequences_, options_, pool, cancelled()); }
+  Napi::Value result(Napi::Env) override { return outputs_.Value(); }
+
+ private:
+  void add_sequences(size_t B, size_t S) {
+    const auto row = [](const auto& values, size_t offset) {
+      return values.empty() ? nullptr : values.data() + offset;
+    };
+    const size_t H = encoder_->specification().hidden_size;
+    for (size_t b = 0; b < B; b++) {
+      Sequence sequence;
+      sequence.length = S;
+      sequence.input_ids = row(input_ids_, b * S);
+      sequence.inputs_embeds = row(inputs_embeds_, b * S * H);
+      sequence.attention_mask = row(attention_mask_, b * S);
+      sequence.token_type_ids = row(token_type_ids_, b * S);
+      sequence.position_ids = row(position_ids_, b * S);
+      sequences_.push_back(std::move(sequence));
+    }
+  }
+
+  void add_outputs(Napi::Env env, const Napi::Object& wanted, size_t B, size_t S, size_t H) {
+    const std::vector<LayerSpecification>& layers = encoder_->specification().layers;
+    Outputs outputs(env);
+    const auto each_row = [&](float* base, size_t row_size, auto&& assign) {
+      for (size_t b = 0; b < B; b++) assign(sequences_[b], base + b * row_size);
+    };
+    if (get_boolean(wanted, "last_hidden_state")) {
+      each_row(outputs.add("last_hidden_state", product({B, S, H})), S * H,
+               [](Sequence& sequence, float* out) { sequence.last_hidden_state = out; });
+    }
+    if (get_boolean(wanted, "pooler_output")) {
+      if (!encoder_->specification().pooler) throw_expected("pooler_output", "false: this encoder has no pooler");
+      each_row(outputs.add("pooler_output", product({B, H})), H,
+               [](Sequence& sequence, float* out) { sequence.pooler_output = out; });
+    }
+    if (get_boolean(wanted, "hidden_states")) {
+      for (float* base : outputs.add_list("hidden_states", layers.size() + 1, product({B, S, H}))) {
+        each_row(base, S * H, [](Sequence& sequence, float* out) { sequence.hidden_states.push_back(out); });
+      }
+    }
+    if (get_boolean(wanted, "attentions") && !layers.empty()) {
+      const size_t row_size = product({layers.front().num_attention_heads, S, S});
+      for (float* base : outputs.add_list("attentions", layers.size(), product({B, row_size}))) {
+        each_row(base, row_size, [](Sequence& sequence, float* out) { sequence.attentions.push_back(out); });
+      }
+    }
+    const Napi::Value pooled = wanted.Get("pooled");
+    if (pooled.IsObject()) {
+      const Napi::Object settings = pooled.As<Napi::Object>();
+      options_.pooling = get_choice<Pooling>(
+          settings, "mode", {{"mean", Pooling::kMean}, {"cls", Pooling::kCls}, {"max", Pooling::kMax}});
+      options_.normalize = get_boolean(settings, "normalize");
+      each_row(outputs.add("pooled", product({B, H})), H,
+               [](Sequence& sequence, float* out) { sequence.pooled = out; });
+    }
+    outputs_ = outputs.hold();
+  }
+
+  std::shared_ptr<const CpuEncoder> encoder_;
+  std::vector<int32_t> input_ids_, token_type_ids_, position_ids_;
+  std::vector<float> inputs_embeds_;
+  std::vector<uint8_t> attention_mask_;
+  std::vector<Sequence> sequences_;
+  BatchOptions options_;
+  Napi::ObjectReference outputs_;
+};
+
+class ReadParameterJob : public Job {
+ public:
+  ReadParameterJob(Napi::Env env, std::shared_ptr<const CpuEncoder> encoder, std::string name)
+      : Job(env), encoder_(std::move(encoder)), name_(std::move(name)) {
+    Outputs outputs(env);
+    values_ = outputs.add("values", element_count());
+    outputs_ = outputs.hold();
+  }
+  void run(ThreadPool&) override { encoder_->read_parameter(name_, values_); }
+  Napi::Value result(Napi::Env) override { return outputs_.Value().Get("values"); }
+
+ private:
+  size_t element_count() const {
+    for (const Parameter& parameter : encoder_parameters(encoder_->specification())) {
+      if (parameter.name != name_) continue;
+      size_t count = 1;
+      for (const size_t size : parameter.shape) count *= size;
+      return count;
+    }
+    throw Error(ErrorCode::kWeightMissing, "the encoder has no parameter '" + name_ + "'");
+  }
+
+  std::shared_ptr<const CpuEncoder> encoder_;
+  std::string name_;
+  float* values_ = nullptr;
+  Napi::ObjectReference outputs_;
+};
+
+// ---------- the JavaScript object ----------
+
+class NativeEncoder : public Napi::ObjectWrap<NativeEncoder> {
+ public:
+  static Napi::Function define(Napi::Env env) {
+    return DefineClass(env, "NativeEncoder",
+                       {
+                           InstanceMethod<&NativeEncoder::forward>("forward"),
+                           InstanceMethod<&NativeEncoder::read_parameter>("read_parameter"),
+                           InstanceMethod<&NativeEncoder::dispose>("dispose"),
+                           InstanceAccessor<&NativeEncoder::weights_size_bytes>("weights_size_bytes"),
+                       });
+  }
+
+  static Napi::Object wrap(Napi::Env env, std::shared_ptr<const CpuEncoder> encoder) {
+    const Napi::Object object = environment_data(env).encoder_class.New({});
+    Unwrap(object)->encoder_ = std::move(encoder);
+    return object;
+  }
+
+  explicit NativeEncoder(const Napi::CallbackInfo& info) : Napi::ObjectWrap<NativeEncoder>(info) {}
+
+ private:
+  Napi::Value forward(const Napi::CallbackInfo& info) {
+    const Napi::Env env = info.Env();
+    return guarded(env, [&]() -> Napi::Value {
+      auto job = std::make_unique<ForwardJob>(env, encoder(), as_object(info[0], "request"));
+      return environment_data(env).jobs.submit(std::move(job), run_on_scheduler);
+    });
+  }
+
+  Napi::Value read_parameter(const Napi::CallbackInfo& info) {
+    const Napi::Env env = info.Env();
+    return guarded(env, [&]() -> Napi::Value {
+      auto job = std::make_unique<ReadParameterJob>(env, encoder(), info[0].ToString().Utf8Value());
+      return environment_data(env).jobs.submit(std::move(job), run_in_background);
+    });
+  }
+
+  Napi::Value dispose(const Napi::CallbackInfo& info) {
+    encoder_ = nullptr;
+    return info.Env().Undefined();
+  }
+
+  Napi::Value weights_size_bytes(const Napi::CallbackInfo& info) {
+    return guarded(info.Env(), [&]() -> Napi::Value {
+      return Napi::Number::New(info.Env(), static_cast<double>(encoder()->weights_size_bytes()));
+    });
+  }
+
+  std::shared_ptr<const CpuEncoder> encoder() const {
+    if (encoder_ == nullptr) throw Error(ErrorCode::kDisposed, "the model was disposed");
+    return encoder_;
+  }
+
+  std::shared_ptr<const CpuEncoder> encoder_;
+};
+
+Napi::Value LoadJob::result(Napi::Env env) { return NativeEncoder::wrap(env, std::move(encoder_)); }
+
+}  // namespace
+
+Napi::Value load_encoder(const Napi::CallbackInfo& info) {
+  const Napi::Env env = info.Env();
+  return guarded(env, [&]() -> Napi::Value {
+    auto job = std::make_unique<LoadJob>(env, read_specification(as_object(info[0], "specification")),
+                                         read_parameter_sources(info[1]));
+    return environment_data(env).jobs.submit(std::move(job), run_in_background);
+  });
+}
+
+void define_encoder_class(Napi::Env env) {
+  environment_data(env).encoder_class = Napi::Persistent(NativeEncoder::define(env));
+}
+
+}  // namespace bert_native

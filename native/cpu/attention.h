@@ -1,0 +1,64 @@
+#pragma once
+
+#include <cstddef>
+#include <vector>
+
+#include "common/aligned_buffer.h"
+#include "cpu/packed_matrix.h"
+#include "encoder/plan.h"
+#include "encoder/specification.h"
+#include "kernels/kernel_table.h"
+
+namespace bert_native {
+
+// Legend: A heads, D head size, S positions of the request, P max_position_embeddings.
+
+// One layer's attention over a block: softmax((Q Kᵀ + relative positions) / √D) V per sequence and head.
+// Vaswani et al. 2017, eq. 1
+struct AttentionLayer {
+  size_t heads = 0, head_size = 0;
+  AttentionPosition position = AttentionPosition::kNone;
+  const PackedMatrix* distance = nullptr;  // [2P-1, D]: row l - r + P - 1 belongs to query column l and key column r
+  size_t max_position_embeddings = 0;
+  size_t index = 0;  // of the layer, which selects the output among Sequence::attentions
+};
+
+// A share of the work: some queries of one sequence under one head. Queries count from the sequence's first key row on,
+// the rows that are only queries behind them.
+struct AttentionTask {
+  size_t sequence = 0;
+  size_t head = 0;
+  size_t query_begin = 0, query_end = 0;
+};
+
+// Tasks that keep `threads` busy; the queries of one head are cut only where sequences and heads are too few.
+std::vector<AttentionTask> attention_tasks(const PlannedBlock& block, size_t heads, size_t threads,
+                                           const KernelTable& kernels);
+
+// The memory of one thread. Grows to what the longest sequence needs.
+class AttentionScratch {
+ public:
+  // The buffer in slot `slot`, at least `size` elements; what it held is lost when it grows.
+  float* get(size_t slot, size_t size) {
+    AlignedBuffer<float>& buffer = buffers_[slot];
+    if (buffer.size() < size) {
+      buffer = {};
+      buffer = AlignedBuffer<float>(size);
+    }
+    return buffer.data();
+  }
+
+  static constexpr size_t kKeyPanels = 0, kValuePanels = 1, kQueryStrips = 2, kScores = 3, kProbabilityStrip = 4,
+                          kContext = 5, kKeyStrip = 6, kDistanceProducts = 7;
+
+ private:
+  AlignedBuffer<float> buffers_[8];
+};
+
+// Runs one task. projections: [rows, 3·A·D], row stride `stride`: queries, keys, values of every row of the block. The
+// result takes the place of the queries. Probabilities go to the sequence's `attentions` where it wants them.
+void attend(const AttentionLayer& layer, const PlannedBlock& block, const AttentionTask& task,
+            const BatchOptions& options, float* projections, size_t stride, AttentionScratch& scratch,
+            const KernelTable& kernels);
+
+}  // namespace bert_native

@@ -1,0 +1,76 @@
+#include "cpu/encoder.h"
+
+#include <algorithm>
+#include <utility>
+
+#include "cpu/block_pass.h"
+#include "cpu/weights.h"
+#include "encoder/plan.h"
+
+namespace bert_native {
+
+namespace {
+
+// Rows that run through the layers together: enough to keep many threads busy, few enough to bound the workspace.
+constexpr size_t kRowBudget = 2048;
+
+// Everything that no row of a block will fill: positions that are not shown, and all of a sequence without rows.
+void zero_unshown(const EncoderSpecification& specification, const Sequence& sequence, const BatchOptions& options) {
+  const size_t hidden_size = specification.hidden_size, length = sequence.length;
+  const auto zero_rows = [&](float* out, size_t size) {
+    if (out == nullptr) return;
+    for (size_t position = 0; position < length; ++position) {
+      if (!is_shown(sequence, position, options)) std::fill_n(out + position * size, size, 0.0f);
+    }
+  };
+  zero_rows(sequence.last_hidden_state, hidden_size);
+  for (float* out : sequence.hidden_states) zero_rows(out, hidden_size);
+  for (size_t layer = 0; layer < sequence.attentions.size(); ++layer) {
+    if (sequence.attentions[layer] == nullptr) continue;
+    for (size_t head = 0; head < specification.layers[layer].num_attention_heads; ++head) {
+      zero_rows(sequence.attentions[layer] + head * length * length, length);
+    }
+  }
+  if (sequence.pooler_output != nullptr) std::fill_n(sequence.pooler_output, hidden_size, 0.0f);
+  if (sequence.pooled != nullptr) std::fill_n(sequence.pooled, hidden_size, 0.0f);
+}
+
+}  // namespace
+
+struct CpuEncoder::State {
+  EncoderSpecification specification;
+  const KernelTable& kernels;
+  EncoderWeights weights;
+};
+
+CpuEncoder::CpuEncoder(std::unique_ptr<State> state) : state_(std::move(state)) {}
+
+CpuEncoder::~CpuEncoder() = default;
+
+std::unique_ptr<CpuEncoder> CpuEncoder::load(const EncoderSpecification& specification, const ParameterSources& sources,
+                                             const KernelTable& kernels, ThreadPool& pool) {
+  check_specification(specification);
+  std::unique_ptr<State> state(new State{specification, kernels, {specification, sources, kernels, pool}});
+  return std::unique_ptr<CpuEncoder>(new CpuEncoder(std::move(state)));
+}
+
+void CpuEncoder::forward(const std::vector<Sequence>& sequences, const BatchOptions& options, ThreadPool& pool,
+                         const std::atomic<bool>& cancelled) const {
+  const EncoderSpecification& specification = state_->specification;
+  check_batch(specification, sequences);
+  for (const Sequence& sequence : sequences) zero_unshown(specification, sequence, options);
+  Workspace workspace;
+  for (const PlannedBlock& block : plan_batch(sequences, options, kRowBudget)) {
+    BlockPass(specification, state_->weights, state_->kernels, block, options, pool, cancelled, workspace).run();
+  }
+}
+
+void CpuEncoder::read_parameter(const std::string& name, float* out) const {
+  state_->weights.read_parameter(name, out);
+}
+
+const EncoderSpecification& CpuEncoder::specification() const { return state_->specification; }
+
+size_t CpuEncoder::weights_size_bytes() const { return state_->weights.size_in_bytes(); }
+
+}  // namespace bert_native

@@ -1,0 +1,108 @@
+#include "cpu/scheduler.h"
+
+#include <cerrno>
+#include <cstdlib>
+#include <string>
+#include <system_error>
+#include <utility>
+
+#include "common/errors.h"
+
+namespace bert_native {
+
+namespace {
+
+std::string range_text() { return "expected a whole number from 1 to " + std::to_string(Scheduler::kMaxThreads); }
+
+size_t default_thread_count() {
+  const char* text = std::getenv("BERT_NATIVE_THREADS");
+  if (text == nullptr || *text == '\0') return usable_thread_count();
+  char* end = nullptr;
+  const unsigned long value = std::strtoul(text, &end, 10);
+  if (*end != '\0' || *text == '-' || value < 1 || value > Scheduler::kMaxThreads) {
+    throw Error(ErrorCode::kOption, "BERT_NATIVE_THREADS is '" + std::string(text) + "': " + range_text());
+  }
+  return value;
+}
+
+// The pool asked for, or the largest that the system still gives; one thread always works: the caller's own.
+std::unique_ptr<ThreadPool> make_pool(size_t threads) {
+  for (; threads > 1; threads /= 2) {
+    try {
+      return std::make_unique<ThreadPool>(threads);
+    } catch (const Error&) {
+    }
+  }
+  return std::make_unique<ThreadPool>(1);
+}
+
+void start_detached(std::function<void()> work) {
+  try {
+    std::thread(std::move(work)).detach();
+  } catch (const std::system_error& error) {
+    throw Error(ErrorCode::kMemory, std::string("the system gave no further thread: ") + error.what());
+  }
+}
+
+}  // namespace
+
+Scheduler& Scheduler::process() {
+  static Scheduler* const scheduler = new Scheduler();
+  return *scheduler;
+}
+
+void Scheduler::submit(Job job) {
+  const std::lock_guard lock(mutex_);
+  if (!threads_wanted_) threads_wanted_ = default_thread_count();
+  if (!started_) {
+    start_detached([this] { serve(); });
+    started_ = true;
+  }
+  queue_.push_back(std::move(job));
+  wake_.notify_one();
+}
+
+size_t Scheduler::thread_count() {
+  const std::lock_guard lock(mutex_);
+  if (!threads_wanted_) threads_wanted_ = default_thread_count();
+  return *threads_wanted_;
+}
+
+void Scheduler::set_thread_count(size_t threads) {
+  if (threads < 1 || threads > kMaxThreads) {
+    throw Error(ErrorCode::kOption, "the number of threads is " + std::to_string(threads) + ": " + range_text());
+  }
+  const std::lock_guard lock(mutex_);
+  threads_wanted_ = threads;
+}
+
+void Scheduler::serve() {
+  std::unique_ptr<ThreadPool> pool;
+  size_t pool_threads = 0;
+  for (;;) {
+    Job job;
+    size_t threads;
+    {
+      std::unique_lock lock(mutex_);
+      wake_.wait(lock, [&] { return !queue_.empty(); });
+      job = std::move(queue_.front());
+      queue_.pop_front();
+      threads = *threads_wanted_;
+    }
+    if (pool_threads != threads) {
+      pool = nullptr;
+      pool = make_pool(threads);
+      pool_threads = threads;
+    }
+    job(*pool);
+  }
+}
+
+void run_in_background(Scheduler::Job job) {
+  start_detached([job = std::move(job)] {
+    ThreadPool pool(1);
+    job(pool);
+  });
+}
+
+}  // namespace bert_native

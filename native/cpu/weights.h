@@ -1,0 +1,66 @@
+#pragma once
+
+#include <cstddef>
+#include <map>
+#include <string>
+#include <vector>
+
+#include "common/aligned_buffer.h"
+#include "common/thread_pool.h"
+#include "cpu/packed_matrix.h"
+#include "encoder/parameter_source.h"
+#include "encoder/specification.h"
+#include "kernels/kernel_table.h"
+
+namespace bert_native {
+
+struct LinearWeights {
+  PackedMatrix matrix;
+  AlignedBuffer<float> bias;  // [outputs]
+};
+
+struct NormWeights {
+  AlignedBuffer<float> gamma, beta;  // [hidden_size]
+  float eps = 0;
+};
+
+struct LayerWeights {
+  LinearWeights query_key_value;  // the three matrices one below the other, [3·A·D, H]
+  PackedMatrix distance;          // [2·max_position_embeddings - 1, D], for relative positions
+  LinearWeights attention_output;
+  NormWeights attention_norm;
+  LinearWeights mlp_up, mlp_down;
+  NormWeights mlp_norm;
+};
+
+// An encoder's parameters in the form in which the CPU reads them.
+class EncoderWeights {
+ public:
+  // Throws kWeightMissing, kWeightShape where `sources` differ from encoder_parameters(), and what reading throws.
+  EncoderWeights(const EncoderSpecification& specification, const ParameterSources& sources, const KernelTable& kernels,
+                 ThreadPool& pool);
+  EncoderWeights(const EncoderWeights&) = delete;
+  EncoderWeights& operator=(const EncoderWeights&) = delete;
+
+  // Throws kWeightMissing for a name that is no parameter.
+  void read_parameter(const std::string& name, float* out) const;
+  size_t size_in_bytes() const;
+
+  AlignedBuffer<float> word, position, token_type;  // tables, row-major [rows, hidden_size]
+  NormWeights embeddings_norm;
+  std::vector<LayerWeights> layers;
+  LinearWeights pooler;
+
+ private:
+  struct Loader;
+  // Where a parameter is kept: in a plain buffer, or as some rows of a packed matrix.
+  struct Place {
+    const AlignedBuffer<float>* buffer = nullptr;
+    size_t offset = 0, count = 0;
+    const PackedMatrix* matrix = nullptr;
+    size_t row_begin = 0, row_end = 0;
+  };
+  std::map<std::string, Place> places_;
+};
+
+}  // namespace bert_native

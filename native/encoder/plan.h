@@ -1,0 +1,56 @@
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <vector>
+
+#include "encoder/batch.h"
+#include "encoder/specification.h"
+
+namespace bert_native {
+
+// A row of the packed batch: one position of one sequence.
+struct PlannedRow {
+  uint32_t sequence;  // index into PlannedBlock::sequences
+  uint32_t position;  // column of the request
+};
+
+// Where one sequence lies in its block. Keys stand together in ascending position.
+struct PlannedSequence {
+  const Sequence* sequence = nullptr;
+  size_t key_begin = 0, key_count = 0;      // rows that act as keys, and as queries
+  size_t query_begin = 0, query_count = 0;  // rows of masked positions, which are only queries
+  size_t first_row = 0;                     // of position 0, where a pooler needs it
+  // No position is unmasked. The reference then adds the same lowest number to every score, so every position attends
+  // to all of them equally: all rows count as keys here.
+  bool uniform_attention = false;
+};
+
+// Whole sequences that run through the layers together. Rows: the keys of all sequences one after the other, the
+// longest sequence first, then the rows that are only queries.
+struct PlannedBlock {
+  std::vector<PlannedSequence> sequences;
+  std::vector<PlannedRow> rows;
+  size_t key_rows = 0;
+};
+
+// Whether the position may act as a key.
+inline bool is_key(const Sequence& sequence, size_t position) {
+  return sequence.attention_mask == nullptr || sequence.attention_mask[position] != 0;
+}
+
+// Whether a per-token output shows the position's values; it shows zeros otherwise.
+inline bool is_shown(const Sequence& sequence, size_t position, const BatchOptions& options) {
+  return options.compute_masked_positions || is_key(sequence, position);
+}
+
+// Throws kTokenId for an id outside its table, kSequenceTooLong for more positions than the model has, kShape where
+// inputs or outputs do not fit the specification. Messages name sequence and position.
+void check_batch(const EncoderSpecification& specification, const std::vector<Sequence>& sequences);
+
+// Cuts a checked batch into blocks of about `row_budget` rows; a longer sequence has a block of its own. Sequences of
+// which nothing needs computing are in none.
+std::vector<PlannedBlock> plan_batch(const std::vector<Sequence>& sequences, const BatchOptions& options,
+                                     size_t row_budget);
+
+}  // namespace bert_native

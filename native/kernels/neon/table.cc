@@ -1,0 +1,10 @@
+#include "kernels/simd/table.h"
+
+#include "kernels/neon/vector.h"
+#include "kernels/tables.h"
+
+namespace bert_native::neon {
+
+constexpr KernelTable kTable = make_table<Vector>(Isa::kNeon);
+
+}  // namespace bert_native::neon

@@ -1,0 +1,42 @@
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+
+// The portable twins: every operation of kernel_table.h, which says what each computes, in plain C++. What the other
+// instruction sets are tested against, and what runs where a processor has none of them. Sums over a row are kept in
+// double.
+
+namespace bert_native::scalar {
+
+inline constexpr size_t kGemmRows = 4;
+inline constexpr size_t kGemmCols = 8;
+
+void gemm_pack_strip_f32(float* packed, const float* a, size_t lda, size_t rows, size_t k);
+void gemm_pack_panel_f32(float* packed, const float* w, size_t ldw, size_t cols, size_t k);
+void gemm_pack_panel_transposed_f32(float* packed, const float* v, size_t ldv, size_t cols, size_t k);
+void gemm_tile_f32(float* c, size_t ldc, const float* strip, const float* panel, size_t rows, size_t k,
+                   bool accumulate);
+
+void add_bias_f32(float* x, const float* bias, size_t n);
+void add_bias_residual_f32(float* x, const float* bias, const float* residual, size_t n);
+void add_bias_gelu_erf_f32(float* x, const float* bias, size_t n);
+void add_bias_gelu_tanh_f32(float* x, const float* bias, size_t n);
+void add_bias_quick_gelu_f32(float* x, const float* bias, size_t n);
+void add_bias_relu_f32(float* x, const float* bias, size_t n);
+void add_bias_silu_f32(float* x, const float* bias, size_t n);
+void add_bias_tanh_f32(float* x, const float* bias, size_t n);
+
+void layer_norm_f32(float* out, const float* x, const float* gamma, const float* beta, float eps, size_t n);
+void softmax_f32(float* x, float scale, size_t n);
+
+void add_f32(float* out, const float* x, size_t n);
+void max_f32(float* out, const float* x, size_t n);
+void scale_f32(float* out, float factor, size_t n);
+float dot_f32(const float* x, const float* y, size_t n);
+
+void f16_to_f32(float* out, const uint16_t* x, size_t n);
+void bf16_to_f32(float* out, const uint16_t* x, size_t n);
+void f64_to_f32(float* out, const double* x, size_t n);
+
+}  // namespace bert_native::scalar

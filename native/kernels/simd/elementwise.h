@@ -1,0 +1,43 @@
+#pragma once
+
+#include <cstddef>
+
+#include "kernels/simd/parts.h"
+
+namespace bert_native {
+namespace {
+
+template <class V>
+void add_bias_residual_f32(float* x, const float* bias, const float* residual, size_t n) {
+  for_each_part<V>(n, [&](auto part, size_t i) {
+    part.store(x + i, part.load(x + i) + part.load(bias + i) + part.load(residual + i));
+  });
+}
+
+// Also x += bias, the epilogue.
+template <class V>
+void add_f32(float* out, const float* x, size_t n) {
+  for_each_part<V>(n, [&](auto part, size_t i) { part.store(out + i, part.load(out + i) + part.load(x + i)); });
+}
+
+template <class V>
+void max_f32(float* out, const float* x, size_t n) {
+  for_each_part<V>(n,
+                   [&](auto part, size_t i) { part.store(out + i, max_or_nan(part.load(out + i), part.load(x + i))); });
+}
+
+template <class V>
+void scale_f32(float* out, float factor, size_t n) {
+  for_each_part<V>(n, [&](auto part, size_t i) { part.store(out + i, part.load(out + i) * V::broadcast(factor)); });
+}
+
+template <class V>
+float dot_f32(const float* x, const float* y, size_t n) {
+  const V lanes = accumulate(
+      n, V::broadcast(0.0f), [&](V sum, auto part, size_t i) { return fma(part.load(x + i), part.load(y + i), sum); },
+      [](V a, V b) { return a + b; });
+  return reduce_sum(lanes);
+}
+
+}  // namespace
+}  // namespace bert_native

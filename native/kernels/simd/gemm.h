@@ -1,0 +1,125 @@
+#pragma once
+
+#include <cstddef>
+
+#include "common/compiler.h"
+
+// Register blocking after Goto & van de Geijn 2008: a tile of C stays in registers while a strip of A and a panel of W
+// pass by, each step an outer product of one column of the strip with one row of the panel.
+
+namespace bert_native {
+namespace {
+
+template <class V>
+constexpr size_t kGemmCols = 2 * V::kLanes;
+
+// packed[k][kWidth] = rows[r][k] for r < count, zero for the rest. In blocks of 16 columns, so that each cache line of
+// the input is read once, and written 4×4 elements at a time.
+template <class V, size_t kWidth>
+void pack_transposed(float* packed, const float* rows, size_t stride, size_t count, size_t k) {
+  constexpr size_t kBlock = 16;
+  const size_t count_by_4 = count & ~size_t{3};
+  for (size_t begin = 0; begin < k; begin += kBlock) {
+    const size_t end = k - begin < kBlock ? k : begin + kBlock;
+    const size_t end_by_4 = begin + ((end - begin) & ~size_t{3});
+    for (size_t r = 0; r < count_by_4; r += 4) {
+      const float* in = rows + r * stride;
+      float* out = packed + r;
+      size_t i = begin;
+      for (; i < end_by_4; i += 4) V::transpose_4x4(out + i * kWidth, kWidth, in + i, stride);
+      for (; i < end; ++i) {
+        for (size_t j = 0; j < 4; ++j) out[i * kWidth + j] = in[j * stride + i];
+      }
+    }
+    for (size_t r = count_by_4; r < kWidth; ++r) {
+      for (size_t i = begin; i < end; ++i) packed[i * kWidth + r] = r < count ? rows[r * stride + i] : 0.0f;
+    }
+  }
+}
+
+template <class V>
+void gemm_pack_strip_f32(float* packed, const float* a, size_t lda, size_t rows, size_t k) {
+  pack_transposed<V, V::kGemmRows>(packed, a, lda, rows, k);
+}
+
+template <class V>
+void gemm_pack_panel_f32(float* packed, const float* w, size_t ldw, size_t cols, size_t k) {
+  pack_transposed<V, kGemmCols<V>>(packed, w, ldw, cols, k);
+}
+
+template <class V>
+void gemm_pack_panel_transposed_f32(float* packed, const float* v, size_t ldv, size_t cols, size_t k) {
+  const V zero = V::broadcast(0.0f);
+  for (size_t i = 0; i < k; ++i) {
+    for (size_t j = 0; j < kGemmCols<V>; j += V::kLanes) {
+      const float* in = v + i * ldv + j;
+      const V part = j + V::kLanes <= cols ? V::load(in) : j < cols ? V::load_first(in, cols - j, zero) : zero;
+      part.store(packed + i * kGemmCols<V> + j);
+    }
+  }
+}
+
+// Rows kRow to kEnd - 1 of a tile, one register for each half of a row. A recursive structure instead of an array:
+// every compiler here keeps its members in registers from the first load to the last store.
+template <class V, size_t kRow, size_t kEnd>
+struct TileRows {
+  V left, right;
+  TileRows<V, kRow + 1, kEnd> next;
+
+  BN_ALWAYS_INLINE void clear() {
+    left = right = V::broadcast(0.0f);
+    next.clear();
+  }
+  BN_ALWAYS_INLINE void load(const float* c, size_t ldc) {
+    left = V::load(c);
+    right = V::load(c + V::kLanes);
+    next.load(c + ldc, ldc);
+  }
+  BN_ALWAYS_INLINE void store(float* c, size_t ldc) const {
+    left.store(c);
+    right.store(c + V::kLanes);
+    next.store(c + ldc, ldc);
+  }
+  BN_ALWAYS_INLINE void add_outer_product(typename V::Column a, V panel_left, V panel_right) {
+    left = V::template fma_row<kRow>(a, panel_left, left);
+    right = V::template fma_row<kRow>(a, panel_right, right);
+    next.add_outer_product(a, panel_left, panel_right);
+  }
+};
+
+template <class V, size_t kEnd>
+struct TileRows<V, kEnd, kEnd> {
+  void clear() {}
+  void load(const float*, size_t) {}
+  void store(float*, size_t) const {}
+  void add_outer_product(typename V::Column, V, V) {}
+};
+
+template <class V, size_t kRows>
+void gemm_tile_of_rows(float* c, size_t ldc, const float* strip, const float* panel, size_t k, bool accumulate) {
+  TileRows<V, 0, kRows> tile;
+  if (accumulate) {
+    tile.load(c, ldc);
+  } else {
+    tile.clear();
+  }
+  for (size_t i = 0; i < k; ++i) {
+    tile.add_outer_product(V::load_column(strip), V::load(panel), V::load(panel + V::kLanes));
+    strip += V::kGemmRows;
+    panel += kGemmCols<V>;
+  }
+  tile.store(c, ldc);
+}
+
+// One function per number of rows, so that a few rows cost no more than they are. A full tile is found first.
+template <class V, size_t kRows = V::kGemmRows>
+void gemm_tile_f32(float* c, size_t ldc, const float* strip, const float* panel, size_t rows, size_t k,
+                   bool accumulate) {
+  if constexpr (kRows > 1) {
+    if (rows < kRows) return gemm_tile_f32<V, kRows - 1>(c, ldc, strip, panel, rows, k, accumulate);
+  }
+  gemm_tile_of_rows<V, kRows>(c, ldc, strip, panel, k, accumulate);
+}
+
+}  // namespace
+}  // namespace bert_native

@@ -1,0 +1,45 @@
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+
+#include "kernels/kernel_table.h"
+#include "kernels/simd/activations.h"
+#include "kernels/simd/convert.h"
+#include "kernels/simd/elementwise.h"
+#include "kernels/simd/gemm.h"
+#include "kernels/simd/normalization.h"
+
+namespace bert_native {
+namespace {
+
+// The table of an instruction set whose vector type is V.
+template <class V>
+constexpr KernelTable make_table(Isa isa) {
+  return {
+      .isa = isa,
+      .gemm_rows = V::kGemmRows,
+      .gemm_cols = kGemmCols<V>,
+      .gemm_pack_strip_f32 = gemm_pack_strip_f32<V>,
+      .gemm_pack_panel_f32 = gemm_pack_panel_f32<V>,
+      .gemm_pack_panel_transposed_f32 = gemm_pack_panel_transposed_f32<V>,
+      .gemm_tile_f32 = gemm_tile_f32<V>,
+      .add_bias_f32 = add_f32<V>,
+      .add_bias_residual_f32 = add_bias_residual_f32<V>,
+      .add_bias_activate_f32 = {add_bias_activate_f32<V, gelu_erf<V>>, add_bias_activate_f32<V, gelu_tanh<V>>,
+                                add_bias_activate_f32<V, quick_gelu<V>>, add_bias_activate_f32<V, relu<V>>,
+                                add_bias_activate_f32<V, silu<V>>, add_bias_activate_f32<V, tanh<V>>},
+      .layer_norm_f32 = layer_norm_f32<V>,
+      .softmax_f32 = softmax_f32<V>,
+      .add_f32 = add_f32<V>,
+      .max_f32 = max_f32<V>,
+      .scale_f32 = scale_f32<V>,
+      .dot_f32 = dot_f32<V>,
+      .f16_to_f32 = convert_to_f32<V, uint16_t, V::from_f16>,
+      .bf16_to_f32 = convert_to_f32<V, uint16_t, V::from_bf16>,
+      .f64_to_f32 = convert_to_f32<V, double, V::from_f64>,
+  };
+}
+
+}  // namespace
+}  // namespace bert_native

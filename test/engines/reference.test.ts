@@ -1,0 +1,462 @@
+import { readFileSync, utimesSync } from 'node:fs';
+import { join } from 'node:path';
+import { describe, expect, test } from 'vitest';
+import type { ForwardRequest, ForwardResult, ParameterSource } from '../../lib/engines/engine.ts';
+import { encoderParameters } from '../../lib/engines/parameters.ts';
+import { activations, erfc } from '../../lib/engines/reference/activations.ts';
+import { referenceEngine } from '../../lib/engines/reference/index.ts';
+import { applyLinear } from '../../lib/engines/reference/matmul.ts';
+import { SpanReader } from '../../lib/engines/reference/read-span.ts';
+import type { Activation } from '../../lib/engines/specification.ts';
+import {
+  type Checkpoint,
+  describeFile,
+  everything,
+  fixtures,
+  haveFixtures,
+  loadFixture,
+  nothing,
+  randomSources,
+  request,
+  temporaryFile,
+  tinySpecification,
+} from './reference-helpers.ts';
+import { naiveActivations, naiveForward } from './reference-naive.ts';
+
+// --- goldens of the Python reference ---
+
+interface GoldenCase {
+  readonly name: string;
+  readonly input_ids: number[][];
+  readonly attention_mask: number[][] | null;
+  readonly token_type_ids: number[][] | null;
+  readonly outputs: Record<string, { shape: number[]; data: number[] }>;
+}
+
+function goldenCases(folder: string): GoldenCase[] {
+  return JSON.parse(readFileSync(join(fixtures, folder, 'cases.json'), 'utf8'));
+}
+
+function goldenRequest(golden: GoldenCase, parts: Partial<ForwardRequest>): ForwardRequest {
+  return request({
+    batch: golden.input_ids.length,
+    sequence: golden.input_ids[0]!.length,
+    input_ids: Int32Array.from(golden.input_ids.flat()),
+    attention_mask: golden.attention_mask && Uint8Array.from(golden.attention_mask.flat()),
+    token_type_ids: golden.token_type_ids && Int32Array.from(golden.token_type_ids.flat()),
+    ...parts,
+  });
+}
+
+/** The largest difference, after checking each against |a - b| ≤ 2e-5 + 2e-5·|b|. */
+function compareWithGolden(actual: Float32Array, expected: { shape: number[]; data: number[] }, what: string): number {
+  expect(actual.length, what).toBe(expected.data.length);
+  let largest = 0;
+  expected.data.forEach((value, i) => {
+    const difference = Math.abs(actual[i]! - value);
+    if (!(difference <= 2e-5 + 2e-5 * Math.abs(value))) {
+      expect.fail(`${what}, element ${i}: ${actual[i]}; expected ${value}`);
+    }
+    largest = Math.max(largest, difference);
+  });
+  return largest;
+}
+
+/** The result of that name as `cases.json` names it. */
+function namedOutput(result: ForwardResult, name: string): Float32Array {
+  const [base, index] = name.split('.') as [keyof ForwardResult, string?];
+  const value = result[base];
+  return (index === undefined ? value : (value as Float32Array[])[Number(index)]) as Float32Array;
+}
+
+const modelFolders = ['bert-base', 'bert-odd-sizes', 'bert-larger', 'bert-fp16', 'bert-safetensors-unpadded'];
+
+const pooledOutputs: Record<string, ForwardRequest['outputs']['pooled']> = {
+  mean_pooled: { mode: 'mean', normalize: false },
+  mean_pooled_normalized: { mode: 'mean', normalize: true },
+  cls_pooled: { mode: 'cls', normalize: false },
+  max_pooled: { mode: 'max', normalize: false },
+};
+
+if (!haveFixtures) console.warn(`SKIPPED: the goldens of the Python reference; there is no ${fixtures}`);
+
+describe.skipIf(!haveFixtures)('goldens of the Python reference', () => {
+  test.each(modelFolders)('%s', async (folder) => {
+    const { encoder } = await loadFixture(folder);
+    let largest = 0;
+    for (const golden of goldenCases(folder)) {
+      const result = await encoder.forward(goldenRequest(golden, { outputs: everything }));
+      for (const [name, expected] of Object.entries(golden.outputs)) {
+        const difference = compareWithGolden(namedOutput(result, name), expected, `${folder} ${golden.name} ${name}`);
+        largest = Math.max(largest, difference);
+      }
+    }
+    console.info(`${folder}: largest difference ${largest.toExponential(1)}`);
+  });
+
+  test('bert-text-embedding, pooled', async () => {
+    const { encoder } = await loadFixture('bert-text-embedding');
+    let largest = 0;
+    for (const golden of goldenCases('bert-text-embedding')) {
+      for (const masked_positions of ['compute', 'skip'] as const) {
+        for (const [name, pooled] of Object.entries(pooledOutputs)) {
+          const outputs = { ...nothing, pooler_output: true, pooled };
+          const result = await encoder.forward(goldenRequest(golden, { masked_positions, outputs }));
+          const what = `${golden.name} ${name}`;
+          largest = Math.max(
+            largest,
+            compareWithGolden(result.pooled!, golden.outputs[name]!, what),
+            compareWithGolden(result.pooler_output!, golden.outputs.pooler_output!, what),
+          );
+        }
+      }
+    }
+    console.info(`bert-text-embedding: largest difference ${largest.toExponential(1)}`);
+  });
+
+  // Heads are one matrix; their goldens check the tanh form of GELU, BF16 and the prefix `bert.`.
+  test.each([
+    ['bert-sequence-classification', 'pooler_output'],
+    ['bert-text-classification-ko', 'pooler_output'],
+    ['bert-bf16', 'pooler_output'],
+    ['bert-token-classification', 'last_hidden_state'],
+  ] as const)('%s, its head on %s', async (folder, output) => {
+    const checkpoint = await loadFixture(folder);
+    let largest = 0;
+    for (const golden of goldenCases(folder)) {
+      const result = await checkpoint.encoder.forward(
+        goldenRequest(golden, { outputs: { ...nothing, [output]: true } }),
+      );
+      const logits = await classify(checkpoint, result[output]!);
+      largest = Math.max(largest, compareWithGolden(logits, golden.outputs.logits!, `${folder} ${golden.name}`));
+    }
+    console.info(`${folder}: largest difference ${largest.toExponential(1)}`);
+  });
+});
+
+async function classify({ spans, specification }: Checkpoint, features: Float32Array): Promise<Float32Array> {
+  await using reader = new SpanReader();
+  const weight = await reader.read(spans.get('classifier.weight')!);
+  const bias = await reader.read(spans.get('classifier.bias')!);
+  const inputs = specification.hidden_size;
+  const rows = features.length / inputs;
+  const logits = new Float64Array(rows * bias.length);
+  applyLinear({ weight, bias, inputs, outputs: bias.length }, Float64Array.from(features), 0, rows, logits, 0);
+  return Float32Array.from(logits);
+}
+
+// --- against the second implementation ---
+
+/** Both compute in double precision: they agree to the rounding of the result. */
+function expectClose(actual: Float32Array, expected: number[], what: string): void {
+  expect(actual.length, what).toBe(expected.length);
+  expected.forEach((value, i) => {
+    const difference = Math.abs(actual[i]! - value);
+    if (!(difference <= 1e-7 * Math.abs(value) + 1e-12)) {
+      expect.fail(`${what}, element ${i}: ${actual[i]}; expected ${value}`);
+    }
+  });
+}
+
+const activationNames: Activation[] = ['gelu_erf', 'gelu_tanh', 'quick_gelu', 'relu', 'silu', 'tanh'];
+const positionKinds = ['none', 'relative_key', 'relative_key_query'] as const;
+
+/** Rows: padded right, padded left, masked inside, masked altogether. */
+const masks = Uint8Array.of(1, 1, 1, 1, 0, 0, 0, 0, 1, 1, 1, 1, 1, 0, 1, 1, 0, 1, 0, 0, 0, 0, 0, 0);
+
+const maskedRequest = request({
+  batch: 4,
+  sequence: 6,
+  attention_mask: masks,
+  token_type_ids: Int32Array.from({ length: 24 }, (_, i) => i % 3),
+  position_ids: Int32Array.from({ length: 24 }, (_, i) => (i * 5) % 11),
+});
+
+describe('agrees with a second implementation', () => {
+  test.each(positionKinds.flatMap((position) => activationNames.map((activation) => [position, activation] as const)))(
+    'position %s, activation %s',
+    async (position, activation) => {
+      const specification = tinySpecification(position, activation);
+      const encoder = await referenceEngine.load(specification, randomSources(specification));
+      const parameters = new Map<string, Float32Array>();
+      for (const { name } of encoderParameters(specification)) parameters.set(name, await encoder.readParameter(name));
+
+      const embeds = Float32Array.from({ length: 3 * 5 * 7 }, (_, i) => Math.sin(i));
+      for (const forward of [
+        maskedRequest,
+        request({ batch: 2, sequence: 11 }),
+        request({ batch: 1, sequence: 1 }),
+        request({ batch: 3, sequence: 5, inputs_embeds: embeds }),
+      ]) {
+        const result = await encoder.forward(forward);
+        const naive = naiveForward(specification, parameters, forward);
+        expectClose(result.pooler_output!, naive.pooler_output.flat(), 'pooler_output');
+        expectClose(result.last_hidden_state!, naive.hidden_states.at(-1)!.flat(2), 'last_hidden_state');
+        naive.hidden_states.forEach((expected, i) => {
+          expectClose(result.hidden_states![i]!, expected.flat(2), `hidden_states ${i}`);
+        });
+        naive.attentions.forEach((expected, i) => {
+          expectClose(result.attentions![i]!, expected.flat(3), `attentions ${i}`);
+        });
+      }
+    },
+  );
+
+  // The second form of each is the less exact one: its series for erf has up to 150 terms, 1 + tanh loses digits.
+  test.each(activationNames)('%s from -12 to 12', (name) => {
+    for (let x = -12; x <= 12; x += 1 / 64) {
+      const expected = naiveActivations[name](x);
+      expect(Math.abs(activations[name](x) - expected)).toBeLessThanOrEqual(4e-14 * Math.max(1, Math.abs(expected)));
+    }
+  });
+});
+
+test.each([
+  [0, 1],
+  [0.25, 0.7236736098317631],
+  [0.46875, 0.507386526782062],
+  [0.5, 0.4795001221869535],
+  [1, 0.15729920705028513],
+  [2, 0.004677734981047265],
+  [3.9, 3.479224859723177e-8],
+  [4, 1.541725790028002e-8],
+  [4.1, 6.700027654084918e-9],
+  [5, 1.5374597944280351e-12],
+  [10, 2.088487583762545e-45],
+  [26, 5.663192408856143e-296],
+  [40, 0],
+  [Number.POSITIVE_INFINITY, 0],
+  [-0.3, 1.3286267594591274],
+  [-1, 1.842700792949715],
+  [-3, 1.9999779095030015],
+  [-6, 2],
+  [Number.NEGATIVE_INFINITY, 2],
+])('erfc(%d)', (x, expected) => {
+  expect(Math.abs(erfc(x) - expected)).toBeLessThanOrEqual(1.5e-15 * expected);
+});
+
+// --- masks ---
+
+describe('masked positions', () => {
+  const specification = tinySpecification('relative_key');
+  const { sequence } = maskedRequest;
+  const hidden_size = specification.hidden_size;
+  const load = () => referenceEngine.load(specification, randomSources(specification));
+
+  test('never act as keys; a row without keys attends to every column alike', async () => {
+    const encoder = await load();
+    const { attentions } = await encoder.forward(maskedRequest);
+    for (const probabilities of attentions!) {
+      probabilities.forEach((probability, i) => {
+        const row = Math.floor(i / (2 * sequence * sequence));
+        if (row === 3) expect(probability).toBe(Math.fround(1 / sequence));
+        else if (masks[row * sequence + (i % sequence)] === 0) expect(probability).toBe(0);
+        else expect(probability).toBeGreaterThan(0);
+      });
+    }
+  });
+
+  test('come back as zeros where they are skipped, and change nothing else', async () => {
+    const encoder = await load();
+    const computed = await encoder.forward(maskedRequest);
+    const skipped = await encoder.forward({ ...maskedRequest, masked_positions: 'skip' });
+    expect(skipped.pooler_output).toEqual(computed.pooler_output);
+
+    const expectZeroed = (actual: Float32Array, expected: Float32Array, maskedAt: (i: number) => boolean) => {
+      expect(actual).toEqual(expected.map((value, i) => (maskedAt(i) ? 0 : value)));
+    };
+    const hiddenIsMasked = (i: number) => masks[Math.floor(i / hidden_size)] === 0;
+    expectZeroed(skipped.last_hidden_state!, computed.last_hidden_state!, hiddenIsMasked);
+    skipped.hidden_states!.forEach((actual, i) => {
+      expectZeroed(actual, computed.hidden_states![i]!, hiddenIsMasked);
+    });
+    const fromIsMasked = (i: number) => {
+      const row = Math.floor(i / (2 * sequence * sequence));
+      return masks[row * sequence + (Math.floor(i / sequence) % sequence)] === 0;
+    };
+    skipped.attentions!.forEach((actual, i) => {
+      expectZeroed(actual, computed.attentions![i]!, fromIsMasked);
+    });
+  });
+
+  test.each([
+    ['compute', nothing],
+    ['compute', everything],
+    ['skip', nothing],
+    ['skip', everything],
+  ] as const)('are left out of pooling (%s, besides %j)', async (masked_positions, others) => {
+    const encoder = await load();
+    const { last_hidden_state } = await encoder.forward(maskedRequest);
+    const row = (b: number, s: number) => {
+      const start = (b * sequence + s) * hidden_size;
+      return last_hidden_state!.subarray(start, start + hidden_size);
+    };
+    const pool = async (mode: 'mean' | 'max' | 'cls', normalize = false) => {
+      const outputs = { ...others, pooled: { mode, normalize } };
+      return (await encoder.forward({ ...maskedRequest, masked_positions, outputs })).pooled!;
+    };
+    const mean = await pool('mean');
+    const max = await pool('max');
+    const cls = await pool('cls');
+    const normalized = await pool('mean', true);
+    for (let b = 0; b < 4; ++b) {
+      const kept = [...Array(sequence).keys()].filter((s) => masks[b * sequence + s] === 1).map((s) => row(b, s));
+      const norm = Math.hypot(...mean.subarray(b * hidden_size, (b + 1) * hidden_size));
+      for (let h = 0; h < hidden_size; ++h) {
+        const i = b * hidden_size + h;
+        const sum = kept.reduce((total, values) => total + values[h]!, 0);
+        expect(mean[i]).toBeCloseTo(sum / Math.max(kept.length, 1), 6);
+        expect(max[i]).toBe(kept.length === 0 ? 0 : Math.max(...kept.map((values) => values[h]!)));
+        expect(cls[i]).toBe(row(b, 0)[h]);
+        expect(normalized[i]).toBeCloseTo(norm === 0 ? 0 : mean[i]! / norm, 6);
+      }
+    }
+  });
+});
+
+test("a row's result does not depend on what it ran with", async () => {
+  const specification = tinySpecification();
+  const encoder = await referenceEngine.load(specification, randomSources(specification));
+  const together = await encoder.forward(request({ batch: 3, sequence: 8 }));
+  const ids = request({ batch: 3, sequence: 8 }).input_ids!;
+  const alone = await encoder.forward(request({ batch: 1, sequence: 8, input_ids: ids.slice(8, 16) }));
+  const size = alone.last_hidden_state!.length;
+  expect(together.last_hidden_state!.slice(size, 2 * size)).toEqual(alone.last_hidden_state);
+});
+
+test('an empty batch gives empty outputs', async () => {
+  const specification = tinySpecification();
+  const encoder = await referenceEngine.load(specification, randomSources(specification));
+  const result = await encoder.forward(request({ batch: 0, sequence: 4 }));
+  expect(result.last_hidden_state!.length).toBe(0);
+  expect(result.hidden_states!.map(({ length }) => length)).toEqual([0, 0, 0]);
+  expect(result.attentions!.map(({ length }) => length)).toEqual([0, 0]);
+});
+
+test('only what was asked for is returned', async () => {
+  const specification = tinySpecification();
+  const encoder = await referenceEngine.load(specification, randomSources(specification));
+  const result = await encoder.forward(
+    request({ batch: 1, sequence: 4, outputs: { ...nothing, pooler_output: true } }),
+  );
+  expect(Object.keys(result)).toEqual(['pooler_output']);
+});
+
+test('the event loop runs during a forward pass', async () => {
+  const specification = tinySpecification();
+  const encoder = await referenceEngine.load(specification, randomSources(specification));
+  let turns = 0;
+  let running = true;
+  const count = () => {
+    ++turns;
+    if (running) setImmediate(count);
+  };
+  setImmediate(count);
+  await encoder.forward(request({ batch: 1, sequence: 4 }));
+  running = false;
+  // Two layers, each with its projections, two heads and two more parts.
+  expect(turns).toBeGreaterThanOrEqual(10);
+});
+
+// --- parameters ---
+
+describe('parameters', () => {
+  const specification = tinySpecification();
+
+  test('of every kind come back as they were given', async () => {
+    const sources = randomSources(specification);
+    const values = Float32Array.from({ length: 7 }, (_, i) => i / 3);
+    sources.set('embeddings.norm.bias', { kind: 'values', shape: [7], values });
+    sources.set('embeddings.norm.weight', { kind: 'constant', shape: [7], value: 1 });
+    sources.set('embeddings.word', { kind: 'normal', shape: [23, 7], seed: 5n, std: 0.02, zero_row: 2 });
+    const encoder = await referenceEngine.load(specification, sources);
+
+    expect(await encoder.readParameter('embeddings.norm.bias')).toEqual(values);
+    values.fill(0);
+    expect((await encoder.readParameter('embeddings.norm.bias'))[6]).toBe(2);
+    expect(await encoder.readParameter('embeddings.norm.weight')).toEqual(new Float32Array(7).fill(1));
+    const word = await encoder.readParameter('embeddings.word');
+    expect(word.slice(14, 21)).toEqual(new Float32Array(7));
+    expect([...word.slice(0, 14), ...word.slice(21)].every((value) => value !== 0)).toBe(true);
+    await expect(encoder.readParameter('embeddings.words')).rejects.toMatchObject({ code: 'ERR_WEIGHT_MISSING' });
+
+    const count = encoderParameters(specification).reduce(
+      (sum, { shape }) => sum + shape.reduce((product, length) => product * length, 1),
+      0,
+    );
+    expect(encoder.weights_size_bytes).toBe(4 * count);
+  });
+
+  test.each<[string, ParameterSource | null, string]>([
+    ['missing', null, 'ERR_WEIGHT_MISSING'],
+    ['of another shape', { kind: 'constant', shape: [7, 1], value: 0 }, 'ERR_WEIGHT_SHAPE'],
+    ['transposed', { kind: 'constant', shape: [8], value: 0 }, 'ERR_WEIGHT_SHAPE'],
+    ['short of values', { kind: 'values', shape: [7], values: new Float32Array(6) }, 'ERR_WEIGHT_SHAPE'],
+  ])('that are %s are refused by name', async (_, source, code) => {
+    const sources = randomSources(specification);
+    if (source === null) sources.delete('embeddings.norm.bias');
+    else sources.set('embeddings.norm.bias', source);
+    await expect(referenceEngine.load(specification, sources)).rejects.toMatchObject({
+      code,
+      message: expect.stringContaining('embeddings.norm.bias'),
+    });
+  });
+
+  test('of a file that changes while the model loads are refused', async () => {
+    const path = await temporaryFile(new Uint8Array(4 * 23 * 7));
+    const span = { file: describeFile(path), byte_offset: 0, dtype: 'F32', shape: [23, 7], strides: [7, 1] } as const;
+    const sources = randomSources(specification);
+    sources.set('embeddings.word', { kind: 'span', span });
+    await (await referenceEngine.load(specification, sources)).forward(request({ batch: 1, sequence: 2 }));
+
+    // The last parameter is looked up for the last time when the first has been read.
+    const last = encoderParameters(specification).at(-1)!.name;
+    let lookups = 0;
+    const get = sources.get.bind(sources);
+    sources.get = (name) => {
+      if (name === last && ++lookups === 2) utimesSync(path, 1, 1);
+      return get(name);
+    };
+    await expect(referenceEngine.load(specification, sources)).rejects.toMatchObject({ code: 'ERR_IO' });
+    expect(lookups).toBe(2);
+  });
+
+  test('sizes that describe no model are refused', async () => {
+    for (const hidden_size of [0, -1, 1.5, Number.NaN]) {
+      const load = referenceEngine.load({ ...specification, hidden_size }, new Map());
+      await expect(load).rejects.toMatchObject({ code: 'ERR_CONFIG' });
+    }
+  });
+});
+
+// --- requests and life cycle ---
+
+test.each<[string, Partial<ForwardRequest>, string]>([
+  ['an id past the vocabulary', { input_ids: Int32Array.of(0, 23) }, 'ERR_TOKEN_ID'],
+  ['a negative id', { input_ids: Int32Array.of(-1, 0) }, 'ERR_TOKEN_ID'],
+  ['a token type too many', { token_type_ids: Int32Array.of(0, 3) }, 'ERR_TOKEN_ID'],
+  ['a position too many', { position_ids: Int32Array.of(0, 11) }, 'ERR_SEQUENCE_TOO_LONG'],
+  ['a sequence too long', { sequence: 12, input_ids: new Int32Array(12) }, 'ERR_SEQUENCE_TOO_LONG'],
+  ['rows without tokens', { sequence: 0, input_ids: new Int32Array(0) }, 'ERR_SHAPE'],
+  ['ids of another number', { input_ids: new Int32Array(3) }, 'ERR_SHAPE'],
+  ['a mask of another length', { attention_mask: new Uint8Array(3) }, 'ERR_SHAPE'],
+  ['neither ids nor embeddings', { input_ids: null }, 'ERR_SHAPE'],
+  ['both ids and embeddings', { inputs_embeds: new Float32Array(14) }, 'ERR_SHAPE'],
+])('%s is refused', async (_, parts, code) => {
+  const specification = tinySpecification();
+  const encoder = await referenceEngine.load(specification, randomSources(specification));
+  const forward = { ...request({ batch: 1, sequence: 2 }), ...parts };
+  await expect(encoder.forward(forward)).rejects.toMatchObject({ code });
+});
+
+test('a disposed encoder finishes what runs and refuses the rest', async () => {
+  const specification = tinySpecification();
+  const encoder = await referenceEngine.load(specification, randomSources(specification));
+  const expected = await encoder.forward(request({ batch: 1, sequence: 4 }));
+  const running = encoder.forward(request({ batch: 1, sequence: 4 }));
+  encoder.dispose();
+  encoder.dispose();
+  expect(await running).toEqual(expected);
+  await expect(encoder.forward(request({ batch: 1, sequence: 4 }))).rejects.toMatchObject({ code: 'ERR_DISPOSED' });
+  await expect(encoder.readParameter('embeddings.word')).rejects.toMatchObject({ code: 'ERR_DISPOSED' });
+});

@@ -1,0 +1,3 @@
+import { describeBertGoldens } from '../support/bert-goldens.ts';
+
+describeBertGoldens('native');

@@ -1,0 +1,304 @@
+import { cpSync, readFileSync, rmSync, statSync, utimesSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { describe, expect, test } from 'vitest';
+import { nativeEngine } from '../../lib/engines/native.ts';
+import { encoderParameters } from '../../lib/engines/parameters.ts';
+import { loadParameters, readParameterSource } from '../../lib/engines/reference/weights.ts';
+import { AutoConfig, AutoModel, BertConfig, BertModel, type Tensor } from '../../lib/index.ts';
+import { openCheckpoint } from '../../lib/weights/checkpoint.ts';
+import { isLoadable } from '../../lib/weights/checkpoint-tensor.ts';
+import { expectValuesClose, fixturesFolder, readCases } from '../support/fixtures.ts';
+import { temporaryFolder } from '../support/temporary.ts';
+import { withWarnings } from '../support/warnings.ts';
+
+const fixture = (name: string) => join(fixturesFolder, name);
+const inputs = { input_ids: [[2, 5, 9, 3]] };
+
+describe('what a checkpoint holds more or less than the model', () => {
+  test('missing parameters are initialised, and named in a warning', async () => {
+    const { result: model, warnings } = await withWarnings(() => BertModel.from_pretrained(fixture('bert-masked-lm')));
+    const missing = warnings.find(({ code }) => code === 'BERT_NATIVE_WEIGHTS_MISSING')!;
+    expect(missing.message).toContain('pooler.dense.weight, pooler.dense.bias');
+    const { pooler_output } = await model(inputs);
+    expect(pooler_output.data.every(Number.isFinite)).toBe(true);
+    model.dispose();
+  });
+
+  test('the same seed initialises them the same, another differently', async () => {
+    const pooled = async (seed: number) => {
+      const { result: model } = await withWarnings(() =>
+        BertModel.from_pretrained(fixture('bert-masked-lm'), { seed }),
+      );
+      const { pooler_output } = await model(inputs);
+      model.dispose();
+      return [...pooler_output.data];
+    };
+    expect(await pooled(1)).toEqual(await pooled(1));
+    expect(await pooled(1)).not.toEqual(await pooled(2));
+  });
+
+  test('strict refuses and names them', async () => {
+    await expect(BertModel.from_pretrained(fixture('bert-masked-lm'), { strict: true })).rejects.toMatchObject({
+      code: 'ERR_WEIGHT_MISSING',
+      message: expect.stringContaining('pooler.dense.weight'),
+    });
+  });
+
+  test('what nothing reads is named in a warning', async () => {
+    const { result: model, warnings } = await withWarnings(() =>
+      BertModel.from_pretrained(fixture('bert-pretraining')),
+    );
+    expect(warnings.map(({ code }) => code)).toEqual(['BERT_NATIVE_WEIGHTS_UNEXPECTED']);
+    expect(warnings[0]!.message).toContain('cls.seq_relationship.weight');
+    model.dispose();
+  });
+
+  test('a whole checkpoint warns of nothing', async () => {
+    const { result: model, warnings } = await withWarnings(() =>
+      BertModel.from_pretrained(fixture('bert-base'), { strict: true }),
+    );
+    expect(warnings).toEqual([]);
+    model.dispose();
+  });
+});
+
+describe('every layout gives the same', () => {
+  const withoutSafetensors = (name: string) => {
+    const folder = join(temporary, `${name}-bin`);
+    cpSync(fixture(name), folder, { recursive: true });
+    rmSync(join(folder, 'model.safetensors'));
+    return folder;
+  };
+  const temporary = temporaryFolder();
+
+  for (const name of ['bert-base', 'bert-fp16', 'bert-bf16']) {
+    test(`${name}: safetensors and pytorch_model.bin, bit for bit`, async () => {
+      const states = async (folder: string) => {
+        const { result: model } = await withWarnings(() => BertModel.from_pretrained(folder));
+        const { last_hidden_state } = await model(inputs);
+        model.dispose();
+        return last_hidden_state.data;
+      };
+      expect(await states(withoutSafetensors(name))).toEqual(await states(fixture(name)));
+    });
+  }
+
+  // These folders' goldens are logits; the heads on top are one matrix each.
+  test.each([
+    ['bert-bf16', 'classifier', 'logits'],
+    ['bert-sequence-classification', 'classifier', 'logits'],
+    ['bert-gamma-beta', 'cls.seq_relationship', 'seq_relationship_logits'],
+    ['bert-pretraining', 'cls.seq_relationship', 'seq_relationship_logits'],
+  ])('%s: the golden %s logits from pooler_output', async (name, head, output) => {
+    const checkpoint = await openCheckpoint(fixture(name));
+    const read = async (key: string) => {
+      const span = checkpoint.tensors.get(key)!;
+      if (!isLoadable(span)) throw new Error(key);
+      return readParameterSource({ kind: 'span', span });
+    };
+    const [weight, bias] = [await read(`${head}.weight`), await read(`${head}.bias`)];
+    for (const engine of ['native', 'reference'] as const) {
+      const { result: model } = await withWarnings(() => AutoModel.from_pretrained(fixture(name), { engine }));
+      for (const golden of readCases(fixture(name)).filter(({ outputs }) => output in outputs)) {
+        const { input_ids, attention_mask, token_type_ids } = golden;
+        const { pooler_output } = await model({
+          input_ids,
+          ...(attention_mask && { attention_mask }),
+          ...(token_type_ids && { token_type_ids }),
+        });
+        expectValuesClose(
+          linear(pooler_output, weight, bias),
+          golden.outputs[output]!.data,
+          `${engine} ${golden.name}`,
+        );
+      }
+      model.dispose();
+    }
+  });
+});
+
+function linear(states: Tensor<'float32'>, weight: Float32Array, bias: Float32Array): number[] {
+  const [rows, size] = states.dims as [number, number];
+  return Array.from({ length: rows }, (_, row) =>
+    Array.from(bias, (start, out) => {
+      let sum = start;
+      for (let i = 0; i < size; i++) sum += states.data[row * size + i]! * weight[out * size + i]!;
+      return sum;
+    }),
+  ).flat();
+}
+
+describe('new models', () => {
+  const config = new BertConfig({
+    vocab_size: 60,
+    hidden_size: 24,
+    num_hidden_layers: 2,
+    num_attention_heads: 3,
+    intermediate_size: 40,
+    max_position_embeddings: 10,
+  });
+
+  test('both engines initialise the same weights, to the bit', async () => {
+    const [native, reference] = [
+      new BertModel(config, { seed: 3 }),
+      new BertModel(config, { seed: 3, engine: 'reference' }),
+    ];
+    const temporary = temporaryFolder();
+    await native.save_pretrained(join(temporary, 'native'));
+    await reference.save_pretrained(join(temporary, 'reference'));
+    const read = (name: string) => readFileSync(join(temporary, name, 'model.safetensors'));
+    expect(read('native').equals(read('reference'))).toBe(true);
+  });
+
+  test('normal weights, norms as the identity, zero biases, a zero row for the padding token', async () => {
+    const temporary = temporaryFolder();
+    const wide = new BertConfig({ ...config.to_dict(), vocab_size: 4000, pad_token_id: 7 });
+    const model = new BertModel(wide, { seed: 1 });
+    await model.save_pretrained(temporary);
+    const { tensors } = await openCheckpoint(temporary);
+    const read = async (key: string) => {
+      const span = tensors.get(key)!;
+      if (!isLoadable(span)) throw new Error(key);
+      return readParameterSource({ kind: 'span', span });
+    };
+    const words = await read('embeddings.word_embeddings.weight');
+    expect([...words.subarray(7 * 24, 8 * 24)]).toEqual(Array(24).fill(0));
+    const mean = words.reduce((sum, value) => sum + value, 0) / words.length;
+    const deviation = Math.sqrt(words.reduce((sum, value) => sum + (value - mean) ** 2, 0) / words.length);
+    expect(Math.abs(mean)).toBeLessThan(3e-4);
+    expect(deviation).toBeGreaterThan(0.0197);
+    expect(deviation).toBeLessThan(0.0203);
+    expect([...(await read('encoder.layer.1.output.LayerNorm.weight'))]).toEqual(Array(24).fill(1));
+    expect([...(await read('encoder.layer.1.output.dense.bias'))]).toEqual(Array(24).fill(0));
+    const [query, key] = await Promise.all(
+      ['query', 'key'].map((name) => read(`encoder.layer.0.attention.self.${name}.weight`)),
+    );
+    expect(query).not.toEqual(key);
+  });
+
+  test('from_config, AutoConfig and config overrides', async () => {
+    const model = AutoModel.from_config(config, { seed: 9 });
+    expect(model).toBeInstanceOf(BertModel);
+    expect((await model([[1, 2]])).last_hidden_state.dims).toEqual([1, 2, 24]);
+    const loaded = (await AutoConfig.from_pretrained(fixture('bert-base'), { num_hidden_layers: 1 })) as BertConfig;
+    expect(loaded).toBeInstanceOf(BertConfig);
+    expect(loaded.num_hidden_layers).toBe(1);
+    expect(loaded.hidden_size).toBe(32);
+  });
+
+  test('a configuration survives saving and loading whole', async () => {
+    const temporary = temporaryFolder();
+    const original = JSON.parse(readFileSync(join(fixture('bert-base'), 'config.json'), 'utf8'));
+    const config = await BertConfig.from_pretrained(fixture('bert-base'));
+    await config.save_pretrained(temporary);
+    const saved = JSON.parse(readFileSync(join(temporary, 'config.json'), 'utf8'));
+    expect(saved).toEqual(original);
+  });
+});
+
+describe('saving', () => {
+  test.each([
+    'bert-base',
+    'bert-fp16',
+    'bert-bf16',
+    'bert-bin-legacy',
+    'bert-bin-views',
+    'bert-gamma-beta',
+    'bert-sharded-safetensors',
+  ])(
+    '%s: saved in both formats, every tensor is what was loaded, to the bit and in its own element type',
+    async (name) => {
+      const { result: model } = await withWarnings(() => BertModel.from_pretrained(fixture(name)));
+      const original = await openCheckpoint(fixture(name));
+      for (const safe_serialization of [true, false]) {
+        const temporary = temporaryFolder();
+        await model.save_pretrained(temporary, { safe_serialization });
+        const saved = await openCheckpoint(temporary);
+        expect(saved.format).toBe(safe_serialization ? 'safetensors' : 'torch');
+        let compared = 0;
+        for (const [key, tensor] of saved.tensors) {
+          const old = key.replace('LayerNorm.weight', 'LayerNorm.gamma').replace('LayerNorm.bias', 'LayerNorm.beta');
+          const before = [key, `bert.${key}`, `bert.${old}`]
+            .map((k) => original.tensors.get(k))
+            .find((t) => t !== undefined);
+          if (before === undefined) throw new Error(`${key} was not in the checkpoint`);
+          if (!isLoadable(before) || !isLoadable(tensor)) throw new Error(key);
+          expect(tensor.dtype, key).toBe(before.dtype);
+          const [a, b] = await Promise.all([before, tensor].map((span) => readParameterSource({ kind: 'span', span })));
+          expect(new Uint32Array(b!.buffer), key).toEqual(new Uint32Array(a!.buffer));
+          compared++;
+        }
+        expect(compared).toBe(encoderParameters(bertSpecificationOf(model)).length);
+        const again = await BertModel.from_pretrained(temporary, { strict: true });
+        expect((await again(inputs)).last_hidden_state.data).toEqual((await model(inputs)).last_hidden_state.data);
+        again.dispose();
+      }
+      model.dispose();
+    },
+  );
+
+  test('relative positions keep the parameters that the encoder does not read', async () => {
+    const temporary = temporaryFolder();
+    const config = new BertConfig({
+      vocab_size: 40,
+      hidden_size: 16,
+      num_hidden_layers: 1,
+      num_attention_heads: 2,
+      intermediate_size: 20,
+      max_position_embeddings: 9,
+      position_embedding_type: 'relative_key_query',
+    });
+    const model = new BertModel(config, { seed: 4 });
+    await model.save_pretrained(join(temporary, 'a'));
+    const again = await BertModel.from_pretrained(join(temporary, 'a'), { strict: true });
+    await again.save_pretrained(join(temporary, 'b'));
+    const read = (name: string) => readFileSync(join(temporary, name, 'model.safetensors'));
+    expect(read('a').equals(read('b'))).toBe(true);
+    expect((await openCheckpoint(join(temporary, 'a'))).tensors.has('embeddings.position_embeddings.weight')).toBe(
+      true,
+    );
+  });
+
+  test('options that do not exist', async () => {
+    const model = new BertModel(new BertConfig({ num_hidden_layers: 0, hidden_size: 12, vocab_size: 4 }));
+    await expect(model.save_pretrained('x', { safe: true } as never)).rejects.toMatchObject({ code: 'ERR_OPTION' });
+  });
+});
+
+/** The specification behind a model, as far as the tests need it: the parameters that it has. */
+function bertSpecificationOf(model: BertModel) {
+  return BertModel.architecture(model.config, {}).specification;
+}
+
+describe('a checkpoint that changes while it loads', () => {
+  test('is refused, whichever engine reads it', async () => {
+    const folder = join(temporaryFolder(), 'model');
+    cpSync(fixture('bert-base'), folder, { recursive: true });
+    const path = join(folder, 'model.safetensors');
+    const { specification } = BertModel.architecture(await BertConfig.from_pretrained(folder), {});
+    const { tensors } = await openCheckpoint(folder);
+    const names = [...tensors.keys()];
+    // Any span serves: what counts is the file behind it.
+    const sources = new Map(
+      encoderParameters(specification).map(({ name, shape }) => {
+        const span = [...tensors.values()].find((t) => isLoadable(t) && `${t.shape}` === `${shape}`)!;
+        if (!isLoadable(span)) throw new Error(name);
+        return [name, { kind: 'span', span } as const];
+      }),
+    );
+    expect(names.length).toBeGreaterThan(0);
+    const bytes = readFileSync(path);
+    const { atime, mtime } = statSync(path);
+    const changes: (() => void)[] = [
+      () => writeFileSync(path, bytes), // the same size, another time
+      () => writeFileSync(path, bytes.subarray(0, bytes.length - 100)),
+      () => utimesSync(path, atime, new Date(mtime.getTime() + 5000)),
+      () => rmSync(path),
+    ];
+    for (const change of changes) {
+      change();
+      await expect(nativeEngine.load(specification, sources)).rejects.toMatchObject({ code: 'ERR_IO' });
+      await expect(loadParameters(specification, sources)).rejects.toMatchObject({ code: 'ERR_IO' });
+    }
+  });
+});

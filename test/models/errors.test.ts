@@ -1,0 +1,247 @@
+import { mkdtempSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterAll, describe, expect, test } from 'vitest';
+import {
+  AutoConfig,
+  AutoModel,
+  BertConfig,
+  BertModel,
+  BertNativeError,
+  type ErrorCode,
+  Tensor,
+} from '../../lib/index.ts';
+import { fixturesFolder } from '../support/fixtures.ts';
+
+const config = new BertConfig({
+  vocab_size: 50,
+  hidden_size: 16,
+  num_hidden_layers: 2,
+  num_attention_heads: 2,
+  intermediate_size: 24,
+  max_position_embeddings: 12,
+});
+
+function expectError(error: unknown, code: ErrorCode, ...facts: string[]): void {
+  expect(error).toBeInstanceOf(BertNativeError);
+  expect((error as BertNativeError).code, (error as Error).message).toBe(code);
+  for (const fact of facts) expect((error as Error).message).toContain(fact);
+}
+
+for (const engine of ['native', 'reference'] as const) {
+  describe(`calls that a model refuses (${engine})`, () => {
+    const model = new BertModel(config, { engine });
+    afterAll(() => model.dispose());
+    const rejection = async (inputs: unknown) =>
+      (model as (inputs: unknown) => Promise<unknown>)(inputs).then(
+        () => 'it resolved',
+        (error: unknown) => error,
+      );
+
+    const calls: [string, unknown, ErrorCode, string[]][] = [
+      [
+        'an id outside the vocabulary',
+        {
+          input_ids: [
+            [1, 2],
+            [3, 50],
+          ],
+        },
+        'ERR_TOKEN_ID',
+        ['input_ids[1][1]', '50', '49'],
+      ],
+      ['a negative id', { input_ids: [[-1]] }, 'ERR_TOKEN_ID', ['-1']],
+      ['an id beyond 32 bits', { input_ids: [[2n ** 40n]] }, 'ERR_TOKEN_ID', ['beyond 32 bits']],
+      ['a fraction', { input_ids: [[1.5]] }, 'ERR_DTYPE', ['1.5']],
+      ['text', { input_ids: [['a']] }, 'ERR_DTYPE', ['input_ids']],
+      ['a text in place of inputs', 'hello', 'ERR_OPTION', ['hello']],
+      ['nothing', undefined, 'ERR_OPTION', ['undefined']],
+      ['no ids', {}, 'ERR_OPTION', ['input_ids']],
+      ['floats as ids', { input_ids: new Tensor('float32', [1, 2], [1, 2]) }, 'ERR_DTYPE', ['Float32Array']],
+      ['one dimension', { input_ids: [1, 2] }, 'ERR_SHAPE', ['[2]', '[batch, sequence]']],
+      ['three dimensions', { input_ids: [[[1]]] }, 'ERR_SHAPE', ['[1, 1, 1]']],
+      ['ragged rows', { input_ids: [[1, 2], [3]] }, 'ERR_SHAPE', ['[1]']],
+      ['dims that lie', { input_ids: { data: [1, 2, 3], dims: [2, 2] } }, 'ERR_SHAPE', ['4', '3']],
+      ['dims that are no sizes', { input_ids: { data: [1], dims: [-1, -1] } }, 'ERR_SHAPE', ['dims']],
+      ['more positions than there are', { input_ids: [Array(13).fill(1)] }, 'ERR_SEQUENCE_TOO_LONG', ['13', '12']],
+      [
+        'a mask of another shape',
+        { input_ids: [[1, 2]], attention_mask: [[1]] },
+        'ERR_SHAPE',
+        ['attention_mask', '[1, 2]'],
+      ],
+      [
+        'a mask of 2',
+        { input_ids: [[1, 2]], attention_mask: [[1, 2]] },
+        'ERR_OPTION',
+        ['attention_mask[0][1]', '0 or 1'],
+      ],
+      ['a token type outside', { input_ids: [[1]], token_type_ids: [[2]] }, 'ERR_TOKEN_ID', ['token_type_ids[0][0]']],
+      [
+        'a position outside',
+        { input_ids: [[1]], position_ids: [[12]] },
+        'ERR_SEQUENCE_TOO_LONG',
+        ['position_ids[0][0]'],
+      ],
+      [
+        'both kinds of input',
+        { input_ids: [[1]], inputs_embeds: [[Array(16).fill(0)]] },
+        'ERR_OPTION',
+        ['inputs_embeds'],
+      ],
+      ['embeddings of another width', { inputs_embeds: [[[1, 2, 3]]] }, 'ERR_SHAPE', ['[1, 1, 3]', '16']],
+      [
+        'a misspelt option',
+        { input_ids: [[1]], atention_mask: [[1]] },
+        'ERR_OPTION',
+        ['atention_mask', "'attention_mask'"],
+      ],
+      [
+        'an option of the wrong type',
+        { input_ids: [[1]], output_attentions: 'yes' },
+        'ERR_OPTION',
+        ['output_attentions', 'yes'],
+      ],
+      ['an unknown choice', { input_ids: [[1]], masked_positions: 'drop' }, 'ERR_OPTION', ['drop', "'skip'"]],
+    ];
+    test.each(calls)('%s', async (_, inputs, code, facts) => expectError(await rejection(inputs), code, ...facts));
+
+    test('goes on working afterwards', async () => {
+      const { last_hidden_state } = await model({ input_ids: [[1, 2]] });
+      expect(last_hidden_state.dims).toEqual([1, 2, 16]);
+    });
+
+    test('an empty batch, and rows without positions', async () => {
+      const { last_hidden_state, pooler_output } = await model({ input_ids: { data: [], dims: [0, 5] } });
+      expect(last_hidden_state.dims).toEqual([0, 5, 16]);
+      expect(pooler_output.dims).toEqual([0, 16]);
+      expect((await model.embed({ input_ids: { data: [], dims: [0, 5] } })).dims).toEqual([0, 16]);
+    });
+
+    test('a disposed model', async () => {
+      const other = new BertModel(config, { engine });
+      const pending = other([[1, 2, 3]]);
+      other.dispose();
+      other.dispose();
+      await pending.catch((error) => expectError(error, 'ERR_DISPOSED'));
+      expectError(await other([[1]]).catch((error) => error), 'ERR_DISPOSED');
+      expectError(await other.embed([[1]]).catch((error) => error), 'ERR_DISPOSED');
+      expectError(await other.save_pretrained(tmpdir()).catch((error) => error), 'ERR_DISPOSED');
+    });
+
+    test('changing the inputs after the call changes nothing', async () => {
+      const input_ids = new Tensor('int64', BigInt64Array.from([1n, 2n, 3n]), [1, 3]);
+      const expected = await model({ input_ids: [[1, 2, 3]] });
+      const pending = model({ input_ids });
+      input_ids.data.fill(9n);
+      expect((await pending).last_hidden_state.data).toEqual(expected.last_hidden_state.data);
+    });
+  });
+}
+
+describe('configurations that describe no model', () => {
+  const values: [string, Record<string, unknown>, string[]][] = [
+    ['a size of zero', { hidden_size: 0 }, ['hidden_size', '0']],
+    ['a negative size', { num_hidden_layers: -1 }, ['num_hidden_layers']],
+    ['a fraction', { intermediate_size: 2.5 }, ['intermediate_size', '2.5']],
+    ['a size of 2^31', { vocab_size: 2 ** 31 }, ['vocab_size']],
+    ['a text', { max_position_embeddings: '512' }, ['max_position_embeddings', '512']],
+    ['heads that do not divide', { hidden_size: 100, num_attention_heads: 12 }, ['100', '12']],
+    ['an unknown activation', { hidden_act: 'gleu' }, ['gleu', 'gelu']],
+    ['an unknown kind of position', { position_embedding_type: 'rotary' }, ['rotary']],
+    ['not a number', { layer_norm_eps: Number.NaN }, ['layer_norm_eps']],
+    ['another family', { model_type: 'gpt2' }, ['gpt2', 'bert']],
+    ['a decoder', { is_decoder: true }, ['is_decoder']],
+    ['a padding id outside the vocabulary', { vocab_size: 5, pad_token_id: 5 }, ['pad_token_id']],
+  ];
+  test.each(values)('%s', (_, given, facts) => {
+    const error = (() => {
+      try {
+        return new BertConfig(given);
+      } catch (thrown) {
+        return thrown;
+      }
+    })();
+    expectError(error, 'ERR_CONFIG', ...facts);
+  });
+
+  test('keys that would replace methods or the prototype are left out', () => {
+    const values = JSON.parse('{"save_pretrained": 1, "__proto__": {"polluted": true}, "num_labels": 3, "custom": 5}');
+    const config = new BertConfig(values);
+    expect(config.save_pretrained).toBeTypeOf('function');
+    expect(config).toBeInstanceOf(BertConfig);
+    expect((config as unknown as { polluted?: unknown }).polluted).toBeUndefined();
+    expect(config.num_labels).toBe(3);
+    expect(config.to_dict().custom).toBe(5);
+  });
+});
+
+describe('from_pretrained', () => {
+  const failure = (promise: Promise<unknown>) =>
+    promise.then(
+      () => 'it resolved',
+      (error: unknown) => error,
+    );
+  const folder = join(fixturesFolder, 'bert-base');
+  const write = (files: Record<string, string>) => {
+    const made = mkdtempSync(join(tmpdir(), 'bert-native-'));
+    for (const [name, text] of Object.entries(files)) writeFileSync(join(made, name), text);
+    return made;
+  };
+
+  test('a folder that is not there names the places that were looked at', async () => {
+    expectError(
+      await failure(BertModel.from_pretrained('no/such-model')),
+      'ERR_NOT_FOUND',
+      'no/such-model',
+      'models--no--such-model',
+    );
+    expectError(await failure(AutoModel.from_pretrained('/no/such/folder')), 'ERR_NOT_FOUND', '/no/such/folder');
+    expectError(await failure(BertModel.from_pretrained(join(folder, 'config.json'))), 'ERR_NOT_FOUND', 'is a file');
+    expectError(await failure(BertModel.from_pretrained(7 as never)), 'ERR_OPTION', '7');
+  });
+
+  test('options that do not exist or do not fit', async () => {
+    const load = (options: object) => failure(BertModel.from_pretrained(folder, options));
+    expectError(await load({ dtpye: 'fp32' }), 'ERR_OPTION', "'dtype'");
+    expectError(await load({ dtype: 'fp64' }), 'ERR_OPTION', 'fp64');
+    expectError(await load({ engine: 'tensorflow' }), 'ERR_OPTION', 'tensorflow', 'native');
+    expectError(await load({ device: 'cuda' }), 'ERR_DEVICE', 'cuda');
+    expectError(await load({ strict: 1 }), 'ERR_OPTION', 'strict');
+    expectError(await load({ subfolder: '../bert-larger' }), 'ERR_OPTION', 'subfolder');
+    expectError(await load({ subfolder: 'nothing' }), 'ERR_NOT_FOUND', 'nothing');
+    expectError(await load({ config: { hidden_size: 31 } }), 'ERR_CONFIG', '31');
+  });
+
+  test('a shape that the configuration does not say', async () => {
+    const error = await failure(BertModel.from_pretrained(folder, { config: { intermediate_size: 96 } }));
+    expectError(error, 'ERR_WEIGHT_SHAPE', 'encoder.layer.0.intermediate.dense.weight', '[64, 32]', '[96, 32]');
+  });
+
+  test('a family that is not supported', async () => {
+    const made = write({ 'config.json': '{"model_type": "bart"}' });
+    expectError(await failure(AutoModel.from_pretrained(made)), 'ERR_UNSUPPORTED_MODEL', 'bart', "'bert'");
+    expectError(await failure(AutoConfig.from_pretrained(made)), 'ERR_UNSUPPORTED_MODEL', 'bart');
+  });
+
+  test('a configuration that is empty, cut off, no object, or missing', async () => {
+    for (const text of ['', '{"hidden_size": 3', '[]', 'null', '"x"']) {
+      expectError(
+        await failure(BertConfig.from_pretrained(write({ 'config.json': text }))),
+        'ERR_FILE_FORMAT',
+        'config.json',
+      );
+    }
+    expectError(await failure(BertConfig.from_pretrained(write({}))), 'ERR_NOT_FOUND', 'config.json');
+  });
+
+  test('a folder without weights', async () => {
+    const made = write({ 'config.json': '{"model_type": "bert"}' });
+    expectError(
+      await failure(BertModel.from_pretrained(made)),
+      'ERR_NOT_FOUND',
+      'model.safetensors',
+      'pytorch_model.bin',
+    );
+  });
+});

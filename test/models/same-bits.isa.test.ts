@@ -1,0 +1,113 @@
+import { afterAll, describe, expect, test } from 'vitest';
+import { BertConfig, BertModel, env } from '../../lib/index.ts';
+import { randomRows, uniform } from '../support/random-inputs.ts';
+
+// A sequence's result does not depend on what it ran with, on the number of threads or on the order of submission.
+
+const config = new BertConfig({
+  vocab_size: 211,
+  hidden_size: 72,
+  num_hidden_layers: 3,
+  num_attention_heads: 4,
+  intermediate_size: 200,
+  max_position_embeddings: 160,
+  initializer_range: 0.1,
+});
+const model = new BertModel(config, { seed: 7 });
+const random = uniform(11);
+const lengths = [1, 2, 3, 5, 7, 8, 12, 13, 16, 17, 31, 32, 33, 64, 100, 150, 4, 9];
+const rows = randomRows(random, lengths, config.vocab_size);
+const threads = env.numThreads;
+
+/** The bits of what one sequence alone gives, without padding. */
+async function alone(i: number) {
+  const length = lengths[i]!;
+  const cut = (matrix: number[][]) => [matrix[i]!.slice(0, length)];
+  const { last_hidden_state, pooler_output, attentions } = await model({
+    input_ids: cut(rows.input_ids),
+    token_type_ids: cut(rows.token_type_ids),
+    output_attentions: true,
+  });
+  return { states: last_hidden_state.data, pooled: pooler_output.data, attentions: attentions![2]!.data };
+}
+
+async function expectSameBits(order: readonly number[]) {
+  const width = Math.max(...order.map((i) => lengths[i]!));
+  const pick = (matrix: number[][]) => order.map((i) => matrix[i]!.slice(0, width));
+  const inputs = {
+    input_ids: pick(rows.input_ids),
+    attention_mask: pick(rows.attention_mask),
+    token_type_ids: pick(rows.token_type_ids),
+  };
+  const H = config.hidden_size;
+  const { last_hidden_state, pooler_output } = await model(inputs);
+  const skipped = await model({ ...inputs, masked_positions: 'skip' });
+  for (const [row, i] of order.entries()) {
+    const expected = await alone(i);
+    const start = row * width * H;
+    const states = (data: Float32Array) => data.slice(start, start + lengths[i]! * H);
+    expect(states(last_hidden_state.data), `states of sequence ${i}`).toEqual(expected.states);
+    expect(states(skipped.last_hidden_state.data), `states of sequence ${i}, masked skipped`).toEqual(expected.states);
+    expect(pooler_output.data.slice(row * H, (row + 1) * H), `pooled ${i}`).toEqual(expected.pooled);
+  }
+}
+
+afterAll(() => {
+  env.numThreads = threads;
+  model.dispose();
+});
+
+describe('same bits', () => {
+  for (const count of [1, 2, 3, 5]) {
+    test(`whatever the batch, with ${count} threads`, async () => {
+      env.numThreads = count;
+      const all = lengths.map((_, i) => i);
+      await expectSameBits(all);
+      await expectSameBits([...all].reverse());
+      await expectSameBits([3, 15, 0]);
+      await expectSameBits([13, 13, 13]);
+    });
+  }
+
+  test('between thread counts', async () => {
+    const results = [];
+    for (const count of [1, 2, 4]) {
+      env.numThreads = count;
+      results.push(await alone(15));
+    }
+    expect(results[1]).toEqual(results[0]);
+    expect(results[2]).toEqual(results[0]);
+  });
+
+  test('whatever the order in which calls are submitted', async () => {
+    const expected = [];
+    for (const i of [15, 0, 6, 12, 3]) expected.push((await alone(i)).states);
+    const together = await Promise.all([15, 0, 6, 12, 3].map(async (i) => (await alone(i)).states));
+    expect(together).toEqual(expected);
+  });
+
+  test('left padding and masked positions in the middle change no bit of what the other positions see', async () => {
+    const ids = rows.input_ids[10]!.slice(0, lengths[10]);
+    const position_ids = ids.map((_, i) => i);
+    const plain = await model({ input_ids: [ids] });
+    for (const gap of [0, 4, 20]) {
+      const insert = <T>(row: T[], value: T) => [...row.slice(0, gap), value, value, value, ...row.slice(gap)];
+      const { last_hidden_state } = await model({
+        input_ids: [insert(ids, 0)],
+        attention_mask: [
+          insert(
+            ids.map(() => 1),
+            0,
+          ),
+        ],
+        position_ids: [insert(position_ids, 0)],
+      });
+      const H = config.hidden_size;
+      const kept = Float32Array.of(
+        ...last_hidden_state.data.subarray(0, gap * H),
+        ...last_hidden_state.data.subarray((gap + 3) * H),
+      );
+      expect(kept).toEqual(plain.last_hidden_state.data);
+    }
+  });
+});

@@ -1,0 +1,82 @@
+import { execFileSync } from 'node:child_process';
+import { join } from 'node:path';
+import { pathToFileURL } from 'node:url';
+import { Worker } from 'node:worker_threads';
+import { describe, expect, test } from 'vitest';
+import { BertModel } from '../../lib/index.ts';
+import { fixturesFolder } from '../support/fixtures.ts';
+
+const library = pathToFileURL(join(import.meta.dirname, '..', '..', 'dist', 'index.js')).href;
+const folder = join(fixturesFolder, 'bert-base');
+const rows = [[2, 5, 9, 3, 7, 1]];
+
+/** A worker that loads the model, answers every message with a forward pass, and posts the states. */
+const script = `
+  import { parentPort, workerData } from 'node:worker_threads';
+  import { BertModel } from ${JSON.stringify(library)};
+  const model = await BertModel.from_pretrained(workerData.folder);
+  parentPort.on('message', async (rows) => {
+    const { last_hidden_state } = await model(rows);
+    parentPort.postMessage(last_hidden_state.data, [last_hidden_state.data.buffer]);
+  });
+  parentPort.postMessage('ready');
+`;
+
+function startWorker(): Worker {
+  return new Worker(new URL(`data:text/javascript,${encodeURIComponent(script)}`), { workerData: { folder } });
+}
+
+const message = (worker: Worker) =>
+  new Promise<unknown>((resolve, reject) => worker.once('message', resolve).once('error', reject));
+
+describe('worker threads', () => {
+  test('several at once give the main thread’s results, in memory that can be transferred', async () => {
+    const model = await BertModel.from_pretrained(folder);
+    const { last_hidden_state } = await model(rows);
+    const workers = [1, 2, 3].map(startWorker);
+    await Promise.all(workers.map(message));
+    const answers = workers.map(async (worker) => {
+      worker.postMessage(rows);
+      return message(worker);
+    });
+    for (const answer of await Promise.all(answers)) expect(answer).toEqual(last_hidden_state.data);
+    await Promise.all(workers.map((worker) => worker.terminate()));
+    expect((await model(rows)).last_hidden_state.data).toEqual(last_hidden_state.data);
+    model.dispose();
+  });
+
+  test('terminated in mid-run, and at any moment of loading', async () => {
+    for (let round = 0; round < 12; round++) {
+      const worker = startWorker();
+      if (round % 2 === 0) {
+        await message(worker);
+        for (let i = 0; i < 50; i++) worker.postMessage(Array(16).fill(Array(32).fill(5)));
+      }
+      await new Promise((resolve) => setTimeout(resolve, round * 7));
+      await worker.terminate();
+    }
+    const model = await BertModel.from_pretrained(folder);
+    expect((await model(rows)).last_hidden_state.dims).toEqual([1, 6, 32]);
+    model.dispose();
+  });
+});
+
+describe('the end of a process', () => {
+  const run = (body: string) =>
+    execFileSync(
+      process.execPath,
+      ['--input-type=module', '-e', `import { BertModel } from ${JSON.stringify(library)}; ${body}`],
+      { encoding: 'utf8', timeout: 60_000 },
+    );
+  const load = `const model = await BertModel.from_pretrained(${JSON.stringify(folder)});`;
+
+  test('a pending call keeps it alive, an idle model does not', () => {
+    expect(run(`${load} model([[1, 2, 3]]).then(() => console.log('settled'));`)).toBe('settled\n');
+    expect(run(`${load} console.log('loaded');`)).toBe('loaded\n');
+  });
+
+  test('process.exit in mid-run is clean', () => {
+    const busy = 'for (let i = 0; i < 200; i++) model(Array(32).fill(Array(32).fill(4)));';
+    expect(run(`${load} ${busy} setTimeout(() => process.exit(0), 3); console.log('leaving');`)).toBe('leaving\n');
+  });
+});

@@ -1,0 +1,74 @@
+import { join } from 'node:path';
+import { describe, expect, test } from 'vitest';
+import { BertModel, type EmbedOptions, type FromPretrainedOptions } from '../../lib/index.ts';
+import {
+  type Case,
+  expectClose,
+  expectValuesClose,
+  fixturesFolder,
+  foldersWithCases,
+  hasShared,
+  readCases,
+  sharedFixturesFolder,
+} from './fixtures.ts';
+import { sentenceOutputs } from './sentence-modules.ts';
+
+const poolings: Record<string, EmbedOptions> = {
+  mean_pooled: { pooling: 'mean' },
+  mean_pooled_normalized: { pooling: 'mean', normalize: true },
+  cls_pooled: { pooling: 'cls' },
+  max_pooled: { pooling: 'max' },
+};
+
+/** Every case of class BertModel, in the repository's goldens and in those beside the checkout, on one engine. */
+export function describeBertGoldens(engine: 'native' | 'reference'): void {
+  const places = [fixturesFolder, ...(hasShared(sharedFixturesFolder) ? [sharedFixturesFolder] : [])];
+  for (const place of places) {
+    describe(place === fixturesFolder ? 'goldens of the repository' : 'goldens beside the checkout', () => {
+      for (const name of foldersWithCases(place, 'BertModel')) describeFolder(join(place, name), name, engine);
+    });
+  }
+}
+
+function describeFolder(folder: string, name: string, engine: 'native' | 'reference'): void {
+  describe(name, () => {
+    for (const golden of readCases(folder).filter(({ model_class }) => model_class === 'BertModel')) {
+      test(golden.name, async () => {
+        const largest = await checkCase(folder, golden, { engine });
+        // The bar is 2e-5; float32 against the reference's own float32 should be far below.
+        expect(largest).toBeLessThan(2e-5);
+      });
+    }
+  });
+}
+
+async function checkCase(folder: string, golden: Case, options: FromPretrainedOptions): Promise<number> {
+  const { input_ids, attention_mask, token_type_ids, outputs } = golden;
+  const add_pooling_layer = !golden.name.includes('without_pooler');
+  const model = await BertModel.from_pretrained(folder, { ...options, add_pooling_layer });
+  const inputs = {
+    input_ids,
+    ...(attention_mask && { attention_mask }),
+    ...(token_type_ids && { token_type_ids }),
+  };
+  const result = await model({ ...inputs, output_hidden_states: true, output_attentions: true });
+  const sentence =
+    'sentence_embedding' in outputs
+      ? await sentenceOutputs(folder, result.last_hidden_state, attention_mask, golden.prompt_length ?? null)
+      : undefined;
+  const differences: number[] = [];
+  for (const [name, expected] of Object.entries(outputs)) {
+    const [list, index] = name.split('.');
+    if (sentence !== undefined) {
+      differences.push(expectValuesClose(sentence[name]!, expected.data, name));
+    } else if (name in poolings) {
+      differences.push(expectClose(await model.embed(inputs, poolings[name]), expected, name));
+    } else {
+      const value = result[list as 'hidden_states'];
+      differences.push(expectClose(index === undefined ? (value as never) : value?.[Number(index)], expected, name));
+    }
+  }
+  expect(differences.length, 'outputs compared').toBeGreaterThan(0);
+  model.dispose();
+  return Math.max(...differences);
+}
