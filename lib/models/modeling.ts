@@ -9,6 +9,7 @@ import { referenceEngine } from '../engines/reference/index.ts';
 import { readParameterSource } from '../engines/reference/weights.ts';
 import type { EncoderSpecification } from '../engines/specification.ts';
 import { BertNativeError } from '../errors.ts';
+import { makeFolder } from '../files.ts';
 import { type ResolveOptions, resolveModelFolder, resolveOptionNames } from '../hub/resolve.ts';
 import { checkOptionNames, choiceOption, optionError } from '../options.ts';
 import { openCheckpoint } from '../weights/checkpoint.ts';

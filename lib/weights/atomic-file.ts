@@ -6,7 +6,7 @@ import { ioError } from './byte-source.ts';
 /**
  * Writes a file so that `path` holds either what it held before or the whole new content: a temporary file beside it is
  * filled, flushed to the disk and renamed. When anything fails, the temporary file is removed.
- * @throws BertNativeError `ERR_IO`, `ERR_NOT_FOUND` (no such folder), and what `write` throws
+ * @throws BertNativeError `ERR_IO`, `ERR_NOT_FOUND` (no such folder); what `write` throws, as `ioError` gives it
  */
 export async function writeFileAtomically(path: string, write: (handle: FileHandle) => Promise<void>): Promise<void> {
   const temporary = join(dirname(path), `.${basename(path)}.${randomBytes(6).toString('hex')}.tmp`);

@@ -76,8 +76,8 @@ export class PickleTruncatedError extends BertNativeError {}
 
 // Bounds on what a small file may make this reader hold. A state dict of ten thousand tensors takes about 400,000
 // opcodes, 150,000 memo entries, and five open marks.
-const maxOpcodes = 16_000_000;
-const maxMemoEntries = 4_000_000;
+const maxOpcodes = 4_000_000;
+const maxMemoEntries = 1_000_000;
 const maxStackItems = 1_000_000;
 const maxOpenMarks = 1_000;
 const maxGlobalNameBytes = 256;

@@ -179,7 +179,8 @@ function toCheckpointTensor(tensor: HeaderTensor, file: CheckpointFile, data_off
 /**
  * Writes a safetensors file, the same bytes as the reference implementation writes: tensors of wide dtypes first, then
  * by name. One tensor's data is in memory at a time; the file appears only when it is complete.
- * @throws BertNativeError `ERR_OPTION`, `ERR_DTYPE`, `ERR_SHAPE`, `ERR_IO`, `ERR_NOT_FOUND`, and what a producer throws
+ * @throws BertNativeError `ERR_OPTION`, `ERR_DTYPE`, `ERR_SHAPE`, `ERR_NOT_FOUND` (no such folder), `ERR_IO`, and what a
+ * producer throws: a BertNativeError as it is, anything else as the cause of an `ERR_IO`
  */
 export async function writeSafetensors(
   path: string,

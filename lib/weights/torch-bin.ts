@@ -203,7 +203,8 @@ async function locateLegacyStorages(
   for (const key of keys) {
     const storage = typeof key === 'string' ? storages.get(key) : undefined;
     if (storage === undefined || locations.has(storage.key)) {
-      throw new BertNativeError('ERR_FILE_FORMAT', `${path}: the storage keys do not match the tensors`);
+      const name = typeof key === 'string' ? quoted(key) : 'without a name';
+      throw new BertNativeError('ERR_FILE_FORMAT', `${path}: storage ${name} belongs to no tensor, or is listed twice`);
     }
     const elements = Buffer.from(await source.read(position, 8)).readBigInt64LE();
     if (elements !== BigInt(storage.elements)) {
@@ -231,7 +232,8 @@ const chunkBytes = 2 ** 20;
  * Writes a state dict as `torch.load` reads it, also with `weights_only=True`. Tensors that are given the same `data`
  * function, dtype and number of elements (tied weights) share one storage. One tensor's data is in memory at a time; the
  * file appears only when it is complete.
- * @throws BertNativeError `ERR_OPTION`, `ERR_DTYPE`, `ERR_SHAPE`, `ERR_IO`, `ERR_NOT_FOUND`, and what a producer throws
+ * @throws BertNativeError `ERR_OPTION`, `ERR_DTYPE`, `ERR_SHAPE`, `ERR_NOT_FOUND` (no such folder), `ERR_IO`, and what a
+ * producer throws: a BertNativeError as it is, anything else as the cause of an `ERR_IO`
  */
 export async function writeTorchBin(path: string, tensors: readonly StoredTensor[]): Promise<void> {
   checkStoredTensors(tensors, path);

@@ -118,7 +118,7 @@ void settle_call(napi_env raw_env, napi_value, void*, void* data) {
     if (call->error) throw Error(*call->error);
     call->deferred.Resolve(guarded(env, [&] { return call->settle(env); }));
   } catch (const Error& error) {
-    call->deferred.Reject(make_error(env, error_code_name(error.code()), error.what()));
+    call->deferred.Reject(make_error(env, error_code_name(error.code()), error.what()).Value());
   } catch (const Napi::Error& error) {
     call->deferred.Reject(error.Value());
   }

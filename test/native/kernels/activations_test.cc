@@ -67,8 +67,8 @@ void keeps_the_accuracy(const KernelTable& kernels) {
       const double absolute = error / std::max(1.0, std::fabs(static_cast<double>(x[i])));
       const double relative = std::fabs(expected) > 1e-30 ? error / std::fabs(expected) : 0;
       BN_CHECK(absolute <= 2e-7 && relative <= 1e-6, std::string(named.name) + "(" + number(x[i]) + ") is " +
-                                                         number(y[i]) + ", expected " + number(expected) +
-                                                         ", off by " + number(error));
+                                                         number(y[i]) + ", expected " + number(expected) + ", off by " +
+                                                         number(error));
       worst_absolute = std::max(worst_absolute, absolute);
       worst_relative = std::max(worst_relative, relative);
     }
