@@ -1,12 +1,14 @@
 import { join } from 'node:path';
 import { BertNativeError } from '../errors.ts';
-import { BertTokenizer, type BertTokenizerOptions, type TokenizerFromPretrainedOptions } from './bert.ts';
-import { readFileIfPresent, readJsonObject } from './files.ts';
-import { modelFolderRules, resolveModelFolder } from './model-folder.ts';
-import { checkOption, checkOptions, pickOptions, show, stringRule } from './option-rules.ts';
+import { readJsonObjectIfPresent } from '../files.ts';
+import { resolveModelFolder } from '../hub/resolve.ts';
+import { describe } from '../options.ts';
+import { BertTokenizer, type BertTokenizerOptions, sourceRules, type TokenizerSourceOptions } from './bert.ts';
+import { readFileIfPresent } from './files.ts';
+import { pickOptions } from './option-rules.ts';
 import type { PreTrainedTokenizer } from './tokenizer.ts';
 
-export type AutoTokenizerOptions = BertTokenizerOptions & TokenizerFromPretrainedOptions;
+export type AutoTokenizerOptions = BertTokenizerOptions & TokenizerSourceOptions;
 
 interface TokenizerClass {
   from_pretrained(id: string, options?: AutoTokenizerOptions | null): Promise<PreTrainedTokenizer>;
@@ -29,22 +31,19 @@ export const AutoTokenizer = {
    *   throws
    */
   async from_pretrained(id: string, options?: AutoTokenizerOptions | null): Promise<PreTrainedTokenizer> {
-    const source = { code: 'ERR_OPTION', name: 'from_pretrained()' } as const;
-    checkOption('id', id, stringRule, source);
-    const given = checkOptions(pickOptions(options ?? {}, modelFolderRules), modelFolderRules, source);
-    const folder = await resolveModelFolder(id, given);
+    const folder = await resolveModelFolder(id, pickOptions(options ?? {}, sourceRules));
     const tokenizerClass = await findTokenizerClass(folder);
     return tokenizerClass.from_pretrained(id, options);
   },
 } as const;
 
 async function findTokenizerClass(folder: string): Promise<TokenizerClass> {
-  const config = await readJsonObject(join(folder, 'config.json'));
+  const config = await readJsonObjectIfPresent(join(folder, 'config.json'));
   const className =
-    (await readJsonObject(join(folder, 'tokenizer_config.json')))?.tokenizer_class ?? config?.tokenizer_class;
+    (await readJsonObjectIfPresent(join(folder, 'tokenizer_config.json')))?.tokenizer_class ?? config?.tokenizer_class;
   if (className != null) return supported(tokenizerClasses, className, 'tokenizer_class', folder);
   if (config?.model_type != null) return supported(classesOfModelTypes, config.model_type, 'model_type', folder);
-  if ((await readFileIfPresent(join(folder, 'vocab.txt'))) !== null) return BertTokenizer;
+  if ((await readFileIfPresent(join(folder, 'vocab.txt'))) !== undefined) return BertTokenizer;
   throw new BertNativeError(
     'ERR_UNSUPPORTED_TOKENIZER',
     `${folder} has no vocab.txt, and neither tokenizer_config.json nor config.json says which tokenizer it needs`,
@@ -61,7 +60,7 @@ function supported(
   if (found === undefined) {
     throw new BertNativeError(
       'ERR_UNSUPPORTED_TOKENIZER',
-      `the ${key} in ${folder} is ${show(name)}: expected ${[...classes.keys()].join(' or ')}`,
+      `the ${key} in ${folder} is ${describe(name)}: expected ${[...classes.keys()].join(' or ')}`,
     );
   }
   return found;

@@ -1,10 +1,9 @@
 import { type InspectOptions, inspect } from 'node:util';
 import type { NativeEncodeInput, NativeEncoding, NativeTokenizer } from '../binding/native.ts';
-import { BertNativeError } from '../errors.ts';
+import { optionError } from '../options.ts';
 import { formatTensorHead } from '../tensor/format.ts';
 import { Tensor } from '../tensor/tensor.ts';
 import type { EncodePlan } from './encode-options.ts';
-import { show } from './option-rules.ts';
 import type { PaddedRows, PlacedToken } from './padded-rows.ts';
 
 /** What the values of a BatchEncoding are: one value per token, one pair of offsets per token, one value per row. */
@@ -275,7 +274,7 @@ function checkIndex(name: string, index: number, length: number): number {
   const checked = index < 0 && Number.isFinite(length) ? index + length : index;
   if (!Number.isInteger(index) || checked < 0 || checked >= length) {
     const expected = Number.isFinite(length) ? `an integer from 0 to ${length - 1}` : 'an integer from 0 up';
-    throw new BertNativeError('ERR_OPTION', `the index of the ${name} is ${show(index)}: expected ${expected}`);
+    throw optionError(`the index of the ${name}`, index, expected);
   }
   return checked;
 }

@@ -3,18 +3,18 @@ import { readdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { NativeTokenizerDescription, TemplatePiece } from '../binding/native.ts';
 import { BertNativeError } from '../errors.ts';
+import { fileError } from '../files.ts';
+import { type ResolveOptions, resolveModelFolder } from '../hub/resolve.ts';
+import { describe, optionError } from '../options.ts';
 import { veryLargeInteger } from './encode-options.ts';
-import { readError, readFileIfPresent } from './files.ts';
-import { type ModelFolderOptions, modelFolderRules, resolveModelFolder } from './model-folder.ts';
+import { readFileIfPresent } from './files.ts';
 import {
   arrayRule,
   booleanRule,
-  checkOption,
   checkOptions,
   type GivenOptions,
   type OptionRules,
   pickOptions,
-  show,
   stringRule,
 } from './option-rules.ts';
 import { type AddedTokenInput, type SpecialTokenOptions, specialTokenRules, toAddedToken } from './special-tokens.ts';
@@ -41,9 +41,10 @@ export interface VocabularyInput {
   readonly vocab: readonly string[] | ReadonlyMap<string, number>;
 }
 
-export interface TokenizerFromPretrainedOptions extends ModelFolderOptions {
-  /** Accepted for transformers.js, where it picks older behaviour of other tokenizers; no effect here. */
-  readonly legacy?: boolean | null;
+/** Options of `from_pretrained` besides the tokenizer's own: where the model comes from. */
+export interface TokenizerSourceOptions extends ResolveOptions {
+  /** Nothing is downloaded in any case. */
+  readonly local_files_only?: boolean;
 }
 
 const bertOptionRules: OptionRules<BertTokenizerOptions> = {
@@ -56,10 +57,19 @@ const bertOptionRules: OptionRules<BertTokenizerOptions> = {
   do_basic_tokenize: booleanRule,
 };
 
-const fromPretrainedRules: OptionRules<BertTokenizerOptions & TokenizerFromPretrainedOptions> = {
+export const sourceRules: OptionRules<TokenizerSourceOptions> = {
+  revision: stringRule,
+  cache_dir: stringRule,
+  subfolder: stringRule,
+  local_files_only: booleanRule,
+};
+
+/** What transformers.js documents for from_pretrained and has no bearing on this tokenizer. */
+const optionsWithoutEffect = ['legacy', 'config', 'progress_callback'];
+
+const fromPretrainedRules: OptionRules<BertTokenizerOptions & TokenizerSourceOptions> = {
   ...bertOptionRules,
-  ...modelFolderRules,
-  legacy: booleanRule,
+  ...sourceRules,
 };
 
 /** Marks a piece that continues a word. */
@@ -90,7 +100,7 @@ export class BertTokenizer extends PreTrainedTokenizer {
    *   one without the unknown token; `ERR_UNSUPPORTED_TOKENIZER` for `do_basic_tokenize: false`
    */
   constructor(vocabulary: string | VocabularyInput | VocabTxt, options?: BertTokenizerOptions | null) {
-    const given = checkOptions(options, bertOptionRules, { code: 'ERR_OPTION', name: 'BertTokenizer' });
+    const given = checkOptions('BertTokenizer', options, bertOptionRules);
     if (given.do_basic_tokenize === false) {
       throw new BertNativeError(
         'ERR_UNSUPPORTED_TOKENIZER',
@@ -116,16 +126,14 @@ export class BertTokenizer extends PreTrainedTokenizer {
    */
   static async from_pretrained(
     id: string,
-    options?: (BertTokenizerOptions & TokenizerFromPretrainedOptions) | null,
+    options?: (BertTokenizerOptions & TokenizerSourceOptions) | null,
   ): Promise<BertTokenizer> {
-    const source = { code: 'ERR_OPTION', name: 'from_pretrained()' } as const;
-    checkOption('id', id, stringRule, source);
-    const given = checkOptions(options, fromPretrainedRules, source);
-    if (given.legacy !== undefined) warnOfLegacy();
-    const folder = await resolveModelFolder(id, pickOptions(given, modelFolderRules));
+    const call = `${this.name}.from_pretrained`;
+    const given = checkOptions(call, options, fromPretrainedRules, optionsWithoutEffect);
+    const folder = await resolveModelFolder(id, pickOptions(given, sourceRules));
     const path = join(folder, 'vocab.txt');
     const bytes = await readFileIfPresent(path);
-    if (bytes === null) throw await missingVocabulary(folder);
+    if (bytes === undefined) throw await missingVocabulary(folder);
     const config = await readTokenizerConfig(folder, bertOptionRules);
     const merged = { ...config.options, ...pickOptions(given, bertOptionRules) };
     const model_max_length = Math.min(
@@ -195,27 +203,13 @@ export class BertTokenizer extends PreTrainedTokenizer {
   }
 }
 
-let warnedOfLegacy = false;
-
-function warnOfLegacy(): void {
-  if (warnedOfLegacy) return;
-  warnedOfLegacy = true;
-  process.emitWarning('the option legacy has no effect on BertTokenizer', {
-    type: 'BertNativeWarning',
-    code: 'BERT_NATIVE_OPTION_WITHOUT_EFFECT',
-  });
-}
-
 function toVocabTxt(vocabulary: unknown): VocabTxt {
   if (vocabulary instanceof VocabTxt) return vocabulary;
   if (typeof vocabulary === 'string') return readVocabTxt(vocabulary);
   const vocab = (vocabulary as Partial<VocabularyInput> | null | undefined)?.vocab;
   if (Array.isArray(vocab)) return VocabTxt.fromTokens(vocab);
   if (vocab instanceof Map) return VocabTxt.fromTokens(tokensById(vocab));
-  throw new BertNativeError(
-    'ERR_OPTION',
-    `the vocabulary is ${show(vocabulary)}: expected the path of a vocab.txt, or { vocab } with an array or a Map`,
-  );
+  throw optionError('the vocabulary', vocabulary, 'the path of a vocab.txt, or { vocab } with an array or a Map');
 }
 
 function readVocabTxt(path: string): VocabTxt {
@@ -223,7 +217,7 @@ function readVocabTxt(path: string): VocabTxt {
   try {
     bytes = readFileSync(path);
   } catch (error) {
-    throw readError(path, error);
+    throw fileError('reading', path, error);
   }
   return new VocabTxt(bytes, path);
 }
@@ -232,10 +226,7 @@ function tokensById(ids: ReadonlyMap<unknown, unknown>): string[] {
   const tokens = new Array<string>(ids.size);
   for (const [token, id] of ids) {
     if (!Number.isInteger(id) || (id as number) < 0 || (id as number) >= ids.size || (id as number) in tokens) {
-      throw new BertNativeError(
-        'ERR_OPTION',
-        `the id of ${show(token)} in vocab is ${show(id)}: expected every integer from 0 to ${ids.size - 1} once`,
-      );
+      throw optionError(`the id of ${describe(token)} in vocab`, id, `every integer from 0 to ${ids.size - 1} once`);
     }
     tokens[id as number] = token as string;
   }

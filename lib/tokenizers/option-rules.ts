@@ -1,5 +1,5 @@
-import { inspect } from 'node:util';
-import { BertNativeError, type ErrorCode } from '../errors.ts';
+import { BertNativeError } from '../errors.ts';
+import { checkOptionNames, describe, optionError } from '../options.ts';
 
 /** What one option may be. `expected` completes the sentence "padding is 7: expected …". */
 export interface OptionRule {
@@ -13,60 +13,64 @@ export type OptionRules<Options> = { readonly [Name in keyof Required<Options>]:
 /** The same options with those that were null or undefined left out. */
 export type GivenOptions<Options> = { [Name in keyof Options]?: NonNullable<Options[Name]> };
 
-/** How the value at fault and the place it came from are reported. */
-export interface OptionSource {
-  readonly code: ErrorCode;
-  /** Completes "unknown option … of …" and "… (of …)": `tokenizer()`, or a file's path. */
-  readonly name: string;
-}
+/** Makes the error for a value that a rule does not accept. */
+type Refusal = (name: string, value: unknown, expected: string) => BertNativeError;
 
 /**
- * Options that were given, checked; null and undefined mean that an option was not given, as None does in Python.
+ * The options that were given to a call, checked; null and undefined mean that an option was not given, as None does in
+ * Python.
  *
- * @throws BertNativeError with the code of `source` for an unknown name, naming the nearest, or a value of the wrong kind
+ * @param call names the call in messages
+ * @param accepted_without_effect options of transformers.js that change nothing here
+ * @throws BertNativeError `ERR_OPTION` for an unknown name, naming the nearest, or a value of the wrong kind
  */
 export function checkOptions<Options extends object>(
+  call: string,
   options: unknown,
   rules: OptionRules<Options>,
-  source: OptionSource,
+  accepted_without_effect: readonly string[] = [],
 ): GivenOptions<Options> {
   if (options === null || options === undefined) return {};
   if (typeof options !== 'object' || Array.isArray(options)) {
-    throw new BertNativeError(source.code, `the options of ${source.name} are ${show(options)}: expected an object`);
+    throw optionError(`the second argument of ${call}`, options, 'an object with options');
   }
-  const given: Record<string, unknown> = {};
-  for (const [name, value] of Object.entries(options)) {
-    if (!Object.hasOwn(rules, name)) {
-      const nearest = nearestName(name, Object.keys(rules));
-      throw new BertNativeError(
-        source.code,
-        `unknown option ${JSON.stringify(name)} of ${source.name}: did you mean ${JSON.stringify(nearest)}?`,
-      );
-    }
-    if (value === null || value === undefined) continue;
-    checkOption(name, value, rules[name as keyof Options], source);
-    given[name] = value;
-  }
-  return given as GivenOptions<Options>;
+  checkOptionNames(call, options, Object.keys(rules), accepted_without_effect);
+  return checkValues(options, rules, optionError);
 }
 
-/** Those of the options that `rules` names. */
+/**
+ * Those values of a JSON file that `rules` name, checked; null means that a value is not there.
+ *
+ * @throws BertNativeError `ERR_CONFIG` for a value of the wrong kind
+ */
+export function checkConfigValues<Options extends object>(
+  path: string,
+  values: object,
+  rules: OptionRules<Options>,
+): GivenOptions<Options> {
+  return checkValues(values, rules, configError(path));
+}
+
+/** @throws BertNativeError `ERR_CONFIG` unless the rule accepts a value of a JSON file */
+export function checkConfigValue(path: string, name: string, value: unknown, rule: OptionRule): void {
+  if (!rule.accepts(value)) throw configError(path)(name, value, rule.expected);
+}
+
+/** @throws BertNativeError `ERR_OPTION` unless the rule accepts the value */
+export function checkOption(name: string, value: unknown, rule: OptionRule): void {
+  if (!rule.accepts(value)) throw optionError(name, value, rule.expected);
+}
+
+/**
+ * Those of a call's options that `rules` name, checked; the others are somebody else's.
+ *
+ * @throws BertNativeError `ERR_OPTION` for a value of the wrong kind
+ */
 export function pickOptions<Options extends object>(
   options: object,
   rules: OptionRules<Options>,
 ): GivenOptions<Options> {
-  const entries = Object.entries(options).filter(([name]) => Object.hasOwn(rules, name));
-  return Object.fromEntries(entries) as GivenOptions<Options>;
-}
-
-/** @throws BertNativeError with the code of `source` unless the rule accepts the value */
-export function checkOption(name: string, value: unknown, rule: OptionRule, source: OptionSource): void {
-  if (!rule.accepts(value)) {
-    throw new BertNativeError(
-      source.code,
-      `${name} is ${show(value)}: expected ${rule.expected} (option of ${source.name})`,
-    );
-  }
+  return checkValues(options, rules, optionError);
 }
 
 export const booleanRule: OptionRule = { expected: 'true or false', accepts: (value) => typeof value === 'boolean' };
@@ -93,32 +97,22 @@ export function arrayRule(elements: OptionRule, expected: string): OptionRule {
   return { expected, accepts: (value) => Array.isArray(value) && value.every((element) => elements.accepts(element)) };
 }
 
-/** A value as it may stand in a message: short, on one line. */
-export function show(value: unknown): string {
-  const text = inspect(value, {
-    depth: 1,
-    maxArrayLength: 4,
-    maxStringLength: 60,
-    breakLength: Number.POSITIVE_INFINITY,
-  });
-  return text.length > 160 ? `${text.slice(0, 160)}…` : text;
-}
-
-function nearestName(name: string, candidates: readonly string[]): string {
-  const distances = candidates.map((candidate) => editDistance(name, candidate));
-  return candidates[distances.indexOf(Math.min(...distances))]!;
-}
-
-/** Insertions, deletions and replacements that turn one string into the other (Levenshtein 1966). */
-function editDistance(from: string, to: string): number {
-  let previous = Array.from({ length: to.length + 1 }, (_, j) => j);
-  for (let i = 1; i <= from.length; ++i) {
-    const current = [i];
-    for (let j = 1; j <= to.length; ++j) {
-      const replaced = previous[j - 1]! + (from[i - 1] === to[j - 1] ? 0 : 1);
-      current.push(Math.min(replaced, previous[j]! + 1, current[j - 1]! + 1));
-    }
-    previous = current;
+function checkValues<Options extends object>(
+  values: object,
+  rules: OptionRules<Options>,
+  refuse: Refusal,
+): GivenOptions<Options> {
+  const given: Record<string, unknown> = {};
+  for (const [name, value] of Object.entries(values)) {
+    if (value === null || value === undefined || !Object.hasOwn(rules, name)) continue;
+    const rule = rules[name as keyof Options];
+    if (!rule.accepts(value)) throw refuse(name, value, rule.expected);
+    given[name] = value;
   }
-  return previous[to.length]!;
+  return given as GivenOptions<Options>;
+}
+
+function configError(path: string): Refusal {
+  return (name, value, expected) =>
+    new BertNativeError('ERR_CONFIG', `'${path}': ${name} is ${describe(value)}: expected ${expected}`);
 }

@@ -1,6 +1,6 @@
 import type { NativeEncodeInput, SampleTexts } from '../binding/native.ts';
 import { BertNativeError } from '../errors.ts';
-import { show } from './option-rules.ts';
+import { describe } from '../options.ts';
 
 /**
  * What a tokenizer takes: one text, several, or several pairs. With `is_split_into_words` a text is an array of its words,
@@ -112,5 +112,5 @@ function readPairs(pairs: readonly unknown[], reader: TextReader): NativeEncodeI
 }
 
 function typeError(name: string, value: unknown, expected: string): BertNativeError {
-  return new BertNativeError('ERR_DTYPE', `${name} is ${show(value)}: expected ${expected}`);
+  return new BertNativeError('ERR_DTYPE', `${name} is ${describe(value)}: expected ${expected}`);
 }

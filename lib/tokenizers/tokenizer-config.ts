@@ -1,16 +1,17 @@
 import { join } from 'node:path';
 import { BertNativeError } from '../errors.ts';
-import { type JsonObject, readJsonObject } from './files.ts';
+import { readJsonObjectIfPresent } from '../files.ts';
 import {
-  checkOption,
-  checkOptions,
+  checkConfigValue,
+  checkConfigValues,
   type GivenOptions,
   integerRule,
   type OptionRules,
-  pickOptions,
 } from './option-rules.ts';
 import { type AddedTokenInput, type SpecialTokenOptions, specialTokenRules } from './special-tokens.ts';
 import type { TokenizerSettings } from './tokenizer.ts';
+
+type JsonObject = Readonly<Record<string, unknown>>;
 
 /** What the files beside a vocabulary say. */
 export interface TokenizerConfig<Options> {
@@ -30,17 +31,18 @@ export async function readTokenizerConfig<Options extends TokenizerSettings & Sp
   folder: string,
   rules: OptionRules<Options>,
 ): Promise<TokenizerConfig<Options>> {
-  const read = (name: string) => readJsonObject(join(folder, name));
+  const path = (name: string) => join(folder, name);
   const [config, specialTokens, addedTokens, model] = await Promise.all(
-    ['tokenizer_config.json', 'special_tokens_map.json', 'added_tokens.json', 'config.json'].map(read),
+    ['tokenizer_config.json', 'special_tokens_map.json', 'added_tokens.json', 'config.json'].map((name) =>
+      readJsonObjectIfPresent(path(name)),
+    ),
   );
-  const options = checkKnown(withoutOldNames(config ?? {}), rules, join(folder, 'tokenizer_config.json'));
-  const special = checkKnown(specialTokens ?? {}, specialTokenRules, join(folder, 'special_tokens_map.json'));
-  const added = readAddedTokens(addedTokens ?? {}, join(folder, 'added_tokens.json'));
+  const options = checkConfigValues(path('tokenizer_config.json'), withoutOldNames(config ?? {}), rules);
+  const special = checkConfigValues(path('special_tokens_map.json'), specialTokens ?? {}, specialTokenRules);
+  const added = readAddedTokens(path('added_tokens.json'), addedTokens ?? {});
   const max_position_embeddings = model?.max_position_embeddings ?? undefined;
   if (max_position_embeddings !== undefined) {
-    const source = { code: 'ERR_CONFIG', name: join(folder, 'config.json') } as const;
-    checkOption('max_position_embeddings', max_position_embeddings, integerRule(1), source);
+    checkConfigValue(path('config.json'), 'max_position_embeddings', max_position_embeddings, integerRule(1));
   }
   return {
     options: {
@@ -57,24 +59,16 @@ function withoutOldNames({ max_len, ...config }: JsonObject): JsonObject {
   return max_len === undefined ? config : { model_max_length: max_len, ...config };
 }
 
-function checkKnown<Options extends object>(
-  values: JsonObject,
-  rules: OptionRules<Options>,
-  path: string,
-): GivenOptions<Options> {
-  return checkOptions(pickOptions(values, rules), rules, { code: 'ERR_CONFIG', name: path });
-}
-
 /** `added_tokens.json` holds ids by token. */
-function readAddedTokens(ids: JsonObject, path: string): Record<string, AddedTokenInput> {
+function readAddedTokens(path: string, ids: JsonObject): Record<string, AddedTokenInput> {
   const tokens: Record<string, AddedTokenInput> = {};
   for (const [content, id] of Object.entries(ids)) {
-    checkOption(content, id, integerRule(0), { code: 'ERR_CONFIG', name: path });
+    checkConfigValue(path, JSON.stringify(content), id, integerRule(0));
     const before = tokens[String(id)];
     if (before !== undefined) {
       throw new BertNativeError(
         'ERR_FILE_FORMAT',
-        `${path} gives the id ${id} to both ${JSON.stringify(before)} and ${JSON.stringify(content)}`,
+        `'${path}' gives the id ${id} to both ${JSON.stringify(before)} and ${JSON.stringify(content)}`,
       );
     }
     tokens[String(id)] = content;

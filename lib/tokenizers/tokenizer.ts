@@ -1,7 +1,9 @@
 import { type InspectOptions, inspect } from 'node:util';
 import { nativeBinding } from '../binding/load.ts';
 import type { NativeEncoding, NativeTokenizer, NativeTokenizerDescription } from '../binding/native.ts';
+import { Callable } from '../callable.ts';
 import { BertNativeError } from '../errors.ts';
+import { describe } from '../options.ts';
 import { Tensor } from '../tensor/tensor.ts';
 import {
   type ArrayValues,
@@ -11,7 +13,6 @@ import {
   type RowValues,
   type TensorValues,
 } from './batch-encoding.ts';
-import { Callable } from './callable.ts';
 import {
   type EncodeOptions,
   type EncodePlan,
@@ -29,7 +30,6 @@ import {
   type GivenOptions,
   integerRule,
   type OptionRules,
-  show,
   stringRule,
 } from './option-rules.ts';
 import { PaddedRows } from './padded-rows.ts';
@@ -129,6 +129,9 @@ type ForArrays = EncodeOptions & {
   readonly is_split_into_words?: false | null;
 };
 
+/** Options whose result is arrays of rows, whatever the input. */
+type ForOverflowArrays = EncodeOptions & { readonly return_tensor: false; readonly return_overflowing_tokens: true };
+
 /** Tensors asked for where arrays are the default. */
 type TensorRequest = { readonly return_tensor: true } | { readonly return_tensors: string | true };
 
@@ -147,6 +150,7 @@ export interface PreTrainedTokenizer extends SpecialTokenFields {
   (text: TextInput, options?: ForTensors | null): BatchEncoding<TensorValues>;
   (text: string, options: ForArrays): BatchEncoding<RowValues>;
   (text: readonly string[], options: ForArrays): BatchEncoding<ArrayValues>;
+  (text: TextInput, options: ForOverflowArrays): BatchEncoding<ArrayValues>;
   (text: TextInput, options?: EncodeOptions | null): BatchEncoding<AnyValues>;
 }
 
@@ -155,10 +159,7 @@ export interface PreTrainedTokenizer extends SpecialTokenFields {
  * Names and semantics are those of Python's transformers.
  */
 // biome-ignore lint/suspicious/noUnsafeDeclarationMerging: a class cannot declare that its instances are callable
-export abstract class PreTrainedTokenizer extends Callable<
-  [text: TextInput, options?: EncodeOptions | null],
-  BatchEncoding<EncodedValues>
-> {
+export abstract class PreTrainedTokenizer extends Callable {
   /** The names of the inputs that the model takes. */
   readonly model_input_names: readonly string[];
   /** What `decode` does unless it is told. */
@@ -289,16 +290,17 @@ export abstract class PreTrainedTokenizer extends Callable<
   // --- text to ids ---
 
   override _call(text: TextInput, options?: EncodeOptions | null): BatchEncoding<EncodedValues> {
-    return this.#encode(text, checkOptions(options, encodeOptionRules, { code: 'ERR_OPTION', name: 'tokenizer()' }));
+    return this.#encode(text, checkOptions('tokenizer()', options, encodeOptionRules));
   }
 
   /** The same as calling the tokenizer, on a thread of the library; rejects where that throws. */
   encode_async(text: TextInput, options?: ForTensors | null): Promise<BatchEncoding<TensorValues>>;
   encode_async(text: string, options: ForArrays): Promise<BatchEncoding<RowValues>>;
   encode_async(text: readonly string[], options: ForArrays): Promise<BatchEncoding<ArrayValues>>;
+  encode_async(text: TextInput, options: ForOverflowArrays): Promise<BatchEncoding<ArrayValues>>;
   encode_async(text: TextInput, options?: EncodeOptions | null): Promise<BatchEncoding<AnyValues>>;
   async encode_async(text: TextInput, options?: EncodeOptions | null): Promise<BatchEncoding<EncodedValues>> {
-    const given = checkOptions(options, encodeOptionRules, { code: 'ERR_OPTION', name: 'encode_async()' });
+    const given = checkOptions('encode_async()', options, encodeOptionRules);
     const source = this.#source(text, given);
     return this.#finish(source, given, await source.tokenizer.encode_async(source.texts, source.plan.native));
   }
@@ -307,9 +309,10 @@ export abstract class PreTrainedTokenizer extends Callable<
   encode(text: string | readonly string[], options: EncodeOptions & TensorRequest): Tensor<'int64'>;
   encode(text: string | readonly string[], options?: EncodeOptions | null): number[];
   encode(text: string | readonly string[], options?: EncodeOptions | null): unknown {
-    const given = checkOptions(options, encodeOptionRules, { code: 'ERR_OPTION', name: 'encode()' });
+    const given = checkOptions('encode()', options, encodeOptionRules);
     const return_tensor = given.return_tensor ?? given.return_tensors !== undefined;
-    return this.#encode(text, { ...given, return_tensor }, 'one').input_ids;
+    const idsOnly = { return_token_type_ids: false, return_attention_mask: false };
+    return this.#encode(text, { ...given, ...idsOnly, return_tensor }, 'one').input_ids;
   }
 
   /** The same as calling the tokenizer with one text or pair. */
@@ -317,7 +320,7 @@ export abstract class PreTrainedTokenizer extends Callable<
   encode_plus(text: string, options: ForArrays): BatchEncoding<RowValues>;
   encode_plus(text: string | readonly string[], options?: EncodeOptions | null): BatchEncoding<AnyValues>;
   encode_plus(text: string | readonly string[], options?: EncodeOptions | null): BatchEncoding<EncodedValues> {
-    const given = checkOptions(options, encodeOptionRules, { code: 'ERR_OPTION', name: 'encode_plus()' });
+    const given = checkOptions('encode_plus()', options, encodeOptionRules);
     return this.#encode(text, given, 'one');
   }
 
@@ -326,16 +329,13 @@ export abstract class PreTrainedTokenizer extends Callable<
   batch_encode_plus(texts: readonly string[], options: ForArrays): BatchEncoding<ArrayValues>;
   batch_encode_plus(texts: Exclude<TextInput, string>, options?: EncodeOptions | null): BatchEncoding<AnyValues>;
   batch_encode_plus(texts: Exclude<TextInput, string>, options?: EncodeOptions | null): BatchEncoding<EncodedValues> {
-    const given = checkOptions(options, encodeOptionRules, { code: 'ERR_OPTION', name: 'batch_encode_plus()' });
+    const given = checkOptions('batch_encode_plus()', options, encodeOptionRules);
     return this.#encode(texts, given, 'several');
   }
 
   /** The tokens of a text as strings. */
   tokenize(text: string, options?: TokenizeOptions | null): string[] {
-    const { pair, add_special_tokens = false } = checkOptions(options, tokenizeOptionRules, {
-      code: 'ERR_OPTION',
-      name: 'tokenize()',
-    });
+    const { pair, add_special_tokens = false } = checkOptions('tokenize()', options, tokenizeOptionRules);
     return this.#encode(
       text,
       { text_pair: pair, add_special_tokens, return_tensor: false, verbose: false },
@@ -385,8 +385,7 @@ export abstract class PreTrainedTokenizer extends Callable<
   convert_ids_to_tokens(ids: number | bigint): string;
   convert_ids_to_tokens(ids: TokenIds, options?: SkipOptions | null): string[];
   convert_ids_to_tokens(ids: TokenIds | number | bigint, options?: SkipOptions | null): string | string[] {
-    const source = { code: 'ERR_OPTION', name: 'convert_ids_to_tokens()' } as const;
-    const { skip_special_tokens = false } = checkOptions(options, skipOptionRules, source);
+    const { skip_special_tokens = false } = checkOptions('convert_ids_to_tokens()', options, skipOptionRules);
     if (typeof ids === 'number' || typeof ids === 'bigint') return this.#tokenOf(checkIds([ids], 'ids')[0]!);
     const special = new Set(skip_special_tokens ? this.all_special_ids : []);
     return Array.from(checkIds(ids, 'ids'))
@@ -410,11 +409,10 @@ export abstract class PreTrainedTokenizer extends Callable<
    * @returns how many were new; the model's embeddings need as many more rows
    */
   add_tokens(tokens: AddedTokenInput | readonly AddedTokenInput[], options?: AddTokensOptions | null): number {
-    const source = { code: 'ERR_OPTION', name: 'add_tokens()' } as const;
-    const { special_tokens = false } = checkOptions(options, addTokensOptionRules, source);
+    const { special_tokens = false } = checkOptions('add_tokens()', options, addTokensOptionRules);
     const list: readonly unknown[] = Array.isArray(tokens) ? tokens : [tokens];
     list.forEach((token, i) => {
-      checkOption(`tokens[${i}]`, token, addedTokenRule, source);
+      checkOption(`tokens[${i}]`, token, addedTokenRule);
     });
     return (list as readonly AddedTokenInput[]).filter((token) => this.#add(toAddedToken(token, special_tokens)))
       .length;
@@ -427,8 +425,7 @@ export abstract class PreTrainedTokenizer extends Callable<
    * @returns how many were new
    */
   add_special_tokens(special_tokens: SpecialTokenOptions): number {
-    const source = { code: 'ERR_OPTION', name: 'add_special_tokens()' } as const;
-    return this.#setSpecialTokens(checkOptions(special_tokens, specialTokenRules, source)).length;
+    return this.#setSpecialTokens(checkOptions('add_special_tokens()', special_tokens, specialTokenRules)).length;
   }
 
   // --- saving and printing ---
@@ -441,7 +438,7 @@ export abstract class PreTrainedTokenizer extends Callable<
    * @throws BertNativeError `ERR_IO`
    */
   async save_pretrained(folder: string): Promise<string[]> {
-    checkOption('folder', folder, stringRule, { code: 'ERR_OPTION', name: 'save_pretrained()' });
+    checkOption('folder', folder, stringRule);
     const beyond = [...this.#table.added].filter(({ id }) => !this.#table.isInVocabulary(id));
     const added = Object.fromEntries(beyond.map(({ content, id }) => [content, id]));
     const special = this.#savedSpecialTokens();
@@ -515,7 +512,7 @@ export abstract class PreTrainedTokenizer extends Callable<
     if (expected !== undefined && batched !== (expected === 'several')) {
       throw new BertNativeError(
         'ERR_DTYPE',
-        `text is ${show(text)}: expected ${expected === 'one' ? 'one text' : 'an array of texts'}`,
+        `text is ${describe(text)}: expected ${expected === 'one' ? 'one text' : 'an array of texts'}`,
       );
     }
     return {
@@ -559,7 +556,7 @@ export abstract class PreTrainedTokenizer extends Callable<
   }
 
   #decode(rows: readonly Int32Array[], options: unknown, name: string): string[] {
-    const given = checkOptions(options, decodeOptionRules, { code: 'ERR_OPTION', name });
+    const given = checkOptions(name, options, decodeOptionRules);
     const row_starts = new Int32Array(rows.length + 1);
     rows.forEach((row, i) => {
       row_starts[i + 1] = row_starts[i]! + row.length;
@@ -576,7 +573,7 @@ export abstract class PreTrainedTokenizer extends Callable<
 
   #idOf(token: unknown, name: string): number {
     if (typeof token !== 'string') {
-      throw new BertNativeError('ERR_DTYPE', `${name} is ${show(token)}: expected a string`);
+      throw new BertNativeError('ERR_DTYPE', `${name} is ${describe(token)}: expected a string`);
     }
     return this.#table.id(token) ?? this.specialId('unk_token');
   }
@@ -624,7 +621,7 @@ export abstract class PreTrainedTokenizer extends Callable<
   }
 
   #checkSetting(name: keyof TokenizerSettings, value: unknown): void {
-    checkOption(name, value, tokenizerSettingRules[name], { code: 'ERR_OPTION', name: 'the tokenizer' });
+    checkOption(name, value, tokenizerSettingRules[name]);
   }
 
   #warnOnce(code: string, message: string): void {
@@ -638,7 +635,7 @@ export abstract class PreTrainedTokenizer extends Callable<
 function splitRows(rows: unknown): readonly unknown[] {
   if (!(rows instanceof Tensor)) {
     if (Array.isArray(rows)) return rows;
-    throw new BertNativeError('ERR_DTYPE', `ids are ${show(rows)}: expected an array of rows or a tensor`);
+    throw new BertNativeError('ERR_DTYPE', `ids are ${describe(rows)}: expected an array of rows or a tensor`);
   }
   const [count, width] = rows.dims;
   if (rows.dims.length !== 2) {
@@ -658,20 +655,23 @@ function checkIds(ids: unknown, name: string): Int32Array {
     return checkIds(ids.data, name);
   }
   if (!Array.isArray(ids) && (!ArrayBuffer.isView(ids) || ids instanceof DataView)) {
-    throw new BertNativeError('ERR_DTYPE', `${name} is ${show(ids)}: expected an array of ids or a tensor`);
+    throw new BertNativeError('ERR_DTYPE', `${name} is ${describe(ids)}: expected an array of ids or a tensor`);
   }
-  return Int32Array.from(ids as ArrayLike<unknown>, (id, i) => checkId(id, `${name}[${i}]`));
+  const { length } = ids as ArrayLike<unknown>;
+  const checked = new Int32Array(length);
+  for (let i = 0; i < length; ++i) checked[i] = checkId((ids as ArrayLike<unknown>)[i], name, i);
+  return checked;
 }
 
-function checkId(id: unknown, name: string): number {
+function checkId(id: unknown, name: string, i: number): number {
   if (typeof id !== 'number' && typeof id !== 'bigint') {
-    throw new BertNativeError('ERR_DTYPE', `${name} is ${show(id)}: expected a token id`);
+    throw new BertNativeError('ERR_DTYPE', `${name}[${i}] is ${describe(id)}: expected a token id`);
   }
   const number = Number(id);
   if (!isTokenId(number)) {
     throw new BertNativeError(
       'ERR_TOKEN_ID',
-      `${name} is ${id}: expected an integer from 0 up, an id of the vocabulary`,
+      `${name}[${i}] is ${id}: expected the id of a token, an integer from 0 up`,
     );
   }
   return number;

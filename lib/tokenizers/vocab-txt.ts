@@ -1,6 +1,6 @@
 import { isUtf8 } from 'node:buffer';
 import { BertNativeError } from '../errors.ts';
-import { show } from './option-rules.ts';
+import { describe } from '../options.ts';
 import { Vocabulary } from './vocabulary.ts';
 
 /** A `vocab.txt`: the vocabulary, and the bytes it was read from, which are what is saved again. */
@@ -38,7 +38,7 @@ export class VocabTxt {
       if (typeof token !== 'string' || /[\r\n\p{Surrogate}]/u.test(token)) {
         throw new BertNativeError(
           'ERR_OPTION',
-          `token ${id} of vocab is ${show(token)}: expected a string without line breaks and lone surrogates`,
+          `token ${id} of vocab is ${describe(token)}: expected a string without line breaks and lone surrogates`,
         );
       }
     });

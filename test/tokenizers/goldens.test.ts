@@ -75,6 +75,16 @@ function pairsOf(flat: readonly number[]): [number, number][] {
   return Array.from({ length: flat.length / 2 }, (_, i) => [flat[2 * i]!, flat[2 * i + 1]!]);
 }
 
+/**
+ * What tokenizers 0.23 reads of a text: it stops at the end of the word that brings it to `max_length` tokens and leaves
+ * what follows out of the windows, which its issue 2091 calls a regression.
+ */
+function readByReference(tokenizer: BertTokenizer, text: string, max_length: number): string {
+  const encoding = tokenizer(text, { add_special_tokens: false });
+  const last = encoding.word_ids()[max_length - 1];
+  return last == null ? text : text.slice(0, encoding.word_to_chars(last)!.end);
+}
+
 const nullFor = (ids: readonly number[]): (number | null)[] => ids.map((id) => (id === -1 ? null : id));
 
 describeWithSharedData('the goldens of the Python and Rust references', () => {
@@ -169,14 +179,17 @@ describeWithSharedData('the goldens of the Python and Rust references', () => {
       for (const { text, text_pair, max_length, stride, windows } of (
         golden(`fast-pairs-${name}.json`) as FastPairsGolden
       ).windows) {
-        const found = tokenizer(text, {
-          text_pair,
+        const options = {
           max_length,
           stride,
           truncation: 'only_second',
           return_overflowing_tokens: true,
           return_offsets_mapping: true,
           return_tensor: false,
+        } as const;
+        const found = tokenizer(text, {
+          ...options,
+          text_pair: readByReference(tokenizer, text_pair, max_length),
         });
         const what = JSON.stringify([text, text_pair, max_length, stride]);
         expect(found.input_ids, what).toEqual(windows.map(({ input_ids }) => input_ids));
@@ -187,8 +200,11 @@ describeWithSharedData('the goldens of the Python and Rust references', () => {
           const inUnits = sequence_ids.map((sequence, t) =>
             sequence === -1 ? [0, 0] : toUtf16(sequence === 0 ? text : text_pair, offsets.slice(2 * t, 2 * t + 2))[0],
           );
-          expect((found.offset_mapping as unknown[])[row], what).toEqual(inUnits);
+          expect(found.offset_mapping![row], what).toEqual(inUnits);
         }
+        const whole = tokenizer(text, { ...options, text_pair });
+        const lastToken = whole.char_to_token(whole.input_ids.length - 1, text_pair.length - 1, 1);
+        expect(lastToken, `${what}: the end of the text is in the last window`).not.toBeNull();
       }
     });
 

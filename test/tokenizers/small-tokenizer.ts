@@ -1,4 +1,5 @@
 import { BertTokenizer, type BertTokenizerOptions } from '../../lib/tokenizers/bert.ts';
+import { withWarnings } from '../support/warnings.ts';
 
 /** A vocabulary in which every id below is easy to follow. */
 export const smallVocab = [
@@ -26,19 +27,8 @@ export function smallTokenizer(options?: BertTokenizerOptions): BertTokenizer {
   return new BertTokenizer({ vocab: smallVocab }, { do_lower_case: false, ...options });
 }
 
-/** The warnings emitted while `run` ran, as [code, message]. */
-export async function warningsOf(run: () => unknown): Promise<[code: string, message: string][]> {
-  const warnings: [string, string][] = [];
-  const listener = (warning: Error & { code?: string }) => {
-    if (warning.name === 'BertNativeWarning') warnings.push([warning.code ?? '', warning.message]);
-  };
-  process.on('warning', listener);
-  try {
-    await run();
-    // Warnings are emitted on the next tick.
-    await new Promise((resolve) => setImmediate(resolve));
-  } finally {
-    process.off('warning', listener);
-  }
-  return warnings;
+/** The warnings that an action causes, as [code, message]. */
+export async function warningsOf(action: () => unknown): Promise<[code: string, message: string][]> {
+  const { warnings } = await withWarnings(async () => action());
+  return warnings.map(({ code, message }) => [code, message]);
 }
