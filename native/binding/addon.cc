@@ -22,14 +22,14 @@ Napi::Value system_info(const Napi::CallbackInfo& info) {
     const Napi::Array names = Napi::Array::New(env);
     for (const Isa isa : available_isas()) names.Set(names.Length(), isa_name(isa));
     result.Set("available_isas", names);
-    result.Set("threads", static_cast<double>(Scheduler::process().thread_count()));
+    result.Set("threads", static_cast<double>(Scheduler::forward_passes().thread_count()));
     return result;
   });
 }
 
 Napi::Value set_thread_count(const Napi::CallbackInfo& info) {
   return guarded(info.Env(), [&]() -> Napi::Value {
-    Scheduler::process().set_thread_count(to_size(info[0], "numThreads"));
+    Scheduler::forward_passes().set_thread_count(to_size(info[0], "numThreads"));
     return info.Env().Undefined();
   });
 }

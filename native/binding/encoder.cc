@@ -206,8 +206,6 @@ size_t product(std::initializer_list<size_t> factors) {
 
 // ---------- jobs ----------
 
-void run_on_scheduler(Scheduler::Job job) { Scheduler::process().submit(std::move(job)); }
-
 class LoadJob : public Job {
  public:
   LoadJob(Napi::Env env, EncoderSpecification specification, ParameterSources sources)
@@ -367,7 +365,7 @@ class NativeEncoder : public Napi::ObjectWrap<NativeEncoder> {
     const Napi::Env env = info.Env();
     return guarded(env, [&]() -> Napi::Value {
       auto job = std::make_unique<ForwardJob>(env, encoder(), as_object(info[0], "request"));
-      return environment_data(env).jobs.submit(std::move(job), run_on_scheduler);
+      return environment_data(env).jobs.submit(std::move(job), run_on_pool);
     });
   }
 
@@ -407,7 +405,7 @@ Napi::Value load_encoder(const Napi::CallbackInfo& info) {
   return guarded(env, [&]() -> Napi::Value {
     auto job = std::make_unique<LoadJob>(env, read_specification(as_object(info[0], "specification")),
                                          read_parameter_sources(info[1]));
-    return environment_data(env).jobs.submit(std::move(job), run_in_background);
+    return environment_data(env).jobs.submit(std::move(job), run_on_own_thread);
   });
 }
 

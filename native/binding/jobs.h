@@ -36,7 +36,7 @@ class Job {
   std::exception_ptr failure_;
 };
 
-// Hands a function to one of the library's threads, to be called there once: Scheduler::submit or run_in_background.
+// Hands a function to one of the library's threads, to be called there once: run_on_pool and its likes.
 using Dispatch = std::function<void(Scheduler::Job)>;
 
 // The jobs of one JavaScript environment (the main thread or a worker), which owns it.

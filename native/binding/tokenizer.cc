@@ -8,8 +8,10 @@
 #include <utility>
 #include <vector>
 
-#include "binding/async.h"
+#include "binding/environment.h"
 #include "binding/errors.h"
+#include "binding/jobs.h"
+#include "cpu/scheduler.h"
 #include "tokenizer/tokenizer.h"
 
 namespace bert_native {
@@ -283,20 +285,27 @@ Napi::Value encode(const Napi::CallbackInfo& info, const SharedTokenizer& tokeni
   });
 }
 
+class EncodeJob : public Job {
+ public:
+  EncodeJob(Napi::Env env, SharedTokenizer tokenizer, EncodeInput input, EncodeOptions options)
+      : Job(env), tokenizer_(std::move(tokenizer)), input_(std::move(input)), options_(options) {}
+
+  void run(ThreadPool&) override { encoding_ = tokenizer_->encode(input_, options_); }
+  Napi::Value result(Napi::Env env) override { return to_object(env, encoding_, options_); }
+
+ private:
+  SharedTokenizer tokenizer_;
+  EncodeInput input_;
+  EncodeOptions options_;
+  Encoding encoding_;
+};
+
 Napi::Value encode_async(const Napi::CallbackInfo& info, const SharedTokenizer& tokenizer) {
-  struct Job {
-    SharedTokenizer tokenizer;
-    EncodeInput input;
-    EncodeOptions options;
-    Encoding encoding;
-  };
   const Napi::Env env = info.Env();
   try {
     return guarded(env, [&]() -> Napi::Value {
-      auto job = std::make_shared<Job>(Job{tokenizer, read_input(info[0]), read_encode_options(info[1]), {}});
-      return run_async(
-          env, [job] { job->encoding = job->tokenizer->encode(job->input, job->options); },
-          [job](Napi::Env settle_env) { return to_object(settle_env, job->encoding, job->options); });
+      auto job = std::make_unique<EncodeJob>(env, tokenizer, read_input(info[0]), read_encode_options(info[1]));
+      return environment_data(env).jobs.submit(std::move(job), run_in_background);
     });
   } catch (const Napi::Error& error) {
     const Napi::Promise::Deferred refused = Napi::Promise::Deferred::New(env);

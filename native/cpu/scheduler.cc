@@ -46,8 +46,19 @@ void start_detached(std::function<void()> work) {
 
 }  // namespace
 
-Scheduler& Scheduler::process() {
+// Both live until the process ends: their threads may not be joined while static objects are being destroyed.
+
+Scheduler& Scheduler::forward_passes() {
   static Scheduler* const scheduler = new Scheduler();
+  return *scheduler;
+}
+
+Scheduler& Scheduler::background() {
+  static Scheduler* const scheduler = [] {
+    auto* created = new Scheduler();
+    created->set_thread_count(1);
+    return created;
+  }();
   return *scheduler;
 }
 
@@ -98,7 +109,11 @@ void Scheduler::serve() {
   }
 }
 
-void run_in_background(Scheduler::Job job) {
+void run_on_pool(Scheduler::Job job) { Scheduler::forward_passes().submit(std::move(job)); }
+
+void run_in_background(Scheduler::Job job) { Scheduler::background().submit(std::move(job)); }
+
+void run_on_own_thread(Scheduler::Job job) {
   start_detached([job = std::move(job)] {
     ThreadPool pool(1);
     job(pool);

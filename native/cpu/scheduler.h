@@ -13,14 +13,16 @@
 
 namespace bert_native {
 
-// The process's one queue of forward passes: they run in order of arrival, each on the whole thread pool. Started by
-// the first job; an idle scheduler sleeps.
+// A queue of jobs that run one after another, in order of arrival, each on a whole thread pool. Its thread starts with
+// the first job and sleeps while there is none.
 class Scheduler {
  public:
   using Job = std::function<void(ThreadPool& pool)>;  // must not throw
 
-  // Lives until the process ends: its threads may not be joined while static objects are being destroyed.
-  static Scheduler& process();
+  // The process's queue of forward passes.
+  static Scheduler& forward_passes();
+  // A queue with a pool of one, for what should not wait behind forward passes: tokenizing, reading parameters back.
+  static Scheduler& background();
 
   void submit(Job job);
 
@@ -33,6 +35,7 @@ class Scheduler {
   static constexpr size_t kMaxThreads = 1024;
 
  private:
+  Scheduler() = default;
   void serve();
 
   std::mutex mutex_;
@@ -42,8 +45,11 @@ class Scheduler {
   std::optional<size_t> threads_wanted_;
 };
 
-// A thread of its own for work that should not wait behind forward passes, such as loading weights: runs `job` once
-// with a pool of one, then ends. Throws kMemory where the system gives no thread.
-void run_in_background(Scheduler::Job job);
+void run_on_pool(Scheduler::Job job);        // submits to forward_passes()
+void run_in_background(Scheduler::Job job);  // submits to background()
+
+// Starts a thread for this one job, with a pool of one: for loading, which takes long and waits for the disk.
+// Throws kMemory where the system gives no thread.
+void run_on_own_thread(Scheduler::Job job);
 
 }  // namespace bert_native
