@@ -61,9 +61,8 @@ class BackgroundQueue {
   // Returns once the thread is done with `call`. True: it was still queued, never ran, and is the caller's again.
   bool withdraw_or_wait(AsyncCall* call) {
     std::unique_lock lock(mutex_);
-    const auto found = std::find(queued_.begin(), queued_.end(), call);
-    if (found != queued_.end()) {
-      queued_.erase(found);
+    if (call->state == AsyncCall::State::kQueued) {
+      queued_.erase(std::find(queued_.begin(), queued_.end(), call));
       return true;
     }
     changed_.wait(lock, [&] { return call->state == AsyncCall::State::kDone; });
@@ -118,7 +117,7 @@ void settle_call(napi_env raw_env, napi_value, void*, void* data) {
     if (call->error) throw Error(*call->error);
     call->deferred.Resolve(guarded(env, [&] { return call->settle(env); }));
   } catch (const Error& error) {
-    call->deferred.Reject(make_error(env, error_code_name(error.code()), error.what()));
+    call->deferred.Reject(make_error(env, error_code_name(error.code()), error.what()).Value());
   } catch (const Napi::Error& error) {
     call->deferred.Reject(error.Value());
   }
