@@ -5,6 +5,9 @@
 export abstract class Callable {
   constructor() {
     const call = (...values: unknown[]) => (call as unknown as Callable)._call(...values);
+    // A function's own name and length would show up as fields of the instance.
+    Reflect.deleteProperty(call, 'name');
+    Reflect.deleteProperty(call, 'length');
     // biome-ignore lint/correctness/noConstructorReturn: the function takes the place of the plain object.
     return Object.setPrototypeOf(call, new.target.prototype);
   }

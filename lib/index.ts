@@ -21,4 +21,9 @@ export {
 export { ModelOutput } from './tensor/model-output.ts';
 export { Tensor } from './tensor/tensor.ts';
 export { AutoTokenizer } from './tokenizers/auto.ts';
-export { BertTokenizer } from './tokenizers/bert.ts';
+export { BatchEncoding } from './tokenizers/batch-encoding.ts';
+export { BertTokenizer, BertTokenizerFast, type BertTokenizerOptions } from './tokenizers/bert.ts';
+export type { EncodeOptions } from './tokenizers/encode-options.ts';
+export type { AddedTokenInput } from './tokenizers/special-tokens.ts';
+export type { TextInput } from './tokenizers/text-input.ts';
+export { type DecodeOptions, PreTrainedTokenizer } from './tokenizers/tokenizer.ts';

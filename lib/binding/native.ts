@@ -49,7 +49,10 @@ export interface NativeTokenizerDescription {
   };
   readonly pre_tokenizer: {
     readonly type: 'bert';
-    /** Words, as they stand between white space after cleaning, that are neither lower-cased nor split at punctuation. */
+    /**
+     * Words, as they stand between white space after cleaning and lower-casing (BertTokenizer lower-cases first), that
+     * keep their accents, are not split at punctuation and are looked up whole.
+     */
     readonly never_split: readonly string[];
   };
   readonly model: {

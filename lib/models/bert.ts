@@ -230,6 +230,7 @@ export class BertModel extends PreTrainedModel {
         position_embedding_type === 'absolute'
           ? []
           : [{ name: positionEmbeddingsKey, shape: [max_position_embeddings, hidden_size] }],
+      ignored: pooler ? [] : [/^(bert\.)?pooler\./],
       padding_row: pad_token_id ?? -1,
       initializer_range: config.initializer_range,
     };

@@ -78,6 +78,9 @@ export function readEncoderInputs(inputs: EncoderInputs, specification: EncoderS
   const embeds = given ? null : readEmbeddings(inputs.inputs_embeds!, specification.hidden_size);
   const [batch, sequence] = (ids ?? embeds!).dims as [number, number];
 
+  if (batch > 0 && sequence === 0) {
+    throw new BertNativeError('ERR_SHAPE', `the ${batch} rows have no positions: expected at least one token in each`);
+  }
   if (ids !== null) checkRange('input_ids', ids, vocab_size, 'ERR_TOKEN_ID', `vocab_size is ${vocab_size}`);
   const attention_mask = isGiven(inputs.attention_mask) ? readMask(inputs.attention_mask!, batch, sequence) : null;
   const token_type_ids = readPerPosition('token_type_ids', inputs.token_type_ids, batch, sequence);

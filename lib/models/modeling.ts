@@ -27,6 +27,8 @@ export interface Architecture {
   readonly checkpointKey: (canonicalName: string) => string;
   /** Parameters that checkpoints of this family hold and the encoder does not read: loaded and saved all the same. */
   readonly unread: readonly Parameter[];
+  /** Names in a checkpoint that the model leaves out on purpose, so that they are not worth a warning. */
+  readonly ignored: readonly RegExp[];
   /** The row of `embeddings.word` that initialisation leaves zero, or -1. */
   readonly padding_row: number;
   /** The standard deviation of newly initialised weights. */
@@ -300,13 +302,14 @@ async function loadedParameters(
   seed: number,
   strict: boolean,
 ): Promise<LoadedParameters> {
-  const { specification, checkpointKey, unread } = architecture;
+  const { specification, checkpointKey, unread, ignored } = architecture;
   const parameters = encoderParameters(specification);
   const checkpoint = await openCheckpoint(folder);
   const { found, missing, unexpected } = matchParameters({
     checkpoint,
     wanted: [...parameters.map(({ name, shape }) => ({ name: checkpointKey(name), shape })), ...unread],
     base_model_prefix,
+    ignore_on_unexpected: ignored,
   });
   reportDifferences(name, folder, missing, unexpected, strict);
 

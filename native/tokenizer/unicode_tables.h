@@ -27,8 +27,8 @@ inline constexpr uint16_t kDecomposes = 1u << 6;
 inline constexpr uint16_t kWordCharacter = 1u << 7;
 // canonical combining class other than 0
 inline constexpr uint16_t kNonstarter = 1u << 8;
-// Nonstarters other than Mn, ranked by combining class from 1 (5 classes have any); 0 for all other characters. Only the
-// order matters: these are what is left to be put in canonical order once the marks of category Mn are gone.
+// Nonstarters other than Mn, ranked by combining class from 1 (5 classes have any); 0 for all other characters. Only
+// the order matters: these are what is left to be put in canonical order once the marks of category Mn are gone.
 inline constexpr int kRankShift = 9;
 
 // record(c) = kRecords[kRecordIndex[c >> 7] << 7 | low bits]

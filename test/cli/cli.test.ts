@@ -33,7 +33,7 @@ describe('info', () => {
   test('names family, sizes, stored types, engine and threads', () => {
     const output = run('info', join(fixturesFolder, 'bert-fp16'));
     expect(output).toMatch(/family +bert \(BertModel\)/);
-    expect(output).toMatch(/layers +2 of hidden size 32, 4 heads, intermediate size 64/);
+    expect(output).toMatch(/layers +2 of hidden size 24, 4 heads, intermediate size 48/);
     expect(output).toMatch(/stored +[\d,]+ values as F16/);
     expect(output).toMatch(/engine +native, /);
     expect(output).toMatch(/threads +\d+/);

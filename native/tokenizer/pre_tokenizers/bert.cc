@@ -60,15 +60,16 @@ BertPreTokenizer::UnsplitMatch BertPreTokenizer::match_never_split(std::u16strin
 
 void BertPreTokenizer::fill(std::u16string_view text, size_t begin, const UnsplitMatch& match, WordBuffer& word) const {
   for (size_t i = begin; i < match.end;) {
-    const auto [c, length] = unicode::decode_utf16(text, i);
-    const uint16_t record = unicode::record(c);
+    const unicode::DecodedUnit decoded = unicode::decode_utf16(text, i);
+    const uint16_t record = unicode::record(decoded.code_point);
+    const Span origin = span_at(i, decoded.length);
     if (normalizer_.role(record) != BertNormalizer::Role::kDropped) {
-      normalizer_.map(c, record, match.decomposed, [&](char32_t part, uint16_t part_record) {
+      normalizer_.map(decoded.code_point, record, match.decomposed, [&](char32_t part, uint16_t part_record) {
         const bool dropped = match.decomposed && (part_record & unicode::kNonspacingMark);
-        if (!dropped) word.append(part, span_at(i, length));
+        if (!dropped) word.append(part, origin);
       });
     }
-    i += length;
+    i += decoded.length;
   }
 }
 
