@@ -1,81 +1,116 @@
 import { randomBytes } from 'node:crypto';
-import { mkdir, open, rename, rm } from 'node:fs/promises';
-import { dirname } from 'node:path';
-import { BertNativeError, type ErrorCode } from './errors.ts';
+import { type FileHandle, mkdir, open, readFile, rename, rm, stat } from 'node:fs/promises';
+import { basename, dirname, join } from 'node:path';
+import { BertNativeError } from './errors.ts';
 
-/** A failed file operation as this library's error: the path, and what the system said. */
-export function fileError(action: string, path: string, error: unknown): BertNativeError {
-  const { code, message } = error as NodeJS.ErrnoException;
-  const errorCode: ErrorCode = code === 'ENOENT' ? 'ERR_NOT_FOUND' : 'ERR_IO';
-  const reason = code === 'ENOENT' ? 'there is no such file' : message;
-  return new BertNativeError(errorCode, `${action} '${path}' failed: ${reason}`, { cause: error });
+/** A failed file operation as this library's error, the original as its cause; an error of this library as it is. */
+export function fileError(action: string, path: string, cause: unknown): BertNativeError {
+  if (cause instanceof BertNativeError) return cause;
+  const { code, message } = cause as NodeJS.ErrnoException;
+  const absent = code === 'ENOENT' || code === 'ENOTDIR';
+  const reason = absent ? 'there is no such file' : message;
+  return new BertNativeError(absent ? 'ERR_NOT_FOUND' : 'ERR_IO', `${path}: ${action} failed: ${reason}`, { cause });
 }
+
+/** The largest file that is read whole: far above any configuration or vocabulary. */
+const maxWholeFileBytes = 256 << 20;
 
 /**
- * The JSON object in a file.
+ * A file's bytes, or undefined where there is no such file.
  *
- * @param limit_bytes a larger file is refused before it is read
- * @throws BertNativeError `ERR_NOT_FOUND`, `ERR_IO`, `ERR_FILE_FORMAT`
+ * @throws BertNativeError `ERR_IO` if it cannot be read, `ERR_FILE_FORMAT` if it is too large to be what was looked for
  */
-export async function readJsonObject(path: string, limit_bytes = 64 << 20): Promise<Record<string, unknown>> {
-  let text: string;
+export async function readFileIfPresent(path: string): Promise<Uint8Array | undefined> {
   try {
-    const handle = await open(path, 'r');
-    try {
-      const { size } = await handle.stat();
-      if (size > limit_bytes) {
-        throw new BertNativeError('ERR_FILE_FORMAT', `'${path}' has ${size} bytes: expected at most ${limit_bytes}`);
-      }
-      text = await handle.readFile('utf8');
-    } finally {
-      await handle.close();
+    const entry = await stat(path);
+    if (!entry.isFile()) throw new BertNativeError('ERR_IO', `${path}: not a regular file`);
+    if (entry.size > maxWholeFileBytes) {
+      throw new BertNativeError(
+        'ERR_FILE_FORMAT',
+        `${path}: ${entry.size} bytes; at most ${maxWholeFileBytes} are read`,
+      );
     }
-  } catch (error) {
-    throw error instanceof BertNativeError ? error : fileError('reading', path, error);
-  }
-  let value: unknown;
-  try {
-    value = JSON.parse(text);
-  } catch (error) {
-    throw new BertNativeError('ERR_FILE_FORMAT', `'${path}' is not JSON: ${(error as Error).message}`, {
-      cause: error,
-    });
-  }
-  if (typeof value !== 'object' || value === null || Array.isArray(value)) {
-    throw new BertNativeError('ERR_FILE_FORMAT', `'${path}' holds no JSON object`);
-  }
-  return value as Record<string, unknown>;
-}
-
-/** As {@link readJsonObject}, or undefined where the file does not exist. */
-export async function readJsonObjectIfPresent(path: string): Promise<Record<string, unknown> | undefined> {
-  try {
-    return await readJsonObject(path);
-  } catch (error) {
-    if (error instanceof BertNativeError && error.code === 'ERR_NOT_FOUND') return undefined;
+    return await readFile(path);
+  } catch (cause) {
+    const error = fileError('reading', path, cause);
+    if (error.code === 'ERR_NOT_FOUND') return undefined;
     throw error;
   }
 }
 
+export type JsonObject = Record<string, unknown>;
+
 /**
- * Writes a file that is either wholly there or not at all: into a temporary file beside it, then renamed.
+ * The JSON object in a file, or undefined where there is no such file.
  *
- * @throws BertNativeError `ERR_IO`
+ * @throws BertNativeError `ERR_IO`; `ERR_FILE_FORMAT` if the file holds anything else
  */
-export async function writeFileAtomically(path: string, content: string | Uint8Array): Promise<void> {
-  const temporary = `${path}.${process.pid}-${randomBytes(6).toString('hex')}.tmp`;
+export async function readJsonObjectIfPresent(path: string): Promise<JsonObject | undefined> {
+  const bytes = await readFileIfPresent(path);
+  if (bytes === undefined) return undefined;
+  let value: unknown;
   try {
-    await mkdir(dirname(path), { recursive: true });
+    value = JSON.parse(new TextDecoder('utf-8', { fatal: true }).decode(bytes));
+  } catch (cause) {
+    throw new BertNativeError('ERR_FILE_FORMAT', `${path} is not JSON in UTF-8: ${(cause as Error).message}`, {
+      cause,
+    });
+  }
+  if (typeof value !== 'object' || value === null || Array.isArray(value)) {
+    throw new BertNativeError('ERR_FILE_FORMAT', `${path} holds no JSON object`);
+  }
+  return value as JsonObject;
+}
+
+/** As {@link readJsonObjectIfPresent}, but a missing file is `ERR_NOT_FOUND`. */
+export async function readJsonObject(path: string): Promise<JsonObject> {
+  const value = await readJsonObjectIfPresent(path);
+  if (value === undefined) throw new BertNativeError('ERR_NOT_FOUND', `there is no file ${path}`);
+  return value;
+}
+
+/** Makes a folder and those above it where they are missing. @throws BertNativeError `ERR_IO` */
+export async function makeFolder(path: string): Promise<void> {
+  await mkdir(path, { recursive: true }).catch((cause) => {
+    throw fileError('making the folder', path, cause);
+  });
+}
+
+/**
+ * Writes a file so that `path` holds either what it held before or the whole new content: a temporary file beside it is
+ * filled, flushed to the disk and renamed. When anything fails, the temporary file is removed.
+ *
+ * @param content bytes, text (as UTF-8), or a function that writes them into the open file
+ * @throws BertNativeError `ERR_IO`, `ERR_NOT_FOUND` (no such folder), and what `content` throws
+ */
+export async function writeFileAtomically(
+  path: string,
+  content: string | Uint8Array | ((handle: FileHandle) => Promise<void>),
+): Promise<void> {
+  const temporary = join(dirname(path), `.${basename(path)}.${randomBytes(6).toString('hex')}.tmp`);
+  try {
     const handle = await open(temporary, 'wx');
     try {
-      await handle.writeFile(content);
+      if (typeof content === 'function') await content(handle);
+      else await handle.writeFile(content);
       await handle.sync();
     } finally {
       await handle.close();
     }
     await rename(temporary, path);
-  } catch (error) {
-    await rm(temporary, { force: true });
-    throw fileError('writing', path, error);
+  } catch (cause) {
+    await rm(temporary, { force: true }).catch(() => {});
+    throw fileError('writing', path, cause);
+  }
+  await syncFolder(dirname(path));
+}
+
+/** Makes the rename itself durable. Some file systems, and Windows, cannot flush a folder. */
+async function syncFolder(path: string): Promise<void> {
+  const folder = await open(path, 'r').catch(() => null);
+  try {
+    await folder?.sync().catch(() => {});
+  } finally {
+    await folder?.close();
   }
 }

@@ -39,7 +39,11 @@ const properties = [
   },
   { name: 'Chinese', comment: "the blocks of BERT's tokenize_chinese_chars", test: (_, c) => within(chineseRanges, c) },
   { name: 'NonspacingMark', comment: 'category Mn', test: (text) => /^\p{Mn}$/u.test(text) },
-  { name: 'Lowercases', comment: 'lowercase_mapping() differs from the character', test: (text) => lower(text) !== text },
+  {
+    name: 'Lowercases',
+    comment: 'lowercase_mapping() differs from the character',
+    test: (text) => lower(text) !== text,
+  },
   {
     name: 'Decomposes',
     comment: 'has a canonical decomposition in the table (Hangul syllables decompose by arithmetic)',

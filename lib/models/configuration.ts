@@ -1,7 +1,7 @@
 import { join } from 'node:path';
 import { inspect } from 'node:util';
 import { BertNativeError } from '../errors.ts';
-import { readJsonObject, writeFileAtomically } from '../files.ts';
+import { makeFolder, readJsonObject, writeFileAtomically } from '../files.ts';
 import { type ResolveOptions, resolveModelFolder, resolveOptionNames } from '../hub/resolve.ts';
 import { describe } from '../options.ts';
 
@@ -71,6 +71,7 @@ export abstract class PretrainedConfig {
    * @throws BertNativeError `ERR_IO`
    */
   async save_pretrained(folder: string): Promise<void> {
+    await makeFolder(folder);
     await writeFileAtomically(join(folder, 'config.json'), `${JSON.stringify(sortKeys(this.to_dict()), null, 2)}\n`);
   }
 

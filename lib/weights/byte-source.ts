@@ -1,6 +1,7 @@
 import { constants } from 'node:fs';
 import { type FileHandle, open } from 'node:fs/promises';
 import { BertNativeError } from '../errors.ts';
+import { fileError } from '../files.ts';
 import type { CheckpointFile } from './tensor-span.ts';
 
 /** Bytes that can be read at any offset: a file of a checkpoint, or memory that stands for one. */
@@ -42,26 +43,18 @@ export function memorySource(bytes: Uint8Array, path = '(memory)'): ByteSource {
   };
 }
 
-/** An error of the file system (or of anything else) as this library's own, the original as its cause. */
-export function ioError(action: string, path: string, cause: unknown): BertNativeError {
-  if (cause instanceof BertNativeError) return cause;
-  const { code, message } = cause as NodeJS.ErrnoException;
-  const absent = code === 'ENOENT' || code === 'ENOTDIR';
-  return new BertNativeError(absent ? 'ERR_NOT_FOUND' : 'ERR_IO', `${path}: ${action} failed: ${message}`, { cause });
-}
-
 async function openForReading(path: string): Promise<FileHandle> {
   try {
     // Without O_NONBLOCK, opening a named pipe would wait for a writer for ever. Windows has neither.
     return await open(path, constants.O_RDONLY | (constants.O_NONBLOCK ?? 0));
   } catch (cause) {
-    throw ioError('opening', path, cause);
+    throw fileError('opening', path, cause);
   }
 }
 
 async function identify(handle: FileHandle, path: string): Promise<CheckpointFile> {
   const stat = await handle.stat({ bigint: true }).catch((cause) => {
-    throw ioError('stat', path, cause);
+    throw fileError('stat', path, cause);
   });
   if (!stat.isFile()) throw new BertNativeError('ERR_IO', `${path}: not a regular file`);
   return { path, size_bytes: Number(stat.size), modified_ns: stat.mtimeNs, device: stat.dev, inode: stat.ino };
@@ -88,7 +81,7 @@ async function readExactly(handle: FileHandle, file: CheckpointFile, offset: num
   const bytes = new Uint8Array(length);
   for (let filled = 0; filled < length; ) {
     const { bytesRead } = await handle.read(bytes, filled, length - filled, offset + filled).catch((cause) => {
-      throw ioError('reading', file.path, cause);
+      throw fileError('reading', file.path, cause);
     });
     if (bytesRead === 0) {
       throw new BertNativeError('ERR_IO', `${file.path}: the file became shorter while it was read`);

@@ -1,7 +1,8 @@
 import { readdir, realpath, stat } from 'node:fs/promises';
 import { isAbsolute, join, relative, sep } from 'node:path';
 import { BertNativeError } from '../errors.ts';
-import { ioError, withFileSource } from './byte-source.ts';
+import { fileError } from '../files.ts';
+import { withFileSource } from './byte-source.ts';
 import { type CheckpointTensor, quoted, type WeightsFile } from './checkpoint-tensor.ts';
 import { openSafetensors } from './safetensors.ts';
 import { objectEntries, parseJsonObject } from './strict-json.ts';
@@ -76,7 +77,7 @@ async function isFile(path: string): Promise<boolean> {
   try {
     return (await stat(path)).isFile();
   } catch (cause) {
-    const error = ioError('looking for weights', path, cause);
+    const error = fileError('looking for weights', path, cause);
     if (error.code === 'ERR_NOT_FOUND') return false;
     throw error;
   }
@@ -195,7 +196,7 @@ async function resolveLinks(path: string): Promise<string> {
   try {
     return await realpath(path);
   } catch (cause) {
-    throw ioError('looking for a shard', path, cause);
+    throw fileError('looking for a shard', path, cause);
   }
 }
 
@@ -227,7 +228,7 @@ const foreignWeights: readonly { readonly pattern: RegExp; readonly description:
 
 async function noWeights(folder: string, wanted: readonly Candidate[]): Promise<BertNativeError> {
   const names = await readdir(folder).catch((cause) => {
-    throw ioError('listing the folder', folder, cause);
+    throw fileError('listing the folder', folder, cause);
   });
   const looked_for = wanted.map(({ name }) => (names.includes(name) ? `${name} (present, but not a file)` : name));
   const foreign = names.flatMap((name) => {

@@ -112,7 +112,7 @@ function requireFit({ name, tensor }: NamedTensor, wanted: WantedParameter): Ten
   if (shape.length !== wanted.shape.length || shape.some((size, axis) => size !== wanted.shape[axis])) {
     throw new BertNativeError(
       'ERR_WEIGHT_SHAPE',
-      `${where} has shape [${shape}], but the configuration asks for [${wanted.shape}] (${wanted.name})`,
+      `${where} has the shape [${shape.join(', ')}]: the configuration asks for [${wanted.shape.join(', ')}] (${wanted.name})`,
     );
   }
   return tensor;

@@ -1,6 +1,6 @@
 import { Buffer } from 'node:buffer';
 import { BertNativeError } from '../errors.ts';
-import { writeFileAtomically } from './atomic-file.ts';
+import { writeFileAtomically } from '../files.ts';
 import { type ByteSource, withFileSource } from './byte-source.ts';
 import {
   type CheckpointTensor,

@@ -2,7 +2,7 @@ import { Buffer } from 'node:buffer';
 import { Readable } from 'node:stream';
 import { ZipFile } from 'yazl';
 import { BertNativeError } from '../errors.ts';
-import { writeFileAtomically } from './atomic-file.ts';
+import { writeFileAtomically } from '../files.ts';
 import { type ByteSource, withFileSource } from './byte-source.ts';
 import { type CheckpointTensor, isStoredDtype, quoted, type WeightsFile } from './checkpoint-tensor.ts';
 import { type AllowedGlobals, PickleTruncatedError, type PickleValue, unpickle } from './pickle.ts';

@@ -81,18 +81,27 @@ void JobQueue::settle_finished(Napi::Env env) {
   }
   for (const std::unique_ptr<Job>& job : finished) {
     const Napi::HandleScope scope(env);
+    settle(env, *job);
+  }
+  unsettled_ -= finished.size();
+  if (unsettled_ == 0) napi_unref_threadsafe_function(env, wake_);
+}
+
+void JobQueue::settle(Napi::Env env, Job& job) {
+  try {
     try {
       guarded(env, [&] {
-        if (job->failure_ != nullptr) std::rethrow_exception(job->failure_);
-        job->deferred().Resolve(job->result(env));
+        if (job.failure_ != nullptr) std::rethrow_exception(job.failure_);
+        job.deferred().Resolve(job.result(env));
         return env.Undefined();
       });
     } catch (const Napi::Error& error) {
-      job->deferred().Reject(error.Value());
+      job.deferred().Reject(error.Value());
     }
+  } catch (const Napi::Error&) {
+    // A worker being terminated still gets this call while its handles are closed, and JavaScript can no longer run:
+    // nobody is left who could see the promise.
   }
-  unsettled_ -= finished.size();
-  if (unsettled_ == 0) check(env, napi_unref_threadsafe_function(env, wake_));
 }
 
 void JobQueue::on_teardown(void* self) { static_cast<JobQueue*>(self)->tear_down(); }

@@ -60,6 +60,7 @@ class JobQueue {
   static void on_wake(napi_env env, napi_value callback, void* context, void* data);
   static void on_teardown(void* self);
   void settle_finished(Napi::Env env);
+  static void settle(Napi::Env env, Job& job);
   void tear_down();
 
   Napi::Env env_;

@@ -151,7 +151,7 @@ describe('what is not reported', () => {
 describe('what does not fit', () => {
   test.each([[[3, 2]], [[6]], [[2, 3, 1]], [[]]])('shape %j', (shape) => {
     const message = refusal({ 'bert.a': span(...shape) }, ['a'], 'ERR_WEIGHT_SHAPE');
-    for (const part of [file.path, '"bert.a"', `[${shape}]`, '[2,3]']) expect(message).toContain(part);
+    for (const part of [file.path, '"bert.a"', `[${shape.join(', ')}]`, '[2, 3]']) expect(message).toContain(part);
   });
 
   test('a dtype that cannot be loaded', () => {
