@@ -113,7 +113,7 @@ describe('the vocabulary', () => {
       failure('ERR_OPTION', /id of "a" in vocab is 2: expected every integer from 0 to 1 once/),
     );
     expect(() => build(['[UNK]', 0], ['a', 0])).toThrow(failure('ERR_OPTION', /id of "a" in vocab is 0/));
-    expect(() => build(['[UNK]', 0], ['a', '1'])).toThrow(failure('ERR_OPTION', /id of "a" in vocab is '1'/));
+    expect(() => build(['[UNK]', 0], ['a', '1'])).toThrow(failure('ERR_OPTION', /id of "a" in vocab is "1"/));
   });
 
   test('anything else', () => {
@@ -121,7 +121,7 @@ describe('the vocabulary', () => {
     expect(() => new BertTokenizer(null as never)).toThrow(failure('ERR_OPTION', /^the vocabulary is null/));
     expect(() => new BertTokenizer({ vocab: 'a' } as never)).toThrow(failure('ERR_OPTION', /^the vocabulary is/));
     expect(() => new BertTokenizer(join(folder, 'none.txt'))).toThrow(failure('ERR_NOT_FOUND', /none.txt/));
-    expect(() => new BertTokenizer(folder)).toThrow(failure('ERR_IO', /^reading .* failed/));
+    expect(() => new BertTokenizer(folder)).toThrow(failure('ERR_IO', /reading failed|not a regular file/));
   });
 
   test('the last of equal tokens is the one that text is turned into', () => {
@@ -217,26 +217,26 @@ describe('from_pretrained', () => {
   });
 
   test.each<[string, Record<string, unknown>, string, RegExp]>([
-    ['no JSON', { 'tokenizer_config.json': '{' }, 'ERR_FILE_FORMAT', /tokenizer_config.json' is not JSON/],
+    ['no JSON', { 'tokenizer_config.json': '{' }, 'ERR_FILE_FORMAT', /tokenizer_config.json is not JSON/],
     [
       'no object',
       { 'special_tokens_map.json': '[]' },
       'ERR_FILE_FORMAT',
-      /special_tokens_map.json' holds no JSON object/,
+      /special_tokens_map.json holds no JSON object/,
     ],
     [
       'wrong type',
       { 'tokenizer_config.json': { do_lower_case: 1 } },
       'ERR_CONFIG',
-      /tokenizer_config.json': do_lower_case is 1/,
+      /tokenizer_config.json: do_lower_case is 1/,
     ],
     [
       'wrong token',
       { 'special_tokens_map.json': { cls_token: [] } },
       'ERR_CONFIG',
-      /special_tokens_map.json': cls_token is an array/,
+      /special_tokens_map.json: cls_token is an array/,
     ],
-    ['wrong id', { 'added_tokens.json': { '<e>': -1 } }, 'ERR_CONFIG', /added_tokens.json': "<e>" is -1/],
+    ['wrong id', { 'added_tokens.json': { '<e>': -1 } }, 'ERR_CONFIG', /added_tokens.json: "<e>" is -1/],
     [
       'equal ids',
       { 'added_tokens.json': { '<e>': 18, '<f>': 18 } },
@@ -387,9 +387,7 @@ describe('save_pretrained', () => {
 
   test('where it cannot write', async () => {
     await write({ file: 'x' });
-    await expect(smallTokenizer().save_pretrained(join(folder, 'file'))).rejects.toThrow(
-      failure('ERR_IO', /^(writing|removing) .* failed/),
-    );
+    await expect(smallTokenizer().save_pretrained(join(folder, 'file'))).rejects.toThrow(failure('ERR_IO', /file/));
     await expect(smallTokenizer().save_pretrained(7 as never)).rejects.toThrow(failure('ERR_OPTION', /^folder is 7/));
     expect(await readdir(folder)).toEqual(['file']);
   });
