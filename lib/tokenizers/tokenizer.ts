@@ -406,7 +406,8 @@ export abstract class PreTrainedTokenizer extends Callable {
   }
 
   /**
-   * Adds tokens that are found as a whole in the raw text. Those that the vocabulary has keep their ids.
+   * Adds tokens that are found as a whole in the raw text, as they are written: before anything is lower-cased. Those that
+   * the vocabulary has keep their ids.
    *
    * @returns how many were new; the model's embeddings need as many more rows
    */

@@ -319,6 +319,13 @@ describe('padding and truncation', () => {
     expect(tensors.length?.tolist()).toEqual([4n, 4n, 4n]);
   });
 
+  test('rows that no memory holds are an error', () => {
+    const pad = (max_length: number, return_tensor: boolean) => () =>
+      smallTokenizer()('one', { padding: 'max_length', max_length, return_tensor });
+    expect(pad(1e15, true)).toThrow(failure('ERR_MEMORY', /^input_ids of 1 × 1000000000000000 int64 elements/));
+    expect(pad(2 ** 28, false)).toThrow(failure('ERR_MEMORY', /^row 0 has 268435456 positions/));
+  });
+
   test('what cannot be cut to max_length is an error', () => {
     expect(() =>
       smallTokenizer()('one two', { text_pair: 'three four', truncation: 'only_first', max_length: 4 }),
