@@ -1,10 +1,9 @@
 import { join } from 'node:path';
 import { BertNativeError } from '../errors.ts';
-import { readJsonObjectIfPresent } from '../files.ts';
+import { readFileIfPresent, readJsonObjectIfPresent } from '../files.ts';
 import { resolveModelFolder } from '../hub/resolve.ts';
 import { describe } from '../options.ts';
 import { BertTokenizer, type BertTokenizerOptions, sourceRules, type TokenizerSourceOptions } from './bert.ts';
-import { readFileIfPresent } from './files.ts';
 import { pickOptions } from './option-rules.ts';
 import type { PreTrainedTokenizer } from './tokenizer.ts';
 

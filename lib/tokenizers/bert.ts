@@ -3,11 +3,10 @@ import { readdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { NativeTokenizerDescription, TemplatePiece } from '../binding/native.ts';
 import { BertNativeError } from '../errors.ts';
-import { fileError } from '../files.ts';
+import { fileError, readFileIfPresent } from '../files.ts';
 import { type ResolveOptions, resolveModelFolder } from '../hub/resolve.ts';
 import { describe, optionError } from '../options.ts';
 import { veryLargeInteger } from './encode-options.ts';
-import { readFileIfPresent } from './files.ts';
 import {
   arrayRule,
   booleanRule,

@@ -114,5 +114,5 @@ function checkValues<Options extends object>(
 
 function configError(path: string): Refusal {
   return (name, value, expected) =>
-    new BertNativeError('ERR_CONFIG', `'${path}': ${name} is ${describe(value)}: expected ${expected}`);
+    new BertNativeError('ERR_CONFIG', `${path}: ${name} is ${describe(value)}: expected ${expected}`);
 }

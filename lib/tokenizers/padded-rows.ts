@@ -73,7 +73,8 @@ export class PaddedRows {
   toTensor(name: string, values: ArrayLike<number>, pad: number, components = 1): Tensor<'int64'> {
     const width = this.count === 0 ? this.#target : this.width(0);
     this.#assertEqualWidths(width);
-    const data = allocateInt64(name, [this.count, width, components]);
+    const dims = components === 1 ? [this.count, width] : [this.count, width, components];
+    const data = allocateInt64(name, dims);
     // Values are not negative, so that the high halves stay 0; a BigInt for every element takes ten times as long.
     const halves = new Int32Array(data.buffer);
     if (pad !== 0) {
@@ -85,7 +86,7 @@ export class PaddedRows {
       let target = 2 * (row * width + this.#left(row)) * components + lowHalf;
       for (; source < end; ++source, target += 2) halves[target] = values[source]!;
     }
-    return new Tensor('int64', data, components === 1 ? [this.count, width] : [this.count, width, components]);
+    return new Tensor('int64', data, dims);
   }
 
   /** One value per token as an array for each row. @throws BertNativeError `ERR_MEMORY` */

@@ -1,6 +1,6 @@
 import { join } from 'node:path';
 import { BertNativeError } from '../errors.ts';
-import { readJsonObjectIfPresent } from '../files.ts';
+import { type JsonObject, readJsonObjectIfPresent } from '../files.ts';
 import {
   checkConfigValue,
   checkConfigValues,
@@ -10,8 +10,6 @@ import {
 } from './option-rules.ts';
 import { type AddedTokenInput, type SpecialTokenOptions, specialTokenRules } from './special-tokens.ts';
 import type { TokenizerSettings } from './tokenizer.ts';
-
-type JsonObject = Readonly<Record<string, unknown>>;
 
 /** What the files beside a vocabulary say. */
 export interface TokenizerConfig<Options> {
@@ -68,7 +66,7 @@ function readAddedTokens(path: string, ids: JsonObject): Record<string, AddedTok
     if (before !== undefined) {
       throw new BertNativeError(
         'ERR_FILE_FORMAT',
-        `'${path}' gives the id ${id} to both ${JSON.stringify(before)} and ${JSON.stringify(content)}`,
+        `${path} gives the id ${id} to both ${JSON.stringify(before)} and ${JSON.stringify(content)}`,
       );
     }
     tokens[String(id)] = content;

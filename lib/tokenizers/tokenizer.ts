@@ -1,8 +1,11 @@
+import { rm } from 'node:fs/promises';
+import { join } from 'node:path';
 import { type InspectOptions, inspect } from 'node:util';
 import { nativeBinding } from '../binding/load.ts';
 import type { NativeEncoding, NativeTokenizer, NativeTokenizerDescription } from '../binding/native.ts';
 import { Callable } from '../callable.ts';
 import { BertNativeError } from '../errors.ts';
+import { fileError, makeFolder, writeFileAtomically } from '../files.ts';
 import { describe } from '../options.ts';
 import { Tensor } from '../tensor/tensor.ts';
 import {
@@ -22,7 +25,6 @@ import {
   sideRule,
   veryLargeInteger,
 } from './encode-options.ts';
-import { writeFiles } from './files.ts';
 import {
   booleanRule,
   checkOption,
@@ -404,7 +406,8 @@ export abstract class PreTrainedTokenizer extends Callable {
   }
 
   /**
-   * Adds tokens that are found as a whole in the raw text. Those that the vocabulary has keep their ids.
+   * Adds tokens that are found as a whole in the raw text, as they are written: before anything is lower-cased. Those that
+   * the vocabulary has keep their ids.
    *
    * @returns how many were new; the model's embeddings need as many more rows
    */
@@ -444,7 +447,8 @@ export abstract class PreTrainedTokenizer extends Callable {
     const special = this.#savedSpecialTokens();
     const config = {
       ...this.savedSettings(),
-      ...special,
+      // Their flags stand in added_tokens_decoder: older versions of transformers take only strings here.
+      ...this.special_tokens_map,
       ...(this.#modelMaxLength < veryLargeInteger ? { model_max_length: this.#modelMaxLength } : {}),
       padding_side: this.#paddingSide,
       truncation_side: this.#truncationSide,
@@ -454,16 +458,17 @@ export abstract class PreTrainedTokenizer extends Callable {
         [...this.#table.added].map(({ id, ...token }) => [id, { ...token, normalized: !token.special }]),
       ),
     };
-    return writeFiles(
-      folder,
-      new Map<string, string | Uint8Array | null>([
-        ...this.vocabularyFiles(),
-        ['special_tokens_map.json', toJson(special)],
-        // One that lies there from another tokenizer would be read with this one.
-        ['added_tokens.json', beyond.length > 0 ? toJson(added) : null],
-        ['tokenizer_config.json', toJson(config)],
-      ]),
-    );
+    const files = new Map<string, string | Uint8Array>([
+      ...this.vocabularyFiles(),
+      ['special_tokens_map.json', toJson(special)],
+      ...(beyond.length > 0 ? ([['added_tokens.json', toJson(added)]] as const) : []),
+      ['tokenizer_config.json', toJson(config)],
+    ]);
+    await makeFolder(folder);
+    // One that lies there from another tokenizer would be read with this one.
+    if (!files.has('added_tokens.json')) await removeFile(join(folder, 'added_tokens.json'));
+    for (const [name, content] of files) await writeFileAtomically(join(folder, name), content);
+    return [...files.keys()].map((name) => join(folder, name));
   }
 
   [inspect.custom](_depth: number, options: InspectOptions): string {
@@ -679,6 +684,12 @@ function checkId(id: unknown, name: string, i: number): number {
 
 function isTokenId(id: number): boolean {
   return Number.isInteger(id) && id >= 0 && id < 2 ** 31;
+}
+
+async function removeFile(path: string): Promise<void> {
+  await rm(path, { force: true }).catch((cause) => {
+    throw fileError('removing', path, cause);
+  });
 }
 
 function toJson(value: unknown): string {

@@ -64,7 +64,7 @@ describe('alignments of one text', () => {
     expect(() => encoding.token_to_chars(10)).toThrow(failure(/the index of the token is 10.*from 0 to 9/));
     expect(() => encoding.token_to_chars(2, 0)).toThrow(failure(/the index of the row is 2/));
     expect(() => encoding.char_to_token(-1)).toThrow(failure(/the index of the character is -1/));
-    expect(() => encoding.word_to_tokens('1' as never)).toThrow(failure(/the index of the word is '1'/));
+    expect(() => encoding.word_to_tokens('1' as never)).toThrow(failure(/the index of the word is "1"/));
   });
 });
 

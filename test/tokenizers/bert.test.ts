@@ -81,14 +81,14 @@ describe('the configuration', () => {
   });
 
   test.each<[Record<string, unknown>, RegExp]>([
-    [{ do_lower_case: 'no' }, /^do_lower_case is 'no': expected true or false/],
-    [{ do_lowercase: true }, /^unknown option "do_lowercase" of BertTokenizer: did you mean "do_lower_case"/],
-    [{ never_split: 'one' }, /^never_split is 'one': expected an array of words/],
-    [{ cls_token: '' }, /^cls_token is '': expected a token/],
-    [{ sep_token: { content: 7 } }, /^sep_token is \{ content: 7 \}/],
+    [{ do_lower_case: 'no' }, /^do_lower_case is "no": expected true or false/],
+    [{ do_lowercase: true }, /^BertTokenizer: unknown option 'do_lowercase'; did you mean 'do_lower_case'\?/],
+    [{ never_split: 'one' }, /^never_split is "one": expected an array of words/],
+    [{ cls_token: '' }, /^cls_token is "": expected a token/],
+    [{ sep_token: { content: 7 } }, /^sep_token is an object/],
     [{ model_max_length: 0 }, /^model_max_length is 0/],
-    [{ padding_side: 'both' }, /^padding_side is 'both'/],
-    [{ additional_special_tokens: '<e>' }, /^additional_special_tokens is '<e>': expected an array/],
+    [{ padding_side: 'both' }, /^padding_side is "both"/],
+    [{ additional_special_tokens: '<e>' }, /^additional_special_tokens is "<e>": expected an array/],
     [{ added_tokens_decoder: { one: '<e>' } }, /^added_tokens_decoder is/],
     [{ model_input_names: ['attention_mask'] }, /^model_input_names is/],
   ])('wrong: %o', (options, message) => {
@@ -110,10 +110,10 @@ describe('the vocabulary', () => {
   test('a Map with gaps or repeated ids', () => {
     const build = (...entries: [string, unknown][]) => new BertTokenizer({ vocab: new Map(entries) as never });
     expect(() => build(['[UNK]', 0], ['a', 2])).toThrow(
-      failure('ERR_OPTION', /id of 'a' in vocab is 2: expected every integer from 0 to 1 once/),
+      failure('ERR_OPTION', /id of "a" in vocab is 2: expected every integer from 0 to 1 once/),
     );
-    expect(() => build(['[UNK]', 0], ['a', 0])).toThrow(failure('ERR_OPTION', /id of 'a' in vocab is 0/));
-    expect(() => build(['[UNK]', 0], ['a', '1'])).toThrow(failure('ERR_OPTION', /id of 'a' in vocab is '1'/));
+    expect(() => build(['[UNK]', 0], ['a', 0])).toThrow(failure('ERR_OPTION', /id of "a" in vocab is 0/));
+    expect(() => build(['[UNK]', 0], ['a', '1'])).toThrow(failure('ERR_OPTION', /id of "a" in vocab is "1"/));
   });
 
   test('anything else', () => {
@@ -121,7 +121,7 @@ describe('the vocabulary', () => {
     expect(() => new BertTokenizer(null as never)).toThrow(failure('ERR_OPTION', /^the vocabulary is null/));
     expect(() => new BertTokenizer({ vocab: 'a' } as never)).toThrow(failure('ERR_OPTION', /^the vocabulary is/));
     expect(() => new BertTokenizer(join(folder, 'none.txt'))).toThrow(failure('ERR_NOT_FOUND', /none.txt/));
-    expect(() => new BertTokenizer(folder)).toThrow(failure('ERR_IO', /cannot be read/));
+    expect(() => new BertTokenizer(folder)).toThrow(failure('ERR_IO', /reading failed|not a regular file/));
   });
 
   test('the last of equal tokens is the one that text is turned into', () => {
@@ -228,15 +228,15 @@ describe('from_pretrained', () => {
       'wrong type',
       { 'tokenizer_config.json': { do_lower_case: 1 } },
       'ERR_CONFIG',
-      /do_lower_case is 1.*tokenizer_config.json/,
+      /tokenizer_config.json: do_lower_case is 1/,
     ],
     [
       'wrong token',
       { 'special_tokens_map.json': { cls_token: [] } },
       'ERR_CONFIG',
-      /cls_token is \[\].*special_tokens_map.json/,
+      /special_tokens_map.json: cls_token is an array/,
     ],
-    ['wrong id', { 'added_tokens.json': { '<e>': -1 } }, 'ERR_CONFIG', /<e> is -1.*added_tokens.json/],
+    ['wrong id', { 'added_tokens.json': { '<e>': -1 } }, 'ERR_CONFIG', /added_tokens.json: "<e>" is -1/],
     [
       'equal ids',
       { 'added_tokens.json': { '<e>': 18, '<f>': 18 } },
@@ -254,7 +254,7 @@ describe('from_pretrained', () => {
       'wrong positions',
       { 'config.json': { max_position_embeddings: '512' } },
       'ERR_CONFIG',
-      /max_position_embeddings is '512'/,
+      /max_position_embeddings is "512"/,
     ],
     ['empty vocabulary', { 'vocab.txt': '' }, 'ERR_FILE_FORMAT', /vocab.txt is empty/],
   ])('%s', async (_, files, code, message) => {
@@ -272,10 +272,13 @@ describe('from_pretrained', () => {
 
   test('no folder, wrong arguments, wrong options', async () => {
     await expect(BertTokenizer.from_pretrained(join(folder, 'none'))).rejects.toThrow(failure('ERR_NOT_FOUND', /none/));
-    await expect(BertTokenizer.from_pretrained(7 as never)).rejects.toThrow(failure('ERR_OPTION', /^id is 7/));
+    await expect(BertTokenizer.from_pretrained(7 as never)).rejects.toThrow(failure('ERR_OPTION', /^the model is 7/));
     await write({ 'vocab.txt': vocabTxt });
-    await expect(BertTokenizer.from_pretrained(folder, { lower_case: true } as never)).rejects.toThrow(
-      failure('ERR_OPTION', /"lower_case" of from_pretrained\(\): did you mean "do_lower_case"/),
+    await expect(BertTokenizer.from_pretrained(folder, { do_lower_cases: true } as never)).rejects.toThrow(
+      failure(
+        'ERR_OPTION',
+        /^BertTokenizer.from_pretrained: unknown option 'do_lower_cases'; did you mean 'do_lower_case'/,
+      ),
     );
   });
 
@@ -309,9 +312,9 @@ describe('AutoTokenizer', () => {
     [
       'class',
       { 'tokenizer_config.json': { tokenizer_class: 'KoBertTokenizer' } },
-      /tokenizer_class .* is 'KoBertTokenizer'/,
+      /tokenizer_class .* is "KoBertTokenizer"/,
     ],
-    ['model type', { 'config.json': { model_type: 'gpt2' } }, /model_type .* is 'gpt2': expected bert/],
+    ['model type', { 'config.json': { model_type: 'gpt2' } }, /model_type .* is "gpt2": expected bert/],
   ])('names an unsupported %s', async (_, files, message) => {
     await write({ 'vocab.txt': vocabTxt, ...files });
     await expect(AutoTokenizer.from_pretrained(folder)).rejects.toThrow(failure('ERR_UNSUPPORTED_TOKENIZER', message));
@@ -324,7 +327,7 @@ describe('AutoTokenizer', () => {
     await expect(AutoTokenizer.from_pretrained(`${folder}x`)).rejects.toThrow(failure('ERR_NOT_FOUND', /x/));
     await write({ 'vocab.txt': vocabTxt });
     await expect(AutoTokenizer.from_pretrained(folder, { lower: true } as never)).rejects.toThrow(
-      failure('ERR_OPTION', /"lower"/),
+      failure('ERR_OPTION', /unknown option 'lower'/),
     );
   });
 });
@@ -384,9 +387,7 @@ describe('save_pretrained', () => {
 
   test('where it cannot write', async () => {
     await write({ file: 'x' });
-    await expect(smallTokenizer().save_pretrained(join(folder, 'file'))).rejects.toThrow(
-      failure('ERR_IO', /cannot save into/),
-    );
+    await expect(smallTokenizer().save_pretrained(join(folder, 'file'))).rejects.toThrow(failure('ERR_IO', /file/));
     await expect(smallTokenizer().save_pretrained(7 as never)).rejects.toThrow(failure('ERR_OPTION', /^folder is 7/));
     expect(await readdir(folder)).toEqual(['file']);
   });

@@ -319,6 +319,13 @@ describe('padding and truncation', () => {
     expect(tensors.length?.tolist()).toEqual([4n, 4n, 4n]);
   });
 
+  test('rows that no memory holds are an error', () => {
+    const pad = (max_length: number, return_tensor: boolean) => () =>
+      smallTokenizer()('one', { padding: 'max_length', max_length, return_tensor });
+    expect(pad(1e15, true)).toThrow(failure('ERR_MEMORY', /^input_ids of 1 × 1000000000000000 int64 elements/));
+    expect(pad(2 ** 28, false)).toThrow(failure('ERR_MEMORY', /^row 0 has 268435456 positions/));
+  });
+
   test('what cannot be cut to max_length is an error', () => {
     expect(() =>
       smallTokenizer()('one two', { text_pair: 'three four', truncation: 'only_first', max_length: 4 }),
@@ -351,32 +358,36 @@ describe('what is returned', () => {
 describe('wrong options', () => {
   test.each<[Record<string, unknown>, RegExp]>([
     [{ padding: 7 }, /^padding is 7: expected true, false, 'longest', 'max_length' or 'do_not_pad'/],
-    [{ truncation: 'yes' }, /^truncation is 'yes': expected true, false, 'longest_first'/],
+    [{ truncation: 'yes' }, /^truncation is "yes": expected true, false, 'longest_first'/],
     [{ max_length: 1.5 }, /^max_length is 1.5: expected an integer from 0 up/],
     [{ max_length: -1 }, /^max_length is -1/],
-    [{ max_length: '10' }, /^max_length is '10'/],
+    [{ max_length: '10' }, /^max_length is "10"/],
     [{ stride: -1 }, /^stride is -1/],
     [{ pad_to_multiple_of: 0 }, /^pad_to_multiple_of is 0: expected an integer from 1 up/],
-    [{ padding_side: 'top' }, /^padding_side is 'top': expected 'left' or 'right'/],
-    [{ add_special_tokens: 'no' }, /^add_special_tokens is 'no': expected true or false/],
-    [{ return_tensors: 'torch' }, /^return_tensors is 'torch': expected 'pt'/],
+    [{ padding_side: 'top' }, /^padding_side is "top": expected 'left' or 'right'/],
+    [{ add_special_tokens: 'no' }, /^add_special_tokens is "no": expected true or false/],
+    [{ return_tensors: 'torch' }, /^return_tensors is "torch": expected 'pt'/],
     [{ return_tensor: false, return_tensors: 'pt' }, /return_tensors asks for tensors/],
-    [{ paddding: true }, /^unknown option "paddding" of tokenizer\(\): did you mean "padding"\?/],
-    [{ maxlen: 3 }, /did you mean "max_length"\?/],
-    [{ return_tensor_: true }, /did you mean "return_tensor"\?/],
+    [{ paddding: true }, /^tokenizer\(\): unknown option 'paddding'; did you mean 'padding'\?/],
+    [{ maxlength: 3 }, /did you mean 'max_length'\?/],
+    [{ return_tensor_: true }, /did you mean 'return_tensors?'/],
   ])('%o', (options, message) => {
     expect(() => untyped(smallTokenizer())('one', options)).toThrow(failure('ERR_OPTION', message));
   });
 
   test('options that are no object', () => {
-    expect(() => untyped(smallTokenizer())('one', 'two')).toThrow(failure('ERR_OPTION', /expected an object/));
-    expect(() => untyped(smallTokenizer())('one', ['two'])).toThrow(failure('ERR_OPTION', /expected an object/));
+    expect(() => untyped(smallTokenizer())('one', 'two')).toThrow(
+      failure('ERR_OPTION', /^the second argument of tokenizer\(\) is .*: expected an object/),
+    );
+    expect(() => untyped(smallTokenizer())('one', ['two'])).toThrow(
+      failure('ERR_OPTION', /^the second argument of tokenizer\(\) is .*: expected an object/),
+    );
   });
 
   test('fields take only what the options take', () => {
     const tokenizer = smallTokenizer();
     expect(() => Object.assign(tokenizer, { padding_side: 'up' })).toThrow(
-      failure('ERR_OPTION', /padding_side is 'up'/),
+      failure('ERR_OPTION', /padding_side is "up"/),
     );
     expect(() => Object.assign(tokenizer, { model_max_length: 0 })).toThrow(failure('ERR_OPTION', /model_max_length/));
     tokenizer.model_max_length = 7;
@@ -391,17 +402,17 @@ describe('wrong texts', () => {
     [undefined, {}, 'ERR_DTYPE', /^text is undefined/],
     [7, {}, 'ERR_DTYPE', /^text is 7/],
     [['one', 7], {}, 'ERR_DTYPE', /^text\[1\] is 7: expected a string/],
-    [['one', ['two', 'two']], {}, 'ERR_DTYPE', /^text\[1\] is \[ 'two', 'two' \]: expected a string/],
-    [[['one', 'two'], 'one'], {}, 'ERR_DTYPE', /^text\[1\] is 'one': expected a pair/],
-    [[['one']], {}, 'ERR_DTYPE', /^text\[0\] is \[ 'one' \]: expected a pair/],
+    [['one', ['two', 'two']], {}, 'ERR_DTYPE', /^text\[1\] is an array of 2: expected a string/],
+    [[['one', 'two'], 'one'], {}, 'ERR_DTYPE', /^text\[1\] is "one": expected a pair/],
+    [[['one']], {}, 'ERR_DTYPE', /^text\[0\] is an array of 1: expected a pair/],
     [[['one', null]], {}, 'ERR_DTYPE', /^text\[0\]\[1\] is null/],
-    ['one', { text_pair: ['two'] }, 'ERR_DTYPE', /^text_pair is \[ 'two' \]: expected a string/],
-    [['one'], { text_pair: 'two' }, 'ERR_DTYPE', /^text_pair is 'two': expected an array of 1 texts/],
+    ['one', { text_pair: ['two'] }, 'ERR_DTYPE', /^text_pair is an array of 1: expected a string/],
+    [['one'], { text_pair: 'two' }, 'ERR_DTYPE', /^text_pair is "two": expected an array of 1 texts/],
     [['one'], { text_pair: ['two', 'two'] }, 'ERR_SHAPE', /^text_pair has 2 texts: expected 1/],
-    ['one', words, 'ERR_DTYPE', /^text is 'one': expected an array of words/],
+    ['one', words, 'ERR_DTYPE', /^text is "one": expected an array of words/],
     [['one', 2], words, 'ERR_DTYPE', /^text\[1\] is 2: expected a string/],
-    [[['one'], 'two'], words, 'ERR_DTYPE', /^text\[1\] is 'two': expected an array of words/],
-    [[['one'], ['two', {}]], words, 'ERR_DTYPE', /^text\[1\]\[1\] is \{\}/],
+    [[['one'], 'two'], words, 'ERR_DTYPE', /^text\[1\] is "two": expected an array of words/],
+    [[['one'], ['two', {}]], words, 'ERR_DTYPE', /^text\[1\]\[1\] is an object/],
     [new Array(2), {}, 'ERR_DTYPE', /^text\[0\] is undefined/],
   ])('%o %o', (text, options, code, message) => {
     expect(() => untyped(smallTokenizer())(text, options)).toThrow(failure(code, message));
@@ -469,15 +480,15 @@ describe('tokens, ids and text', () => {
     expect(() => tokenizer.decode([2, -100])).toThrow(failure('ERR_TOKEN_ID', /ids\[1\] is -100/));
     expect(() => tokenizer.decode([2.5])).toThrow(failure('ERR_TOKEN_ID', /ids\[0\] is 2.5/));
     expect(() => tokenizer.decode([2n ** 40n])).toThrow(failure('ERR_TOKEN_ID', /1099511627776/));
-    expect(() => tokenizer.decode(['2'] as never)).toThrow(failure('ERR_DTYPE', /ids\[0\] is '2'/));
-    expect(() => tokenizer.decode('2' as never)).toThrow(failure('ERR_DTYPE', /ids is '2'/));
+    expect(() => tokenizer.decode(['2'] as never)).toThrow(failure('ERR_DTYPE', /ids\[0\] is "2"/));
+    expect(() => tokenizer.decode('2' as never)).toThrow(failure('ERR_DTYPE', /ids is "2"/));
     expect(() => tokenizer.decode([[2]] as never)).toThrow(failure('ERR_DTYPE', /ids\[0\]/));
     expect(() => tokenizer.decode(tokenizer(['one', 'two']).input_ids)).toThrow(failure('ERR_SHAPE', /batch_decode/));
     expect(() => tokenizer.batch_decode([2, 3] as never)).toThrow(failure('ERR_DTYPE', /ids\[0\] is 2/));
     expect(() => tokenizer.batch_decode(7 as never)).toThrow(failure('ERR_DTYPE', /ids are 7/));
     expect(() => tokenizer.batch_decode(new Tensor('int64', [1, 2]))).toThrow(failure('ERR_SHAPE', /\[rows, tokens\]/));
     expect(() => tokenizer.decode([2], { skip: true } as never)).toThrow(
-      failure('ERR_OPTION', /unknown option "skip" of decode\(\): did you mean "skip_special_tokens"/),
+      failure('ERR_OPTION', /^decode\(\): unknown option 'skip'; it takes skip_special_tokens, clean_up/),
     );
   });
 
@@ -527,7 +538,7 @@ describe('added tokens', () => {
 
   test('have to be strings that are not empty', () => {
     const tokenizer = smallTokenizer();
-    expect(() => tokenizer.add_tokens(['<e>', ''])).toThrow(failure('ERR_OPTION', /tokens\[1\] is ''/));
+    expect(() => tokenizer.add_tokens(['<e>', ''])).toThrow(failure('ERR_OPTION', /tokens\[1\] is ""/));
     expect(() => tokenizer.add_tokens([7] as never)).toThrow(failure('ERR_OPTION', /tokens\[0\] is 7/));
     expect(() => tokenizer.add_tokens('\ud800')).toThrow(failure('ERR_OPTION', /tokens\[0\]/));
     expect(tokenizer.get_vocab().size).toBe(smallVocab.length);
