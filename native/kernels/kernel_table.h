@@ -54,13 +54,13 @@ struct KernelTable {
 
   // out = gamma (x - mean) / √(variance + eps) + beta     Ba et al. 2016, eq. 4; biased two-pass variance
   void (*layer_norm_f32)(float* out, const float* x, const float* gamma, const float* beta, float eps, size_t n);
-  // x = softmax(scale x)                                   maximum subtracted first; n ≥ 1
+  // x = softmax(scale x), n ≥ 1. Maximum subtracted first. -∞ gives 0; NaN, or nothing but -∞, gives NaN throughout.
   void (*softmax_f32)(float* x, float scale, size_t n);
 
   // --- element-wise ---
 
   void (*add_f32)(float* out, const float* x, size_t n);       // out += x
-  void (*max_f32)(float* out, const float* x, size_t n);       // out = max(out, x)
+  void (*max_f32)(float* out, const float* x, size_t n);       // out = max(out, x), NaN if either is
   void (*scale_f32)(float* out, float factor, size_t n);       // out *= factor
   float (*dot_f32)(const float* x, const float* y, size_t n);  // Σ x y
 

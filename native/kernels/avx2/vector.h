@@ -59,8 +59,8 @@ struct Vector {
   friend Vector round_to_integer(Vector x) {
     return {_mm256_round_ps(x.lanes, _MM_FROUND_TO_NEAREST_INT | _MM_FROUND_NO_EXC)};
   }
-  // x·2^exponent for x in [½, 2] and integers of [-160, 60], rounded once where the result is subnormal. 2^exponent itself
-  // need not be an f32: it is applied as 2^(exponent + 64), then 2^-64.
+  // x·2^exponent for x in [½, 2] and integers of [-160, 60], rounded once where the result is subnormal. 2^exponent
+  // itself need not be an f32: it is applied as 2^(exponent + 64), then 2^-64.
   friend Vector scale_by_power_of_two(Vector x, Vector exponent) {
     const __m256i biased = _mm256_add_epi32(_mm256_cvtps_epi32(exponent.lanes), _mm256_set1_epi32(127 + 64));
     const __m256 power = _mm256_castsi256_ps(_mm256_slli_epi32(biased, 23));
@@ -111,14 +111,14 @@ struct Vector {
     return _mm256_cmpgt_epi32(_mm256_set1_epi32(static_cast<int>(count)), indices);
   }
 
-  // Where the result is subnormal, it is made by integer arithmetic, which no flush-to-zero mode touches: the spacing of
-  // doubles from 2⁻⁹⁷ on is 2⁻¹⁴⁹, that of subnormal f32, so the last bits of |x| + 2⁻⁹⁷ count those steps.
+  // Where the result is subnormal, it is made by integer arithmetic, which no flush-to-zero mode touches: the spacing
+  // of doubles from 2⁻⁹⁷ on is 2⁻¹⁴⁹, that of subnormal f32, so the last bits of |x| + 2⁻⁹⁷ count those steps.
   static __m128 narrow(__m256d x) {
     const __m256d magnitude = _mm256_andnot_pd(_mm256_set1_pd(-0.0), x);
     const __m256d tiny = _mm256_cmp_pd(magnitude, _mm256_set1_pd(0x1p-126), _CMP_LT_OQ);
     const __m256d steps_from = _mm256_set1_pd(0x1p-97);
-    const __m256i steps = _mm256_sub_epi64(_mm256_castpd_si256(_mm256_add_pd(magnitude, steps_from)),
-                                           _mm256_castpd_si256(steps_from));
+    const __m256i steps =
+        _mm256_sub_epi64(_mm256_castpd_si256(_mm256_add_pd(magnitude, steps_from)), _mm256_castpd_si256(steps_from));
     const __m128 sign = _mm_and_ps(high_halves(x), _mm_set1_ps(-0.0f));
     const __m128 subnormal = _mm_or_ps(sign, low_halves(_mm256_castsi256_pd(steps)));
     return _mm_blendv_ps(_mm256_cvtpd_ps(x), subnormal, low_halves(tiny));

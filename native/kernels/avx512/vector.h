@@ -59,9 +59,7 @@ struct Vector {
     return {_mm512_roundscale_ps(x.lanes, _MM_FROUND_TO_NEAREST_INT | _MM_FROUND_NO_EXC)};
   }
   // x·2^exponent for integers, rounded once where the result is subnormal
-  friend Vector scale_by_power_of_two(Vector x, Vector exponent) {
-    return {_mm512_scalef_ps(x.lanes, exponent.lanes)};
-  }
+  friend Vector scale_by_power_of_two(Vector x, Vector exponent) { return {_mm512_scalef_ps(x.lanes, exponent.lanes)}; }
 
   friend float reduce_sum(Vector x) {
     const __m256 eight = _mm256_add_ps(_mm512_castps512_ps256(x.lanes), _mm512_extractf32x8_ps(x.lanes, 1));
@@ -106,14 +104,14 @@ struct Vector {
 
   static __mmask16 first(size_t count) { return static_cast<__mmask16>((1u << count) - 1); }
 
-  // Where the result is subnormal, it is made by integer arithmetic, which no flush-to-zero mode touches: the spacing of
-  // doubles from 2⁻⁹⁷ on is 2⁻¹⁴⁹, that of subnormal f32, so the last bits of |x| + 2⁻⁹⁷ count those steps.
+  // Where the result is subnormal, it is made by integer arithmetic, which no flush-to-zero mode touches: the spacing
+  // of doubles from 2⁻⁹⁷ on is 2⁻¹⁴⁹, that of subnormal f32, so the last bits of |x| + 2⁻⁹⁷ count those steps.
   static __m256 narrow(__m512d x) {
     const __m512d magnitude = _mm512_abs_pd(x);
     const __mmask8 tiny = _mm512_cmp_pd_mask(magnitude, _mm512_set1_pd(0x1p-126), _CMP_LT_OQ);
     const __m512d steps_from = _mm512_set1_pd(0x1p-97);
-    const __m512i steps = _mm512_sub_epi64(_mm512_castpd_si512(_mm512_add_pd(magnitude, steps_from)),
-                                           _mm512_castpd_si512(steps_from));
+    const __m512i steps =
+        _mm512_sub_epi64(_mm512_castpd_si512(_mm512_add_pd(magnitude, steps_from)), _mm512_castpd_si512(steps_from));
     const __m512i high_halves = _mm512_srli_epi64(_mm512_castpd_si512(x), 32);
     const __m256i sign = _mm256_and_si256(_mm512_cvtepi64_epi32(high_halves), _mm256_set1_epi32(INT32_MIN));
     const __m256i subnormal = _mm256_or_si256(sign, _mm512_cvtepi64_epi32(steps));

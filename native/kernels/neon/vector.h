@@ -35,8 +35,8 @@ struct Vector {
     for (size_t i = 0; i < count; ++i) out[i] = values[i];
   }
   Vector keep_first(size_t count) const {
-    const uint32x4_t indices = {0, 1, 2, 3};
-    const uint32x4_t mask = vcltq_u32(indices, vdupq_n_u32(static_cast<uint32_t>(count)));
+    static constexpr uint32_t kIndices[kLanes] = {0, 1, 2, 3};
+    const uint32x4_t mask = vcltq_u32(vld1q_u32(kIndices), vdupq_n_u32(static_cast<uint32_t>(count)));
     return {vreinterpretq_f32_u32(vandq_u32(vreinterpretq_u32_f32(lanes), mask))};
   }
 
@@ -67,8 +67,8 @@ struct Vector {
     return {vbslq_f32(vdupq_n_u32(0x80000000u), x.lanes, magnitude.lanes)};
   }
   friend Vector round_to_integer(Vector x) { return {vrndnq_f32(x.lanes)}; }
-  // x·2^exponent for x in [½, 2] and integers of [-160, 60], rounded once where the result is subnormal. 2^exponent itself
-  // need not be an f32: it is applied as 2^(exponent + 64), then 2^-64.
+  // x·2^exponent for x in [½, 2] and integers of [-160, 60], rounded once where the result is subnormal. 2^exponent
+  // itself need not be an f32: it is applied as 2^(exponent + 64), then 2^-64.
   friend Vector scale_by_power_of_two(Vector x, Vector exponent) {
     const int32x4_t biased = vaddq_s32(vcvtq_s32_f32(exponent.lanes), vdupq_n_s32(127 + 64));
     const float32x4_t power = vreinterpretq_f32_s32(vshlq_n_s32(biased, 23));
@@ -80,9 +80,7 @@ struct Vector {
 
   static Vector from_f16(const uint16_t* x) { return {vcvt_f32_f16(vreinterpret_f16_u16(vld1_u16(x)))}; }
   static Vector from_bf16(const uint16_t* x) { return {vreinterpretq_f32_u32(vshll_n_u16(vld1_u16(x), 16))}; }
-  static Vector from_f64(const double* x) {
-    return {vcombine_f32(narrow(vld1q_f64(x)), narrow(vld1q_f64(x + 2)))};
-  }
+  static Vector from_f64(const double* x) { return {vcombine_f32(narrow(vld1q_f64(x)), narrow(vld1q_f64(x + 2)))}; }
 
   // A column of a strip of A is read four elements at a time: a multiply takes its factor from a lane of a register.
   struct Column {
@@ -108,14 +106,14 @@ struct Vector {
   }
 
  private:
-  // Where the result is subnormal, it is made by integer arithmetic, which no flush-to-zero mode touches: the spacing of
-  // doubles from 2⁻⁹⁷ on is 2⁻¹⁴⁹, that of subnormal f32, so the last bits of |x| + 2⁻⁹⁷ count those steps.
+  // Where the result is subnormal, it is made by integer arithmetic, which no flush-to-zero mode touches: the spacing
+  // of doubles from 2⁻⁹⁷ on is 2⁻¹⁴⁹, that of subnormal f32, so the last bits of |x| + 2⁻⁹⁷ count those steps.
   static float32x2_t narrow(float64x2_t x) {
     const float64x2_t magnitude = vabsq_f64(x);
     const uint32x2_t tiny = vmovn_u64(vcltq_f64(magnitude, vdupq_n_f64(0x1p-126)));
     const float64x2_t steps_from = vdupq_n_f64(0x1p-97);
-    const uint64x2_t steps = vsubq_u64(vreinterpretq_u64_f64(vaddq_f64(magnitude, steps_from)),
-                                       vreinterpretq_u64_f64(steps_from));
+    const uint64x2_t steps =
+        vsubq_u64(vreinterpretq_u64_f64(vaddq_f64(magnitude, steps_from)), vreinterpretq_u64_f64(steps_from));
     const uint32x2_t sign = vand_u32(vshrn_n_u64(vreinterpretq_u64_f64(x), 32), vdup_n_u32(0x80000000u));
     const uint32x2_t subnormal = vorr_u32(sign, vmovn_u64(steps));
     return vbsl_f32(tiny, vreinterpret_f32_u32(subnormal), vcvt_f32_f64(x));

@@ -30,10 +30,10 @@ V sigmoid_of_negative(V hi, V lo) {
   return e / (V::broadcast(1.0f) + e);
 }
 
-// p = Φ(-a) = e^(-a²/2) P(a)/Q(a), the tail of the normal distribution. P/Q approximates √(2/π)-free erfcx(a/√2)/2 over
-// [0, 16] with a relative error of 2.7e-8 (P(0) = 1/2 and Q(0) = 1 fixed; the linearised problem of Sanathanan & Koerner
-// 1963 with Lawson's weights, in double, each coefficient rounded to f32 before the next was fitted). All coefficients
-// are positive, so evaluation loses nothing. a² enters with its rounding error.
+// p = Φ(-a) = e^(-a²/2) P(a)/Q(a). P/Q approximates erfcx(a/√2)/2 over [0, 16] with a relative error of 2.7e-8: P(0) =
+// 1/2 and Q(0) = 1 fixed, the rest from the linearised problem of Sanathanan & Koerner 1963 under Lawson's weights, in
+// double, each coefficient rounded to f32 before the others were fitted again. All are positive, so evaluating them
+// cancels nothing. The rounding error of a² is passed on to the exponential. Result: relative error at most 3.7e-7.
 template <class V>
 V gelu_erf(V x) {
   const V a = min(V::broadcast(16.0f), abs(x));
@@ -56,39 +56,42 @@ V gelu_erf(V x) {
 
 // p = σ(-y), y = 2√(2/π) (a + 0.044715 a³), because 1 + tanh(u) = 2σ(2u).
 // y is formed to about twice the precision of f32, as hi + lo: its absolute error is the relative error of e^-y. The
-// head of the first constant has 10 bits, so that slope - kHead is exact.
+// head of the first constant has 10 bits, so that head - slope is exact. Result: relative error at most 2.2e-7.
 template <class V>
 V gelu_tanh(V x) {
-  const V kHead = V::broadcast(1.595703125f), kHeadRest = V::broadcast(6.59966026e-5f);     // 2√(2/π)
-  const V kCubic = V::broadcast(0.0713548139f), kCubicRest = V::broadcast(2.39883247e-9f);  // 2√(2/π) 0.044715
+  const V head = V::broadcast(1.595703125f), head_rest = V::broadcast(6.59966026e-5f);     // 2√(2/π)
+  const V cubic = V::broadcast(0.0713548139f), cubic_rest = V::broadcast(2.39883247e-9f);  // 2√(2/π) 0.044715
   const V a = min(V::broadcast(16.0f), abs(x));
   const V square = a * a;
   const V square_rest = fma(a, a, -square);
-  const V slope = fma(kCubic, square, kHead);  // y = a (slope + slope_rest)
-  V slope_rest = fma(kCubic, square, kHead - slope) + kHeadRest;
-  slope_rest = fma(kCubic, square_rest, slope_rest);
-  slope_rest = fma(kCubicRest, square, slope_rest);
+  const V slope = fma(cubic, square, head);  // y = a (slope + slope_rest)
+  V slope_rest = fma(cubic, square, head - slope) + head_rest;
+  slope_rest = fma(cubic, square_rest, slope_rest);
+  slope_rest = fma(cubic_rest, square, slope_rest);
   const V hi = a * slope;
   const V lo = fma(a, slope_rest, fma(a, slope, -hi));
   return gated(x, a, sigmoid_of_negative(hi, lo));
 }
 
+// The product 1.702 a is kept as hi + lo for the same reason. Relative error at most 2.1e-7.
 template <class V>
 V quick_gelu(V x) {
-  const V kFactor = V::broadcast(1.70200002f), kFactorRest = V::broadcast(-2.19345093e-8f);
+  const V factor = V::broadcast(1.70200002f), factor_rest = V::broadcast(-2.19345093e-8f);
   const V a = min(V::broadcast(64.0f), abs(x));
-  const V hi = a * kFactor;
-  const V lo = fma(a, kFactorRest, fma(a, kFactor, -hi));
+  const V hi = a * factor;
+  const V lo = fma(a, factor_rest, fma(a, factor, -hi));
   return gated(x, a, sigmoid_of_negative(hi, lo));
 }
 
+// Relative error at most 2.2e-7.
 template <class V>
 V silu(V x) {
   const V a = min(V::broadcast(128.0f), abs(x));
   return gated(x, a, sigmoid_of_negative(a, V::broadcast(0.0f)));
 }
 
-// tanh(a) = w/(w + 2), w = e^(2a) - 1 = 2^exponent m + (2^exponent - 1), which is exact for small a. From 15 on it is 1.
+// tanh(a) = w/(w + 2), w = e^(2a) - 1 = 2^exponent m + (2^exponent - 1), which is exact for small a. From 15 on it
+// is 1.
 template <class V>
 V tanh(V x) {
   const V one = V::broadcast(1.0f);
@@ -101,7 +104,8 @@ V tanh(V x) {
 
 template <class V, V (*activation)(V)>
 void add_bias_activate_f32(float* x, const float* bias, size_t n) {
-  for_each_part<V>(n, [&](auto part, size_t i) { part.store(x + i, activation(part.load(x + i) + part.load(bias + i))); });
+  for_each_part<V>(n,
+                   [&](auto part, size_t i) { part.store(x + i, activation(part.load(x + i) + part.load(bias + i))); });
 }
 
 }  // namespace

@@ -34,8 +34,7 @@ void scale_f32(float* out, float factor, size_t n) {
 template <class V>
 float dot_f32(const float* x, const float* y, size_t n) {
   const V lanes = accumulate(
-      n, V::broadcast(0.0f),
-      [&](V sum, auto part, size_t i) { return fma(part.load(x + i), part.load(y + i), sum); },
+      n, V::broadcast(0.0f), [&](V sum, auto part, size_t i) { return fma(part.load(x + i), part.load(y + i), sum); },
       [](V a, V b) { return a + b; });
   return reduce_sum(lanes);
 }

@@ -12,10 +12,10 @@ struct ReducedExp {
   V m;
 };
 
-// x = hi + lo, where lo may be what the rounding of hi left over. Reduction by Cody & Waite 1980 with ln 2 in two parts:
-// hi - exponent·ln2_hi is exact in f32 for |hi| < 128.
-// m = r + r² q(r); q of degree 4 minimises the relative error of 1 + m over |r| ≤ 0.3468 (Lawson's iteration in double,
-// each coefficient rounded to f32 before the next was fitted): 3.2e-9 before the evaluation's own rounding.
+// x = hi + lo, where lo may be what the rounding of hi left over. Reduction by Cody & Waite 1980 with ln 2 in two
+// parts: hi - exponent·ln2_hi is exact in f32 for |hi| < 128. m = r + r² q(r); q of degree 4 minimises the relative
+// error of 1 + m over |r| ≤ 0.3468 (Lawson's iteration in double, each coefficient rounded to f32 before the next was
+// fitted): 3.2e-9 before the evaluation's own rounding.
 template <class V>
 ReducedExp<V> reduce_exp(V hi, V lo) {
   const V exponent = round_to_integer(hi * V::broadcast(1.44269502f));

@@ -59,8 +59,8 @@ void gemm_pack_panel_transposed_f32(float* packed, const float* v, size_t ldv, s
   }
 }
 
-// Rows kRow to kEnd - 1 of a tile, one register for each half of a row. A recursive structure instead of an array: every
-// compiler here keeps its members in registers from the first load to the last store.
+// Rows kRow to kEnd - 1 of a tile, one register for each half of a row. A recursive structure instead of an array:
+// every compiler here keeps its members in registers from the first load to the last store.
 template <class V, size_t kRow, size_t kEnd>
 struct TileRows {
   V left, right;

@@ -5,7 +5,8 @@
 //
 // Everything here and there lies in unnamed namespaces on purpose, and nothing of the standard library is used: a
 // function with external linkage that is compiled with wide instructions could be the copy that the linker keeps for
-// the whole program, and would end it on a processor without them. tools/check-weak-symbols.sh looks for such functions.
+// the whole program, and would end it on a processor without them. tools/check-weak-symbols.mjs looks for such
+// functions.
 
 #include <cstddef>
 

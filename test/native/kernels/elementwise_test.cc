@@ -1,0 +1,142 @@
+#include <cmath>
+
+#include "kernels/support.h"
+
+namespace bert_native::test {
+
+namespace {
+
+// These operations round once per addition or product, so every instruction set must give the very bits of the formula.
+
+// Calls apply(x, others…) on guarded rows of every length and compares with expected(x[i], y[i], z[i]).
+template <class Apply, class Expected>
+void check_exactly(Apply apply, Expected expected) {
+  Random random(31);
+  for (const size_t n : row_lengths()) {
+    const std::vector<float> x = random.uniforms(n, -3, 3), y = random.uniforms(n, -3, 3),
+                             z = random.uniforms(n, -3, 3);
+    Guarded row(x, n % 5);
+    apply(row.data(), y.data(), z.data(), n);
+    row.check_margins();
+    for (size_t i = 0; i < n; ++i) {
+      BN_CHECK(bits_of(row[i]) == bits_of(expected(x[i], y[i], z[i])),
+               "element " + std::to_string(i) + " of " + std::to_string(n) + " is " + number(row[i]));
+    }
+  }
+}
+
+void adds_bias(const KernelTable& kernels) {
+  check_exactly([&](float* x, const float* y, const float*, size_t n) { kernels.add_bias_f32(x, y, n); },
+                [](float x, float y, float) { return x + y; });
+}
+
+void adds_bias_and_residual(const KernelTable& kernels) {
+  check_exactly([&](float* x, const float* y, const float* z, size_t n) { kernels.add_bias_residual_f32(x, y, z, n); },
+                [](float x, float y, float z) {
+                  const float sum = x + y;
+                  return sum + z;
+                });
+}
+
+void adds(const KernelTable& kernels) {
+  check_exactly([&](float* x, const float* y, const float*, size_t n) { kernels.add_f32(x, y, n); },
+                [](float x, float y, float) { return x + y; });
+}
+
+void takes_the_maximum(const KernelTable& kernels) {
+  check_exactly([&](float* x, const float* y, const float*, size_t n) { kernels.max_f32(x, y, n); },
+                [](float x, float y, float) { return x > y ? x : y; });
+}
+
+void scales(const KernelTable& kernels) {
+  check_exactly([&](float* x, const float*, const float*, size_t n) { kernels.scale_f32(x, 0.3f, n); },
+                [](float x, float, float) { return x * 0.3f; });
+}
+
+void takes_its_output_as_input(const KernelTable& kernels) {
+  check_exactly([&](float* x, const float*, const float*, size_t n) { kernels.add_f32(x, x, n); },
+                [](float x, float, float) { return x + x; });
+  check_exactly([&](float* x, const float* y, const float*, size_t n) { kernels.add_bias_residual_f32(x, y, x, n); },
+                [](float x, float y, float) {
+                  const float sum = x + y;
+                  return sum + x;
+                });
+  check_exactly([&](float* x, const float*, const float*, size_t n) { kernels.max_f32(x, x, n); },
+                [](float x, float, float) { return x; });
+}
+
+void maximum_keeps_nan(const KernelTable& kernels) {
+  for (const size_t n : row_lengths()) {
+    for (size_t at = 0; at < n; at += 7) {
+      std::vector<float> left(n, 1.0f), right(n, 2.0f);
+      left[at] = NAN;
+      kernels.max_f32(left.data(), right.data(), n);
+      BN_CHECK(std::isnan(left[at]), "a NaN in out was lost");
+      left.assign(n, -INFINITY);
+      right[at] = NAN;
+      kernels.max_f32(left.data(), right.data(), n);
+      for (size_t i = 0; i < n; ++i) BN_CHECK(i == at ? std::isnan(left[i]) : left[i] == 2.0f, "NaN beside -inf");
+    }
+  }
+}
+
+void multiplies_integers_exactly(const KernelTable& kernels) {
+  Random random(32);
+  for (const size_t n : row_lengths()) {
+    const std::vector<float> x = random.small_integers(n), y = random.small_integers(n);
+    double expected = 0;
+    for (size_t i = 0; i < n; ++i) expected += static_cast<double>(x[i]) * y[i];
+    BN_CHECK(kernels.dot_f32(x.data(), y.data(), n) == expected, "n " + std::to_string(n));
+  }
+}
+
+void multiplies_reals_within_the_rounding_bound(const KernelTable& kernels) {
+  Random random(33);
+  for (const size_t n : row_lengths()) {
+    const std::vector<float> x = random.uniforms(n, -1, 1), y = random.uniforms(n, -1, 1);
+    double expected = 0, magnitude = 0;
+    for (size_t i = 0; i < n; ++i) {
+      expected += static_cast<double>(x[i]) * y[i];
+      magnitude += std::fabs(static_cast<double>(x[i]) * y[i]);
+    }
+    // Each element passes n/64 + 8 additions at most (four vectors of four lanes in the narrowest case: n/16 + 5).
+    const double roundings = static_cast<double>(n) / 16 + 8;
+    const float out = kernels.dot_f32(x.data(), y.data(), n);
+    const float twin = scalar_kernels().dot_f32(x.data(), y.data(), n);
+    BN_CHECK(std::fabs(out - expected) <= roundings * kUnitRoundoff * magnitude, "n " + std::to_string(n));
+    BN_CHECK(std::fabs(out - twin) <= (roundings + 1) * kUnitRoundoff * magnitude,
+             "differs from the scalar twin's for n " + std::to_string(n));
+  }
+}
+
+void dot_ignores_alignment(const KernelTable& kernels) {
+  Random random(34);
+  for (const size_t n : {1, 15, 64, 67, 768}) {
+    const std::vector<float> x = random.uniforms(n, -1, 1), y = random.uniforms(n, -1, 1);
+    const float expected = kernels.dot_f32(x.data(), y.data(), n);
+    for (size_t offset = 1; offset < 16; ++offset) {
+      Guarded moved(x, offset);
+      BN_CHECK(bits_of(kernels.dot_f32(moved.data(), y.data(), n)) == bits_of(expected),
+               "bits depend on alignment for n " + std::to_string(n));
+    }
+  }
+}
+
+void add_tests() {
+  add_kernel_test("add_bias_f32: exact", adds_bias);
+  add_kernel_test("add_bias_residual_f32: exact", adds_bias_and_residual);
+  add_kernel_test("add_f32: exact", adds);
+  add_kernel_test("max_f32: exact", takes_the_maximum);
+  add_kernel_test("max_f32: NaN on either side stays", maximum_keeps_nan);
+  add_kernel_test("scale_f32: exact", scales);
+  add_kernel_test("add_f32, add_bias_residual_f32, max_f32: an input may be the output", takes_its_output_as_input);
+  add_kernel_test("dot_f32: small integers multiply exactly", multiplies_integers_exactly);
+  add_kernel_test("dot_f32: reals multiply within the rounding bound", multiplies_reals_within_the_rounding_bound);
+  add_kernel_test("dot_f32: bits do not depend on alignment", dot_ignores_alignment);
+}
+
+const Registration registration(add_tests);
+
+}  // namespace
+
+}  // namespace bert_native::test
