@@ -14,10 +14,11 @@
 #include <thread>
 #include <vector>
 
+#include "check_throws.h"
 #include "common/errors.h"
+#include "cpu/reference_encoder.h"
 #include "encoder/random.h"
 #include "harness.h"
-#include "reference_encoder.h"
 #include "temporary_folder.h"
 
 namespace bert_native::test {
@@ -524,20 +525,6 @@ void gives_parameters_back(Isa isa) {
       BN_CHECK(encoder->weights_size_bytes() < 4 * count * sizeof(float), "weights_size_bytes is too large");
     }
   }
-}
-
-template <typename Action>
-void check_throws(ErrorCode code, const std::string& part, const Action& action) {
-  try {
-    action();
-  } catch (const Error& error) {
-    BN_CHECK(error.code() == code, std::string("expected ") + error_code_name(code) + ", got " +
-                                       error_code_name(error.code()) + ": " + error.what());
-    BN_CHECK(std::string(error.what()).find(part) != std::string::npos,
-             "expected a message with '" + part + "', got: " + error.what());
-    return;
-  }
-  BN_CHECK(false, "nothing was thrown; expected a message with '" + part + "'");
 }
 
 void refuses_wrong_parameters() {

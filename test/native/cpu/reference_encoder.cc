@@ -1,4 +1,4 @@
-#include "reference_encoder.h"
+#include "cpu/reference_encoder.h"
 
 #include <algorithm>
 #include <cmath>
