@@ -8,6 +8,7 @@
 #include <string>
 #include <vector>
 
+#include "check_throws.h"
 #include "common/errors.h"
 #include "encoder/random.h"
 #include "harness.h"
@@ -18,20 +19,6 @@ namespace bert_native::test {
 namespace {
 
 const KernelTable& scalar_kernels() { return *kernel_table(Isa::kScalar); }
-
-template <typename Action>
-void check_throws(ErrorCode code, const std::string& part, const Action& action) {
-  try {
-    action();
-  } catch (const Error& error) {
-    BN_CHECK(error.code() == code, std::string("expected ") + error_code_name(code) + ", got " +
-                                       error_code_name(error.code()) + ": " + error.what());
-    BN_CHECK(std::string(error.what()).find(part) != std::string::npos,
-             "expected a message with '" + part + "', got: " + error.what());
-    return;
-  }
-  BN_CHECK(false, "nothing was thrown; expected a message with '" + part + "'");
-}
 
 void philox_matches_its_authors() {
   // Random123, kat_vectors.

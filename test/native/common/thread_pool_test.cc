@@ -8,6 +8,7 @@
 #include <thread>
 #include <vector>
 
+#include "check_throws.h"
 #include "common/cpu_quota.h"
 #include "common/errors.h"
 #include "harness.h"
@@ -92,13 +93,7 @@ void rethrows_the_first_exception() {
 }
 
 void needs_a_thread() {
-  try {
-    ThreadPool pool(0);
-  } catch (const Error& error) {
-    BN_CHECK(error.code() == ErrorCode::kOption, error.what());
-    return;
-  }
-  BN_CHECK(false, "a pool without threads was made");
+  check_throws(ErrorCode::kOption, "at least 1 thread", [] { ThreadPool pool(0); });
 }
 
 #if !defined(_WIN32)

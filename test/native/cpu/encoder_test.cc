@@ -1,0 +1,730 @@
+#include "cpu/encoder.h"
+
+#include <algorithm>
+#include <atomic>
+#include <bit>
+#include <chrono>
+#include <cmath>
+#include <cstring>
+#include <filesystem>
+#include <map>
+#include <memory>
+#include <numeric>
+#include <string>
+#include <thread>
+#include <vector>
+
+#include "check_throws.h"
+#include "common/errors.h"
+#include "cpu/reference_encoder.h"
+#include "encoder/random.h"
+#include "harness.h"
+#include "temporary_folder.h"
+
+namespace bert_native::test {
+
+namespace {
+
+// A repeatable stream of small whole numbers.
+class Numbers {
+ public:
+  explicit Numbers(uint32_t seed) : seed_(seed) {}
+  size_t below(size_t limit) { return philox4x32({count_++, 0, 0, 0}, {seed_, 0})[0] % limit; }
+
+ private:
+  uint32_t seed_, count_ = 0;
+};
+
+// --- models ---
+
+struct Sizes {
+  size_t hidden, heads, head_size, inner, layers;
+};
+
+EncoderSpecification make_specification(Sizes sizes, Activation activation = Activation::kGeluErf,
+                                        AttentionPosition attention_position = AttentionPosition::kNone) {
+  EncoderSpecification specification;
+  specification.hidden_size = sizes.hidden;
+  specification.embeddings = {131, PositionEmbedding::kAbsolute, 64, 3, 1e-12f};
+  specification.layers.assign(sizes.layers,
+                              {sizes.heads, sizes.head_size, attention_position, sizes.inner, activation, 1e-5f});
+  specification.pooler = true;
+  return specification;
+}
+
+// Random parameters, none of them trivial: gains around 1, other vectors and matrices around 0.
+ParameterSources make_parameters(const EncoderSpecification& specification) {
+  ParameterSources sources;
+  uint64_t seed = 100;
+  for (const Parameter& parameter : encoder_parameters(specification)) {
+    size_t count = 1;
+    for (const size_t size : parameter.shape) count *= size;
+    const bool gain = parameter.name.find("norm.weight") != std::string::npos;
+    const bool matrix = parameter.shape.size() == 2;
+    std::vector<float> values(count);
+    normal_values(values.data(), count, ++seed, 0,
+                  matrix ? 0.7 / std::sqrt(static_cast<double>(parameter.shape[1])) : 0.2);
+    if (gain) {
+      for (float& value : values) value += 1;
+    }
+    sources[parameter.name] = {parameter.shape, std::move(values)};
+  }
+  return sources;
+}
+
+struct Model {
+  EncoderSpecification specification;
+  ParameterSources parameters;
+
+  explicit Model(EncoderSpecification made)
+      : specification(std::move(made)), parameters(make_parameters(specification)) {}
+
+  std::unique_ptr<CpuEncoder> load(Isa isa, ThreadPool& pool) const {
+    return CpuEncoder::load(specification, parameters, *kernel_table(isa), pool);
+  }
+};
+
+// --- requests ---
+
+enum class Mask { kNone, kAll, kRight, kLeft, kInterior, kNothing, kOne };
+
+// A row of a request with all its memory. Outputs start as NaN, so that what is left out shows.
+struct Request {
+  std::vector<int32_t> input_ids, token_type_ids, position_ids;
+  std::vector<uint8_t> attention_mask;
+  std::vector<float> inputs_embeds;
+  std::vector<float> last_hidden_state, pooler_output, pooled;
+  std::vector<std::vector<float>> hidden_states, attentions;
+  Sequence sequence;
+
+  Request(const EncoderSpecification& specification, size_t length, Mask mask, Numbers& numbers,
+          bool explicit_ids = false) {
+    sequence.length = length;
+    for (size_t i = 0; i < length; ++i) {
+      input_ids.push_back(static_cast<int32_t>(numbers.below(specification.embeddings.vocab_size)));
+    }
+    sequence.input_ids = input_ids.data();
+    if (explicit_ids) {
+      for (size_t i = 0; i < length; ++i) {
+        token_type_ids.push_back(static_cast<int32_t>(numbers.below(specification.embeddings.type_vocab_size)));
+        position_ids.push_back(static_cast<int32_t>(numbers.below(specification.embeddings.max_position_embeddings)));
+      }
+      sequence.token_type_ids = token_type_ids.data();
+      sequence.position_ids = position_ids.data();
+    }
+    if (mask != Mask::kNone) {
+      for (size_t i = 0; i < length; ++i) attention_mask.push_back(masked(mask, i, length) ? 0 : 1);
+      sequence.attention_mask = attention_mask.data();
+    }
+  }
+  Request(const Request&) = delete;
+  Request(Request&&) = default;
+
+  static bool masked(Mask mask, size_t i, size_t length) {
+    switch (mask) {
+      case Mask::kRight:
+        return i >= length - length / 3;
+      case Mask::kLeft:
+        return i < length / 3 + 1 && length > 1;
+      case Mask::kInterior:
+        return i % 3 == 1 || i == length / 2;
+      case Mask::kNothing:
+        return true;
+      case Mask::kOne:
+        return i != length - 1;
+      default:
+        return false;
+    }
+  }
+
+  void embed(size_t hidden_size) {
+    inputs_embeds.resize(sequence.length * hidden_size);
+    normal_values(inputs_embeds.data(), inputs_embeds.size(), 77, 0, 0.5);
+    sequence.inputs_embeds = inputs_embeds.data();
+    sequence.input_ids = nullptr;
+  }
+
+  struct Wanted {
+    bool last_hidden_state = true, pooler_output = true, pooled = true, hidden_states = true, attentions = true;
+  };
+
+  void want(const EncoderSpecification& specification, const Wanted& wanted) {
+    const size_t hidden_size = specification.hidden_size, length = sequence.length;
+    const auto output = [](std::vector<float>& values, bool is_wanted, size_t size) {
+      values.assign(is_wanted ? size : 0, NAN);
+      return is_wanted ? values.data() : nullptr;
+    };
+    sequence.last_hidden_state = output(last_hidden_state, wanted.last_hidden_state, length * hidden_size);
+    sequence.pooler_output = output(pooler_output, wanted.pooler_output && specification.pooler, hidden_size);
+    sequence.pooled = output(pooled, wanted.pooled, hidden_size);
+    hidden_states.assign(wanted.hidden_states ? specification.layers.size() + 1 : 0, {});
+    attentions.assign(wanted.attentions ? specification.layers.size() : 0, {});
+    sequence.hidden_states.clear();
+    sequence.attentions.clear();
+    for (auto& values : hidden_states) sequence.hidden_states.push_back(output(values, true, length * hidden_size));
+    for (size_t layer = 0; layer < attentions.size(); ++layer) {
+      const size_t heads = specification.layers[layer].num_attention_heads;
+      sequence.attentions.push_back(output(attentions[layer], true, heads * length * length));
+    }
+  }
+
+  // All outputs one behind the other.
+  std::vector<float> outputs() const {
+    std::vector<float> all;
+    const auto append = [&](const std::vector<float>& values) { all.insert(all.end(), values.begin(), values.end()); };
+    append(last_hidden_state);
+    append(pooler_output);
+    append(pooled);
+    for (const auto& values : hidden_states) append(values);
+    for (const auto& values : attentions) append(values);
+    return all;
+  }
+};
+
+void run(const CpuEncoder& encoder, std::vector<Request>& requests, const BatchOptions& options, ThreadPool& pool,
+         const Request::Wanted& wanted = {}) {
+  std::vector<Sequence> sequences;
+  for (Request& request : requests) {
+    request.want(encoder.specification(), wanted);
+    sequences.push_back(request.sequence);
+  }
+  encoder.forward(sequences, options, pool, false);
+}
+
+// Every kind of mask at lengths around the sizes of tiles.
+std::vector<Request> make_requests(const EncoderSpecification& specification, uint32_t seed,
+                                   std::vector<size_t> lengths = {1, 2, 7, 16, 33, 64}) {
+  Numbers numbers(seed);
+  std::vector<Request> requests;
+  for (const size_t length : lengths) {
+    for (const Mask mask :
+         {Mask::kNone, Mask::kAll, Mask::kRight, Mask::kLeft, Mask::kInterior, Mask::kNothing, Mask::kOne}) {
+      requests.emplace_back(specification, length, mask, numbers, numbers.below(2) == 0);
+    }
+  }
+  requests.emplace_back(specification, 9, Mask::kInterior, numbers);
+  requests.back().embed(specification.hidden_size);
+  requests.emplace_back(specification, 0, Mask::kAll, numbers);
+  return requests;
+}
+
+// --- agreement with the reference ---
+
+// Largest |a - b| / (1 + |b|).
+double compare(const std::string& what, const std::vector<float>& actual, const Values& expected) {
+  BN_CHECK(actual.size() == expected.size(), what + " has " + std::to_string(actual.size()) + " elements");
+  double worst = 0;
+  for (size_t i = 0; i < actual.size(); ++i) {
+    const double error = std::fabs(actual[i] - expected[i]) / (1 + std::fabs(expected[i]));
+    BN_CHECK(error <= 2e-5, what + "[" + std::to_string(i) + "] is " + std::to_string(actual[i]) + ", expected " +
+                                std::to_string(expected[i]));
+    worst = std::max(worst, error);
+  }
+  return worst;
+}
+
+// Rows of [rows, columns] at positions that are not shown become zeros.
+Values hide(Values values, const Request& request, size_t columns, const BatchOptions& options) {
+  if (options.compute_masked_positions || request.attention_mask.empty()) return values;
+  for (size_t row = 0; row * columns < values.size(); ++row) {
+    if (request.attention_mask[row % request.sequence.length] == 0) {
+      std::fill_n(values.begin() + static_cast<ptrdiff_t>(row * columns), columns, 0.0);
+    }
+  }
+  return values;
+}
+
+double compare_with_reference(const Model& model, const Request& request, const BatchOptions& options,
+                              const std::string& name) {
+  const EncoderSpecification& specification = model.specification;
+  const size_t hidden_size = specification.hidden_size;
+  ReferenceOutput expected = reference_encode(specification, model.parameters, request.sequence);
+  double worst = 0;
+  const auto check = [&](const std::string& what, const std::vector<float>& actual, const Values& values) {
+    worst = std::max(worst, compare(name + ", " + what, actual, values));
+  };
+  check(
+      "pooled", request.pooled,
+      reference_pool(expected.hidden_states.back(), request.sequence, hidden_size, options.pooling, options.normalize));
+  if (specification.pooler) {
+    expected.pooler_output.resize(hidden_size, 0.0);  // of an empty sequence: zeros
+    check("pooler_output", request.pooler_output, expected.pooler_output);
+  }
+  for (size_t i = 0; i < expected.hidden_states.size(); ++i) {
+    const Values shown = hide(expected.hidden_states[i], request, hidden_size, options);
+    check("hidden_states." + std::to_string(i), request.hidden_states[i], shown);
+    if (i + 1 == expected.hidden_states.size()) check("last_hidden_state", request.last_hidden_state, shown);
+  }
+  for (size_t i = 0; i < expected.attentions.size(); ++i) {
+    check("attentions." + std::to_string(i), request.attentions[i],
+          hide(expected.attentions[i], request, request.sequence.length, options));
+    if (request.attention_mask.empty()) continue;
+    const size_t n = request.sequence.length;
+    const bool any_key = std::count(request.attention_mask.begin(), request.attention_mask.end(), 1) > 0;
+    for (size_t j = 0; any_key && j < request.attentions[i].size(); ++j) {
+      BN_CHECK(request.attention_mask[j % n] != 0 || request.attentions[i][j] == 0,
+               name + ", attentions." + std::to_string(i) + ": a masked key has a probability");
+    }
+  }
+  return worst;
+}
+
+void agree_with_reference(Isa isa, const Model& model, const BatchOptions& options = {}) {
+  ThreadPool pool(2);
+  const auto encoder = model.load(isa, pool);
+  std::vector<Request> requests = make_requests(model.specification, 5);
+  run(*encoder, requests, options, pool);
+  double worst = 0;
+  for (size_t i = 0; i < requests.size(); ++i) {
+    worst = std::max(worst, compare_with_reference(model, requests[i], options, "sequence " + std::to_string(i)));
+  }
+  note("largest error " + std::to_string(worst * 1e6) + "e-6");
+}
+
+constexpr Sizes kOddSizes{36, 3, 12, 100, 2};
+constexpr AttentionPosition kNoPosition = AttentionPosition::kNone;
+
+void add_reference_tests(Isa isa) {
+  const std::string suffix = std::string(", ") + isa_name(isa);
+  const auto add_model = [&](const std::string& name, EncoderSpecification specification, BatchOptions options = {}) {
+    add("cpu/encoder: agrees with float64, " + name + suffix,
+        [isa, model = Model(std::move(specification)), options] { agree_with_reference(isa, model, options); });
+  };
+  add_model("odd sizes", make_specification(kOddSizes));
+  add_model("gelu_tanh", make_specification(kOddSizes, Activation::kGeluTanh));
+  add_model("quick_gelu", make_specification(kOddSizes, Activation::kQuickGelu));
+  add_model("relu", make_specification(kOddSizes, Activation::kRelu));
+  add_model("silu", make_specification(kOddSizes, Activation::kSilu));
+  add_model("tanh", make_specification(kOddSizes, Activation::kTanh));
+  add_model("relative_key", make_specification(kOddSizes, Activation::kGeluErf, AttentionPosition::kRelativeKey));
+  EncoderSpecification relative =
+      make_specification({48, 2, 24, 64, 2}, Activation::kGeluErf, AttentionPosition::kRelativeKeyQuery);
+  relative.embeddings.position = PositionEmbedding::kNone;
+  add_model("relative_key_query", relative);
+  add_model("attention narrower than hidden_size", make_specification({40, 1, 20, 33, 2}));
+  add_model("attention wider than hidden_size", make_specification({8, 2, 70, 16, 1}));
+  add_model("size 1", make_specification({1, 1, 1, 1, 1}));
+  add_model("whole tiles, several chunks of the MLP", make_specification({64, 2, 32, 2000, 1}));
+  add_model("no layers", make_specification({36, 3, 12, 100, 0}));
+  EncoderSpecification mixed = make_specification(kOddSizes);
+  mixed.layers.push_back({2, 30, AttentionPosition::kRelativeKey, 7, Activation::kRelu, 1e-3f});
+  mixed.pooler = false;
+  add_model("layers that differ, no pooler", mixed);
+  add_model("masked positions skipped", make_specification(kOddSizes), {.compute_masked_positions = false});
+  add_model("cls pooling", make_specification(kOddSizes),
+            {.compute_masked_positions = false, .pooling = Pooling::kCls, .normalize = true});
+  add_model("max pooling", make_specification(kOddSizes), {.pooling = Pooling::kMax, .normalize = true});
+  add_model("mean pooling, normalised", make_specification(kOddSizes), {.normalize = true});
+}
+
+// --- same bits whatever the batch ---
+
+bool same_bits(const std::vector<float>& a, const std::vector<float>& b) {
+  return a.size() == b.size() && (a.empty() || std::memcmp(a.data(), b.data(), a.size() * sizeof(float)) == 0);
+}
+
+void check_same_bits(const std::vector<Request>& requests, const std::vector<std::vector<float>>& expected,
+                     const std::vector<size_t>& order, const std::string& what) {
+  for (size_t i = 0; i < requests.size(); ++i) {
+    BN_CHECK(same_bits(requests[i].outputs(), expected[order[i]]),
+             what + ": sequence " + std::to_string(order[i]) + " differs from itself alone");
+  }
+}
+
+std::vector<Request> take(std::vector<Request>& requests, const std::vector<size_t>& order) {
+  std::vector<Request> taken;
+  for (const size_t index : order) taken.push_back(std::move(requests[index]));
+  return taken;
+}
+
+void same_bits_in_any_company(Isa isa, const Model& model) {
+  const auto make = [&] { return make_requests(model.specification, 9, {1, 3, 16, 31, 50, 64}); };
+  const BatchOptions options;
+  ThreadPool one(1), two(2), three(3);
+  const auto encoder = model.load(isa, two);
+
+  std::vector<std::vector<float>> expected;
+  std::vector<Request> requests = make();
+  for (Request& request : requests) {
+    std::vector<Request> alone;
+    alone.push_back(std::move(request));
+    run(*encoder, alone, options, one);
+    expected.push_back(alone[0].outputs());
+  }
+  std::vector<size_t> order(requests.size());
+  std::iota(order.begin(), order.end(), 0);
+  for (ThreadPool* pool : {&one, &two, &three}) {
+    const std::string threads = std::to_string(pool->thread_count()) + " threads";
+    requests = make();
+    run(*encoder, requests, options, *pool);
+    check_same_bits(requests, expected, order, "one batch, " + threads);
+
+    std::vector<size_t> reversed(order.rbegin(), order.rend());
+    requests = make();
+    requests = take(requests, reversed);
+    run(*encoder, requests, options, *pool);
+    check_same_bits(requests, expected, reversed, "reversed, " + threads);
+
+    Numbers numbers(3);
+    std::vector<Request> all = make();
+    for (size_t begin = 0; begin < all.size();) {
+      const size_t count = std::min(all.size() - begin, 1 + numbers.below(5));
+      const std::vector<size_t> part(order.begin() + static_cast<ptrdiff_t>(begin),
+                                     order.begin() + static_cast<ptrdiff_t>(begin + count));
+      requests = take(all, part);
+      run(*encoder, requests, options, *pool);
+      check_same_bits(requests, expected, part, "calls of a few sequences, " + threads);
+      begin += count;
+    }
+  }
+}
+
+// More rows than one block holds, so that sequences of one call run in different blocks.
+void same_bits_across_blocks(Isa isa) {
+  const Model model(make_specification(kOddSizes));
+  Numbers numbers(21);
+  std::vector<Request> requests;
+  for (size_t i = 0; i < 100; ++i) {
+    requests.emplace_back(model.specification, 20 + numbers.below(45), i % 4 == 0 ? Mask::kLeft : Mask::kRight,
+                          numbers);
+  }
+  ThreadPool pool(2);
+  const auto encoder = model.load(isa, pool);
+  const BatchOptions options;
+  run(*encoder, requests, options, pool);
+  for (size_t i = 0; i < requests.size(); i += 7) {
+    const std::vector<float> together = requests[i].outputs();
+    std::vector<Request> alone;
+    alone.push_back(std::move(requests[i]));
+    run(*encoder, alone, options, pool);
+    BN_CHECK(same_bits(together, alone[0].outputs()), "sequence " + std::to_string(i) + " differs from itself alone");
+  }
+}
+
+// A result does not depend on what else is asked for, nor on whether masked positions are computed.
+void same_bits_whatever_is_wanted(Isa isa) {
+  const Model model(make_specification(kOddSizes));
+  ThreadPool pool(2);
+  const auto encoder = model.load(isa, pool);
+  for (const Pooling pooling : {Pooling::kMean, Pooling::kCls, Pooling::kMax}) {
+    BatchOptions options{.pooling = pooling};
+    std::vector<Request> all = make_requests(model.specification, 4);
+    run(*encoder, all, options, pool);
+    for (const bool compute : {true, false}) {
+      options.compute_masked_positions = compute;
+      std::vector<Request> some = make_requests(model.specification, 4);
+      run(*encoder, some, options, pool, {false, false, true, false, false});
+      for (size_t i = 0; i < some.size(); ++i) {
+        BN_CHECK(same_bits(some[i].pooled, all[i].pooled), "pooled alone, sequence " + std::to_string(i));
+      }
+      run(*encoder, some, options, pool, {false, true, false, false, false});
+      for (size_t i = 0; i < some.size(); ++i) {
+        BN_CHECK(same_bits(some[i].pooler_output, all[i].pooler_output),
+                 "pooler_output alone, sequence " + std::to_string(i));
+      }
+      run(*encoder, some, options, pool, {true, false, false, false, false});
+      for (size_t i = 0; i < some.size(); ++i) {
+        const size_t hidden_size = model.specification.hidden_size;
+        for (size_t s = 0; s < some[i].sequence.length; ++s) {
+          if (!compute && !some[i].attention_mask.empty() && some[i].attention_mask[s] == 0) continue;
+          BN_CHECK(std::memcmp(some[i].last_hidden_state.data() + s * hidden_size,
+                               all[i].last_hidden_state.data() + s * hidden_size, hidden_size * sizeof(float)) == 0,
+                   "last_hidden_state alone, sequence " + std::to_string(i) + ", position " + std::to_string(s));
+        }
+      }
+    }
+  }
+}
+
+void runs_on_several_threads_at_once(Isa isa) {
+  const Model model(make_specification(kOddSizes));
+  ThreadPool loading(1);
+  const auto encoder = model.load(isa, loading);
+  std::vector<std::vector<Request>> batches;
+  for (int i = 0; i < 3; ++i) batches.push_back(make_requests(model.specification, 6));
+  std::vector<std::thread> threads;
+  for (auto& batch : batches) {
+    threads.emplace_back([&] {
+      ThreadPool pool(2);
+      for (int round = 0; round < 3; ++round) run(*encoder, batch, {}, pool);
+    });
+  }
+  for (std::thread& thread : threads) thread.join();
+  for (size_t i = 0; i < batches[0].size(); ++i) {
+    BN_CHECK(same_bits(batches[0][i].outputs(), batches[1][i].outputs()) &&
+                 same_bits(batches[0][i].outputs(), batches[2][i].outputs()),
+             "sequence " + std::to_string(i) + " differs between calls that ran at once");
+  }
+}
+
+// --- parameters ---
+
+// The parameter's values as a checkpoint would store them, and what they are as f32.
+struct Stored {
+  std::string bytes;
+  std::vector<float> values;
+};
+
+Stored store(const std::vector<float>& values, Dtype dtype, size_t rows, size_t columns, bool transposed) {
+  Stored stored;
+  stored.values.resize(values.size());
+  stored.bytes.resize(values.size() * size_bytes(dtype));
+  for (size_t i = 0; i < values.size(); ++i) {
+    const uint32_t bits = std::bit_cast<uint32_t>(values[i]);
+    const size_t at = (transposed ? i % columns * rows + i / columns : i) * size_bytes(dtype);
+    if (dtype == Dtype::kF32) {
+      stored.values[i] = values[i];
+      std::memcpy(stored.bytes.data() + at, &bits, 4);
+    } else if (dtype == Dtype::kBF16) {
+      const auto top = static_cast<uint16_t>(bits >> 16);
+      stored.values[i] = std::bit_cast<float>(static_cast<uint32_t>(top) << 16);
+      std::memcpy(stored.bytes.data() + at, &top, 2);
+    } else {
+      // f16 of magnitude 1 to 2 with the sign and the ten leading fraction bits of the value.
+      const auto half = static_cast<uint16_t>((bits >> 31) << 15 | 15 << 10 | ((bits >> 13) & 1023));
+      stored.values[i] = std::bit_cast<float>((bits & 0x80000000u) | 127u << 23 | (bits & (1023u << 13)));
+      std::memcpy(stored.bytes.data() + at, &half, 2);
+    }
+  }
+  return stored;
+}
+
+void check_loaded(const CpuEncoder& encoder, const std::map<std::string, std::vector<float>>& expected) {
+  for (const auto& [name, values] : expected) {
+    std::vector<float> actual(values.size(), NAN);
+    encoder.read_parameter(name, actual.data());
+    BN_CHECK(same_bits(actual, values), "parameter " + name + " is not what was loaded");
+  }
+}
+
+void gives_parameters_back(Isa isa) {
+  EncoderSpecification specification =
+      make_specification(kOddSizes, Activation::kRelu, AttentionPosition::kRelativeKey);
+  ThreadPool pool(2);
+  for (const Dtype dtype : {Dtype::kF32, Dtype::kBF16, Dtype::kF16}) {
+    for (const bool transposed : {false, true}) {
+      TemporaryFolder folder;
+      ParameterSources sources;
+      std::map<std::string, std::vector<float>> expected;
+      size_t count = 0;
+      for (const auto& [name, made] : make_parameters(specification)) {
+        const size_t rows = made.shape[0], columns = made.shape.size() == 2 ? made.shape[1] : 1;
+        Stored stored = store(std::get<std::vector<float>>(made.values), dtype, rows, columns, transposed);
+        const std::string path = folder.write(name, stored.bytes);
+        std::vector<uint64_t> strides{columns, 1};
+        if (transposed) strides = {1, rows};
+        strides.resize(made.shape.size());
+        if (made.shape.size() == 1) strides[0] = 1;
+        sources[name] = {made.shape, FileSpan{path, File(path).identity(), 0, dtype, strides}};
+        expected[name] = std::move(stored.values);
+        count += rows * columns;
+      }
+      const auto encoder = CpuEncoder::load(specification, sources, *kernel_table(isa), pool);
+      check_loaded(*encoder, expected);
+      BN_CHECK(encoder->weights_size_bytes() >= count * sizeof(float), "weights_size_bytes is too small");
+      BN_CHECK(encoder->weights_size_bytes() < 4 * count * sizeof(float), "weights_size_bytes is too large");
+    }
+  }
+}
+
+void refuses_wrong_parameters() {
+  const Model model(make_specification(kOddSizes));
+  ThreadPool pool(1);
+  const auto load = [&](const ParameterSources& sources) {
+    CpuEncoder::load(model.specification, sources, *kernel_table(Isa::kScalar), pool);
+  };
+  ParameterSources sources = model.parameters;
+  sources.erase("layers.1.mlp.up.bias");
+  check_throws(ErrorCode::kWeightMissing, "'layers.1.mlp.up.bias' of shape [100]", [&] { load(sources); });
+  sources["layers.1.mlp.up.bias"] = {{99}, ConstantInit{}};
+  check_throws(ErrorCode::kWeightShape, "[99]: expected [100]", [&] { load(sources); });
+  sources["layers.1.mlp.up.bias"] = {{100}, ConstantInit{}};
+  sources["layers.2.mlp.up.bias"] = {{100}, ConstantInit{}};
+  check_throws(ErrorCode::kWeightShape, "'layers.2.mlp.up.bias'", [&] { load(sources); });
+  const auto encoder = model.load(Isa::kScalar, pool);
+  float value;
+  check_throws(ErrorCode::kWeightMissing, "'nothing'", [&] { encoder->read_parameter("nothing", &value); });
+}
+
+void refuses_a_changed_file() {
+  const Model model(make_specification(kOddSizes));
+  ThreadPool pool(1);
+  TemporaryFolder folder;
+  ParameterSources sources = model.parameters;
+  const std::string path = folder.write("weights", std::string(100 * 4, '\0'));
+  const FileIdentity identity = File(path).identity();
+  std::filesystem::last_write_time(path, std::filesystem::last_write_time(path) + std::chrono::seconds(5));
+  sources["layers.1.mlp.up.bias"] = {{100}, FileSpan{path, identity, 0, Dtype::kF32, {1}}};
+  check_throws(ErrorCode::kIo, "changed after its header was read",
+               [&] { CpuEncoder::load(model.specification, sources, *kernel_table(Isa::kScalar), pool); });
+}
+
+void refuses_impossible_specifications() {
+  const EncoderSpecification good = make_specification(kOddSizes);
+  check_specification(good);
+  const auto refuse = [&](const std::string& part, const auto& change) {
+    EncoderSpecification bad = good;
+    change(bad);
+    check_throws(ErrorCode::kConfig, part, [&] { check_specification(bad); });
+  };
+  refuse("hidden_size is 0", [](auto& s) { s.hidden_size = 0; });
+  refuse("hidden_size is 1000000", [](auto& s) { s.hidden_size = 1000000; });
+  refuse("vocab_size is 0", [](auto& s) { s.embeddings.vocab_size = 0; });
+  refuse("vocab_size is 4294967296", [](auto& s) { s.embeddings.vocab_size = size_t{1} << 32; });
+  refuse("max_position_embeddings is 0", [](auto& s) { s.embeddings.max_position_embeddings = 0; });
+  refuse("type_vocab_size is 0", [](auto& s) { s.embeddings.type_vocab_size = 0; });
+  refuse("layers.1.attention.num_attention_heads is 0", [](auto& s) { s.layers[1].num_attention_heads = 0; });
+  refuse("layers.0.attention.head_size is 0", [](auto& s) { s.layers[0].head_size = 0; });
+  refuse("num_attention_heads times head_size",
+         [](auto& s) { s.layers[0].head_size = s.layers[0].num_attention_heads = 100000; });
+  refuse("layers.0.mlp.intermediate_size is 0", [](auto& s) { s.layers[0].intermediate_size = 0; });
+  refuse("layers.0.layer_norm_eps", [](auto& s) { s.layers[0].layer_norm_eps = NAN; });
+  refuse("embeddings.layer_norm_eps", [](auto& s) { s.embeddings.layer_norm_eps = -1; });
+  refuse("5000 layers", [](auto& s) { s.layers.resize(5000, s.layers[0]); });
+  refuse("parameters", [](auto& s) {
+    s.hidden_size = 65536;
+    s.embeddings.vocab_size = 2147483647;
+    for (auto& layer : s.layers) layer = {1, 1 << 20, kNoPosition, 1 << 20, Activation::kRelu, 0};
+    s.layers.resize(4096, s.layers[0]);
+  });
+}
+
+// --- requests that cannot be run ---
+
+void refuses_wrong_requests() {
+  const Model model(make_specification(kOddSizes));
+  const Model relative(make_specification(kOddSizes, Activation::kRelu, AttentionPosition::kRelativeKey));
+  ThreadPool pool(1);
+  const auto refuse = [&](const Model& of, ErrorCode code, const std::string& part, size_t length, const auto& change) {
+    const auto encoder = of.load(Isa::kScalar, pool);
+    Numbers numbers(1);
+    std::vector<Request> requests;
+    requests.emplace_back(of.specification, 2, Mask::kNone, numbers);
+    requests.emplace_back(of.specification, length, Mask::kNone, numbers, true);
+    change(requests[1]);
+    check_throws(code, part, [&] { run(*encoder, requests, {}, pool); });
+    BN_CHECK(std::isnan(requests[0].last_hidden_state[0]), "something was computed before the check");
+  };
+  refuse(model, ErrorCode::kTokenId, "token id 131 at sequence 1, position 3: expected 0 to 130", 5,
+         [](Request& request) { request.input_ids[3] = 131; });
+  refuse(model, ErrorCode::kTokenId, "token id -1 at sequence 1, position 0", 5,
+         [](Request& request) { request.input_ids[0] = -1; });
+  refuse(model, ErrorCode::kTokenId, "token type id 3 at sequence 1, position 4: expected 0 to 2", 5,
+         [](Request& request) { request.token_type_ids[4] = 3; });
+  refuse(model, ErrorCode::kTokenId, "position id 64 at sequence 1, position 2: expected 0 to 63", 5,
+         [](Request& request) { request.position_ids[2] = 64; });
+  refuse(model, ErrorCode::kSequenceTooLong, "sequence 1 has 65 positions: expected at most 64", 65,
+         [](Request& request) { request.sequence.position_ids = nullptr; });
+  refuse(relative, ErrorCode::kSequenceTooLong, "sequence 1 has 65 positions", 65, [](Request&) {});
+  refuse(model, ErrorCode::kShape, "neither input_ids nor inputs_embeds", 5,
+         [](Request& request) { request.sequence.input_ids = nullptr; });
+
+  const auto encoder = model.load(Isa::kScalar, pool);
+  const int32_t id = 5;
+  float output[36];
+  Sequence sequence;
+  sequence.length = 1;
+  sequence.input_ids = &id;
+  sequence.hidden_states.assign(2, output);
+  check_throws(ErrorCode::kShape, "2 hidden_states: expected 3",
+               [&] { encoder->forward({sequence}, {}, pool, false); });
+  sequence.hidden_states.clear();
+  sequence.attentions.assign(3, output);
+  check_throws(ErrorCode::kShape, "3 attentions: expected 2", [&] { encoder->forward({sequence}, {}, pool, false); });
+  EncoderSpecification without = model.specification;
+  without.pooler = false;
+  const auto without_pooler = Model(without).load(Isa::kScalar, pool);
+  sequence.attentions.clear();
+  sequence.pooler_output = output;
+  check_throws(ErrorCode::kShape, "no pooler", [&] { without_pooler->forward({sequence}, {}, pool, false); });
+}
+
+void longer_sequences_with_position_ids() {
+  const Model model(make_specification(kOddSizes));
+  ThreadPool pool(2);
+  const auto encoder = model.load(available_isas().back(), pool);
+  Numbers numbers(8);
+  std::vector<Request> requests;
+  requests.emplace_back(model.specification, 150, Mask::kLeft, numbers, true);
+  run(*encoder, requests, {}, pool);
+  compare_with_reference(model, requests[0], {}, "150 positions");
+}
+
+void stops_when_cancelled() {
+  const Model model(make_specification(kOddSizes));
+  ThreadPool pool(2);
+  const auto encoder = model.load(Isa::kScalar, pool);
+  Numbers numbers(8);
+  std::vector<Request> requests;
+  std::vector<Sequence> sequences;
+  const auto grow_to = [&](size_t count) {
+    while (requests.size() < count) requests.emplace_back(model.specification, 64, Mask::kNone, numbers);
+    sequences.clear();
+    for (Request& request : requests) {
+      request.want(model.specification, {});
+      sequences.push_back(request.sequence);
+    }
+  };
+  grow_to(100);
+  std::atomic<bool> cancelled{true};
+  check_throws(ErrorCode::kAborted, "aborted", [&] { encoder->forward(sequences, {}, pool, cancelled); });
+  BN_CHECK(std::isnan(requests[0].hidden_states[0][0]), "a pass that was cancelled at its start computed something");
+
+  // Cancelled from another thread after a moment; larger and larger, until it comes in the middle.
+  bool in_the_middle = false;
+  for (size_t count = 100; count <= 12800 && !in_the_middle; count *= 2) {
+    grow_to(count);
+    cancelled = false;
+    std::thread canceller([&] {
+      std::this_thread::sleep_for(std::chrono::milliseconds(20));
+      cancelled = true;
+    });
+    try {
+      encoder->forward(sequences, {}, pool, cancelled);
+    } catch (const Error& error) {
+      BN_CHECK(error.code() == ErrorCode::kAborted, error.what());
+      BN_CHECK(std::isnan(requests.back().last_hidden_state[0]), "the pass was aborted but ran to its end");
+      in_the_middle = !std::isnan(requests[0].hidden_states[0][0]);
+    }
+    canceller.join();
+  }
+  BN_CHECK(in_the_middle, "no pass was stopped in the middle");
+
+  grow_to(1);
+  cancelled = false;
+  encoder->forward(sequences, {}, pool, cancelled);
+  BN_CHECK(!std::isnan(requests.back().last_hidden_state[0]), "the encoder does not work after a cancelled pass");
+}
+
+void add_tests() {
+  for (const Isa isa : available_isas()) {
+    add_reference_tests(isa);
+    const std::string suffix = std::string(", ") + isa_name(isa);
+    add("cpu/encoder: same bits in any company" + suffix,
+        [isa] { same_bits_in_any_company(isa, Model(make_specification(kOddSizes))); });
+    add("cpu/encoder: same bits in any company, relative positions" + suffix, [isa] {
+      const Model model(
+          make_specification({48, 2, 24, 64, 2}, Activation::kSilu, AttentionPosition::kRelativeKeyQuery));
+      same_bits_in_any_company(isa, model);
+    });
+    add("cpu/encoder: same bits in any company, several chunks of the MLP" + suffix, [isa] {
+      same_bits_in_any_company(isa, Model(make_specification({40, 2, 20, 1700, 1})));
+    });
+    add("cpu/encoder: same bits across blocks" + suffix, [isa] { same_bits_across_blocks(isa); });
+    add("cpu/encoder: same bits whatever is wanted" + suffix, [isa] { same_bits_whatever_is_wanted(isa); });
+    add("cpu/encoder: runs on several threads at once" + suffix, [isa] { runs_on_several_threads_at_once(isa); });
+    add("cpu/encoder: gives parameters back exactly" + suffix, [isa] { gives_parameters_back(isa); });
+  }
+  add("cpu/encoder: refuses wrong parameters", refuses_wrong_parameters);
+  add("cpu/encoder: refuses a file that changed", refuses_a_changed_file);
+  add("encoder/specification: refuses impossible sizes", refuses_impossible_specifications);
+  add("cpu/encoder: refuses wrong requests", refuses_wrong_requests);
+  add("cpu/encoder: position_ids allow longer sequences", longer_sequences_with_position_ids);
+  add("cpu/encoder: stops when cancelled", stops_when_cancelled);
+}
+
+const Registration registration(add_tests);
+
+}  // namespace
+
+}  // namespace bert_native::test
