@@ -36,9 +36,7 @@ if (process.platform !== 'win32' && !process.env.CXX && !['c++', 'g++', 'clang++
 
 const [own, passed] = splitAtDashes(process.argv.slice(2));
 const cmakeJs = require.resolve('cmake-js/bin/cmake-js');
-const args = [
-  cmakeJs,
-  'compile',
+const options = [
   '--log-level',
   'warn',
   '--parallel',
@@ -47,12 +45,19 @@ const args = [
   `--CDBERT_NATIVE_TESTS=${own.includes('--no-tests') ? 'OFF' : 'ON'}`,
   ...passed,
 ];
-// The build is quiet unless it fails: the commands that come before the tests and the demo should not bury them.
-const build = spawnSync(process.execPath, args, { cwd: root, encoding: 'utf8', maxBuffer: 1 << 28 });
-if (build.status !== 0) {
-  process.stderr.write(build.stdout ?? '');
-  process.stderr.write(build.stderr ?? '');
-  fail(build.error?.message ?? `cmake-js ended with status ${build.status}; its output stands above.`);
+// Configured every time: cmake-js itself would go on with the options of the first build.
+for (const step of ['configure', 'build']) {
+  const result = spawnSync(process.execPath, [cmakeJs, step, ...options], {
+    cwd: root,
+    encoding: 'utf8',
+    maxBuffer: 1 << 28,
+  });
+  // Quiet unless it fails: what comes before the tests and the demo should not bury them.
+  if (result.status !== 0) {
+    process.stderr.write(result.stdout ?? '');
+    process.stderr.write(result.stderr ?? '');
+    fail(result.error?.message ?? `cmake-js ${step} ended with status ${result.status}; its output stands above.`);
+  }
 }
 
 function splitAtDashes(argv) {

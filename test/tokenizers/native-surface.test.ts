@@ -98,18 +98,18 @@ describe('encode', () => {
     expect([...own.encode({ first: texts('a'), second: null }, plainOptions).ids]).toEqual([2, 5, 3]);
   });
 
-  test.each([
+  test.each<[unknown, RegExp]>([
     [undefined, /input must be an object/],
     [{ first: { texts: 'a', word_starts: null }, second: null }, /input.first.texts must be an array/],
     [{ first: { texts: ['a', 5], word_starts: null }, second: null }, /input.first.texts\[1\] must be a string/],
     [{ first: texts('a'), second: texts() }, /1 first texts but 0 second/],
     [{ first: { texts: ['a'], word_starts: [0, 1] }, second: null }, /word_starts must be an Int32Array or null/],
-    ...[[], [1], [0, 2], [0, -1, 1], [0, 1, 0]].map((starts) => [
+    ...[[], [1], [0, 2], [0, -1, 1], [0, 1, 0]].map((starts): [unknown, RegExp] => [
       { first: { texts: ['a'], word_starts: Int32Array.from(starts) }, second: null },
       /input.first.word_starts must be ascending from 0 to the number of texts, 1/,
     ]),
   ])('input %j is refused', async (input, message) => {
-    expectError(() => tokenizer.encode(input as never, plainOptions), 'ERR_OPTION', message as RegExp);
+    expectError(() => tokenizer.encode(input as never, plainOptions), 'ERR_OPTION', message);
     await expect(tokenizer.encode_async(input as never, plainOptions)).rejects.toMatchObject({ code: 'ERR_OPTION' });
   });
 
