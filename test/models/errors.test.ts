@@ -195,7 +195,7 @@ describe('from_pretrained', () => {
       await failure(BertModel.from_pretrained('no/such-model')),
       'ERR_NOT_FOUND',
       'no/such-model',
-      'models--no--such-model',
+      'hub cache',
     );
     expectError(await failure(AutoModel.from_pretrained('/no/such/folder')), 'ERR_NOT_FOUND', '/no/such/folder');
     expectError(await failure(BertModel.from_pretrained(join(folder, 'config.json'))), 'ERR_NOT_FOUND', 'is a file');
