@@ -301,8 +301,10 @@ AddedToken added(const char16_t* content, int32_t id, bool lstrip = false, bool 
 
 std::string matches_in(const AddedTokens& tokens, const std::u16string& text) {
   std::string found;
-  for (size_t from = 0; const auto match = tokens.find(text, from); from = match->end) {
+  size_t from = 0;
+  while (const auto match = tokens.find(text, from)) {
     found += std::to_string(match->id) + "@" + std::to_string(match->begin) + "-" + std::to_string(match->end) + " ";
+    from = match->end;
   }
   return found;
 }
