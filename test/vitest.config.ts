@@ -15,6 +15,8 @@ const common = {
   pool: 'forks',
   // Two cores: more processes than that only slow each other down.
   maxWorkers: 2,
+  // Warnings are part of what is tested; printing each would bury the results.
+  execArgv: ['--no-warnings'],
 } as const;
 
 export default defineConfig({

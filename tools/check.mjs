@@ -45,6 +45,8 @@ const cpp = tracked('*.cc', '*.h');
 const clangFormat = require('clang-format').location;
 run('clang-format', clangFormat, ['--style=file', ...(fix ? ['-i'] : ['--dry-run', '--Werror']), ...cpp]);
 
+run('Kernels define no weak symbols', process.execPath, [join(root, 'tools', 'check-weak-symbols.mjs')]);
+
 if (failed > 0) {
   console.log(`${failed} checks failed${fix ? '' : '; npm run format mends what is a matter of form'}`);
   process.exit(1);

@@ -1,20 +1,13 @@
-import { readFileSync, utimesSync } from 'node:fs';
-import { join } from 'node:path';
+import { utimesSync } from 'node:fs';
 import { describe, expect, test } from 'vitest';
-import type { ForwardRequest, ForwardResult, ParameterSource } from '../../lib/engines/engine.ts';
+import type { ForwardRequest, ParameterSource } from '../../lib/engines/engine.ts';
 import { encoderParameters } from '../../lib/engines/parameters.ts';
 import { activations, erfc } from '../../lib/engines/reference/activations.ts';
 import { referenceEngine } from '../../lib/engines/reference/index.ts';
-import { applyLinear } from '../../lib/engines/reference/matmul.ts';
-import { SpanReader } from '../../lib/engines/reference/read-span.ts';
 import type { Activation } from '../../lib/engines/specification.ts';
 import {
-  type Checkpoint,
   describeFile,
   everything,
-  fixtures,
-  haveFixtures,
-  loadFixture,
   nothing,
   randomSources,
   request,
@@ -22,128 +15,6 @@ import {
   tinySpecification,
 } from './reference-helpers.ts';
 import { naiveActivations, naiveForward } from './reference-naive.ts';
-
-// --- goldens of the Python reference ---
-
-interface GoldenCase {
-  readonly name: string;
-  readonly input_ids: number[][];
-  readonly attention_mask: number[][] | null;
-  readonly token_type_ids: number[][] | null;
-  readonly outputs: Record<string, { shape: number[]; data: number[] }>;
-}
-
-function goldenCases(folder: string): GoldenCase[] {
-  return JSON.parse(readFileSync(join(fixtures, folder, 'cases.json'), 'utf8'));
-}
-
-function goldenRequest(golden: GoldenCase, parts: Partial<ForwardRequest>): ForwardRequest {
-  return request({
-    batch: golden.input_ids.length,
-    sequence: golden.input_ids[0]!.length,
-    input_ids: Int32Array.from(golden.input_ids.flat()),
-    attention_mask: golden.attention_mask && Uint8Array.from(golden.attention_mask.flat()),
-    token_type_ids: golden.token_type_ids && Int32Array.from(golden.token_type_ids.flat()),
-    ...parts,
-  });
-}
-
-/** The largest difference, after checking each against |a - b| ≤ 2e-5 + 2e-5·|b|. */
-function compareWithGolden(actual: Float32Array, expected: { shape: number[]; data: number[] }, what: string): number {
-  expect(actual.length, what).toBe(expected.data.length);
-  let largest = 0;
-  expected.data.forEach((value, i) => {
-    const difference = Math.abs(actual[i]! - value);
-    if (!(difference <= 2e-5 + 2e-5 * Math.abs(value))) {
-      expect.fail(`${what}, element ${i}: ${actual[i]}; expected ${value}`);
-    }
-    largest = Math.max(largest, difference);
-  });
-  return largest;
-}
-
-/** The result of that name as `cases.json` names it. */
-function namedOutput(result: ForwardResult, name: string): Float32Array {
-  const [base, index] = name.split('.') as [keyof ForwardResult, string?];
-  const value = result[base];
-  return (index === undefined ? value : (value as Float32Array[])[Number(index)]) as Float32Array;
-}
-
-const modelFolders = ['bert-base', 'bert-odd-sizes', 'bert-larger', 'bert-fp16', 'bert-safetensors-unpadded'];
-
-const pooledOutputs: Record<string, ForwardRequest['outputs']['pooled']> = {
-  mean_pooled: { mode: 'mean', normalize: false },
-  mean_pooled_normalized: { mode: 'mean', normalize: true },
-  cls_pooled: { mode: 'cls', normalize: false },
-  max_pooled: { mode: 'max', normalize: false },
-};
-
-if (!haveFixtures) console.warn(`SKIPPED: the goldens of the Python reference; there is no ${fixtures}`);
-
-describe.skipIf(!haveFixtures)('goldens of the Python reference', () => {
-  test.each(modelFolders)('%s', async (folder) => {
-    const { encoder } = await loadFixture(folder);
-    let largest = 0;
-    for (const golden of goldenCases(folder)) {
-      const result = await encoder.forward(goldenRequest(golden, { outputs: everything }));
-      for (const [name, expected] of Object.entries(golden.outputs)) {
-        const difference = compareWithGolden(namedOutput(result, name), expected, `${folder} ${golden.name} ${name}`);
-        largest = Math.max(largest, difference);
-      }
-    }
-    console.info(`${folder}: largest difference ${largest.toExponential(1)}`);
-  });
-
-  test('bert-text-embedding, pooled', async () => {
-    const { encoder } = await loadFixture('bert-text-embedding');
-    let largest = 0;
-    for (const golden of goldenCases('bert-text-embedding')) {
-      for (const masked_positions of ['compute', 'skip'] as const) {
-        for (const [name, pooled] of Object.entries(pooledOutputs)) {
-          const outputs = { ...nothing, pooler_output: true, pooled };
-          const result = await encoder.forward(goldenRequest(golden, { masked_positions, outputs }));
-          const what = `${golden.name} ${name}`;
-          largest = Math.max(
-            largest,
-            compareWithGolden(result.pooled!, golden.outputs[name]!, what),
-            compareWithGolden(result.pooler_output!, golden.outputs.pooler_output!, what),
-          );
-        }
-      }
-    }
-    console.info(`bert-text-embedding: largest difference ${largest.toExponential(1)}`);
-  });
-
-  // Heads are one matrix; their goldens check the tanh form of GELU, BF16 and the prefix `bert.`.
-  test.each([
-    ['bert-sequence-classification', 'pooler_output'],
-    ['bert-text-classification-ko', 'pooler_output'],
-    ['bert-bf16', 'pooler_output'],
-    ['bert-token-classification', 'last_hidden_state'],
-  ] as const)('%s, its head on %s', async (folder, output) => {
-    const checkpoint = await loadFixture(folder);
-    let largest = 0;
-    for (const golden of goldenCases(folder)) {
-      const result = await checkpoint.encoder.forward(
-        goldenRequest(golden, { outputs: { ...nothing, [output]: true } }),
-      );
-      const logits = await classify(checkpoint, result[output]!);
-      largest = Math.max(largest, compareWithGolden(logits, golden.outputs.logits!, `${folder} ${golden.name}`));
-    }
-    console.info(`${folder}: largest difference ${largest.toExponential(1)}`);
-  });
-});
-
-async function classify({ spans, specification }: Checkpoint, features: Float32Array): Promise<Float32Array> {
-  await using reader = new SpanReader();
-  const weight = await reader.read(spans.get('classifier.weight')!);
-  const bias = await reader.read(spans.get('classifier.bias')!);
-  const inputs = specification.hidden_size;
-  const rows = features.length / inputs;
-  const logits = new Float64Array(rows * bias.length);
-  applyLinear({ weight, bias, inputs, outputs: bias.length }, Float64Array.from(features), 0, rows, logits, 0);
-  return Float32Array.from(logits);
-}
 
 // --- against the second implementation ---
 

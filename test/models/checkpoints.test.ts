@@ -85,11 +85,13 @@ describe('every layout gives the same', () => {
 
   // These folders' goldens are logits; the heads on top are one matrix each.
   test.each([
-    ['bert-bf16', 'classifier', 'logits'],
-    ['bert-sequence-classification', 'classifier', 'logits'],
-    ['bert-gamma-beta', 'cls.seq_relationship', 'seq_relationship_logits'],
-    ['bert-pretraining', 'cls.seq_relationship', 'seq_relationship_logits'],
-  ])('%s: the golden %s logits from pooler_output', async (name, head, output) => {
+    ['bert-bf16', 'pooler_output', 'classifier', 'logits'],
+    ['bert-sequence-classification', 'pooler_output', 'classifier', 'logits'],
+    ['bert-text-classification-ko', 'pooler_output', 'classifier', 'logits'],
+    ['bert-token-classification', 'last_hidden_state', 'classifier', 'logits'],
+    ['bert-gamma-beta', 'pooler_output', 'cls.seq_relationship', 'seq_relationship_logits'],
+    ['bert-pretraining', 'pooler_output', 'cls.seq_relationship', 'seq_relationship_logits'],
+  ] as const)('%s: golden logits from %s', async (name, states, head, output) => {
     const checkpoint = await openCheckpoint(fixture(name));
     const read = async (key: string) => {
       const span = checkpoint.tensors.get(key)!;
@@ -97,20 +99,20 @@ describe('every layout gives the same', () => {
       return readParameterSource({ kind: 'span', span });
     };
     const [weight, bias] = [await read(`${head}.weight`), await read(`${head}.bias`)];
+    const add_pooling_layer = states === 'pooler_output';
     for (const engine of ['native', 'reference'] as const) {
-      const { result: model } = await withWarnings(() => AutoModel.from_pretrained(fixture(name), { engine }));
+      const { result: model } = await withWarnings(() =>
+        AutoModel.from_pretrained(fixture(name), { engine, add_pooling_layer, strict: true }),
+      );
       for (const golden of readCases(fixture(name)).filter(({ outputs }) => output in outputs)) {
         const { input_ids, attention_mask, token_type_ids } = golden;
-        const { pooler_output } = await model({
+        const outputs = await model({
           input_ids,
           ...(attention_mask && { attention_mask }),
           ...(token_type_ids && { token_type_ids }),
         });
-        expectValuesClose(
-          linear(pooler_output, weight, bias),
-          golden.outputs[output]!.data,
-          `${engine} ${golden.name}`,
-        );
+        const logits = linear(outputs[states], weight, bias);
+        expectValuesClose(logits, golden.outputs[output]!.data, `${engine} ${golden.name}`);
       }
       model.dispose();
     }
@@ -118,7 +120,8 @@ describe('every layout gives the same', () => {
 });
 
 function linear(states: Tensor<'float32'>, weight: Float32Array, bias: Float32Array): number[] {
-  const [rows, size] = states.dims as [number, number];
+  const size = states.dims.at(-1)!;
+  const rows = states.size / size;
   return Array.from({ length: rows }, (_, row) =>
     Array.from(bias, (start, out) => {
       let sum = start;
