@@ -1,4 +1,4 @@
-import { defineConfig } from 'vitest/config';
+import { defineConfig, type TestProjectInlineConfiguration } from 'vitest/config';
 import { nativeBinding } from '../lib/binding/load.ts';
 
 // Files named *.isa.test.ts run once for every instruction set that this processor has; the others once, with the best.
@@ -9,7 +9,7 @@ console.warn(
   `Instruction sets tested: ${available_isas.join(', ')}. Not on this machine, so not tested: ${absent.join(', ')}.`,
 );
 
-const common = {
+const common: TestProjectInlineConfiguration['test'] = {
   testTimeout: 120_000,
   // Each file in a process of its own: BERT_NATIVE_ISA is read once per process.
   pool: 'forks',
@@ -17,7 +17,7 @@ const common = {
   maxWorkers: 2,
   // Warnings are part of what is tested; printing each would bury the results.
   execArgv: ['--no-warnings'],
-} as const;
+};
 
 export default defineConfig({
   test: {
