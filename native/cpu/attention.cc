@@ -248,6 +248,18 @@ std::vector<AttentionTask> attention_tasks(const PlannedBlock& block, size_t hea
   return tasks;
 }
 
+std::vector<AttentionTask> first_row_attention_tasks(const PlannedBlock& block, size_t heads) {
+  std::vector<AttentionTask> tasks;
+  for (size_t sequence = 0; sequence < block.sequences.size(); ++sequence) {
+    const PlannedSequence& planned = block.sequences[sequence];
+    const bool is_key = planned.first_row < block.key_rows;
+    const size_t query =
+        is_key ? planned.first_row - planned.key_begin : planned.key_count + (planned.first_row - planned.query_begin);
+    for (size_t head = 0; head < heads; ++head) tasks.push_back({sequence, head, query, query + 1});
+  }
+  return tasks;
+}
+
 void attend(const AttentionLayer& layer, const PlannedBlock& block, const AttentionTask& task,
             const BatchOptions& options, float* projections, size_t stride, AttentionScratch& scratch,
             const KernelTable& kernels) {

@@ -35,6 +35,9 @@ struct AttentionTask {
 std::vector<AttentionTask> attention_tasks(const PlannedBlock& block, size_t heads, size_t threads,
                                            const KernelTable& kernels);
 
+// Tasks for the queries of position 0 alone.
+std::vector<AttentionTask> first_row_attention_tasks(const PlannedBlock& block, size_t heads);
+
 // The memory of one thread. Grows to what the longest sequence needs.
 class AttentionScratch {
  public:

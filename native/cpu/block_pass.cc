@@ -35,7 +35,8 @@ BlockPass::BlockPass(const EncoderSpecification& specification, const EncoderWei
       pool_(pool),
       cancelled_(cancelled),
       workspace_(workspace),
-      hidden_size_(specification.hidden_size) {
+      hidden_size_(specification.hidden_size),
+      row_count_(block.rows.size()) {
   for (const LayerSpecification& layer : specification.layers) {
     widest_attention_ = std::max(widest_attention_, layer.num_attention_heads * layer.head_size);
     widest_inner_ = std::max(widest_inner_, layer.intermediate_size);
@@ -43,20 +44,51 @@ BlockPass::BlockPass(const EncoderSpecification& specification, const EncoderWei
   const auto whole_panels = [&](size_t n) { return ceil_div(n, kernels.gemm_cols) * kernels.gemm_cols; };
   hidden_stride_ = row_stride(whole_panels(hidden_size_));
   projection_stride_ = row_stride(whole_panels(3 * widest_attention_));
-  grow(workspace.hidden, block.rows.size() * hidden_stride_);
-  grow(workspace.projections, block.rows.size() * projection_stride_);
+  grow(workspace.hidden, row_count_ * hidden_stride_);
+  grow(workspace.projections, row_count_ * projection_stride_);
   workspace.thread_rows.resize(pool.thread_count());
   workspace.thread_attention.resize(pool.thread_count());
 }
 
 void BlockPass::run() {
   for_row_groups([this](const RowGroup& group) { embed(group); });
-  for (size_t layer = 0; layer < specification_.layers.size(); ++layer) {
+  const size_t layers = specification_.layers.size();
+  for (size_t layer = 0; layer < layers; ++layer) {
+    only_first_rows_ = layer + 1 == layers && wants_only_first_rows();
     attend_layer(layer);
+    if (only_first_rows_) keep_only_first_rows();
     for_row_groups([this, layer](const RowGroup& group) { transform(group, layer); });
   }
   run_poolers();
   pool();
+}
+
+// Whether the last layer's output matters at position 0 alone, as it does to a pooler or a classifier on top of one.
+bool BlockPass::wants_only_first_rows() const {
+  return std::all_of(block_.sequences.begin(), block_.sequences.end(), [this](const PlannedSequence& planned) {
+    const Sequence& sequence = *planned.sequence;
+    const bool pools_all = sequence.pooled != nullptr && options_.pooling != Pooling::kCls;
+    return !pools_all && sequence.last_hidden_state == nullptr && sequence.hidden_states.empty() &&
+           sequence.attentions.empty();
+  });
+}
+
+// Moves the first rows together. That of sequence i stands at row i or behind it, so none is overwritten before its
+// turn.
+void BlockPass::keep_only_first_rows() {
+  const size_t width = weights_.layers.back().attention_output.matrix.inputs();
+  for (size_t sequence = 0; sequence < block_.sequences.size(); ++sequence) {
+    const size_t row = block_.sequences[sequence].first_row;
+    if (row == sequence) continue;
+    std::copy_n(hidden_row(row), hidden_size_, hidden_row(sequence));
+    std::copy_n(projections_row(row), width, projections_row(sequence));
+  }
+  row_count_ = block_.sequences.size();
+}
+
+// The row of the workspace that holds position 0, where that is needed.
+size_t BlockPass::first_row(size_t sequence) const {
+  return only_first_rows_ ? sequence : block_.sequences[sequence].first_row;
 }
 
 void BlockPass::throw_if_cancelled() const {
@@ -79,7 +111,7 @@ RowScratch& BlockPass::prepare(RowScratch& scratch, size_t rows, size_t chunk) c
 
 void BlockPass::for_row_groups(const std::function<void(const RowGroup&)>& body) {
   throw_if_cancelled();
-  const size_t rows = block_.rows.size(), threads = pool_.thread_count();
+  const size_t rows = row_count_, threads = pool_.thread_count();
   const size_t strip_rows = kernels_.gemm_rows, strips = ceil_div(rows, strip_rows);
   const size_t whole_inner = ceil_div(widest_inner_, kernels_.gemm_cols) * kernels_.gemm_cols;
   if (strips < threads * kGroupLeastStrips) {
@@ -172,7 +204,9 @@ void BlockPass::attend_layer(size_t layer) {
                                  .distance = &weights_.layers[layer].distance,
                                  .max_position_embeddings = specification_.embeddings.max_position_embeddings,
                                  .index = layer};
-  const std::vector<AttentionTask> tasks = attention_tasks(block_, attention.heads, pool_.thread_count(), kernels_);
+  const std::vector<AttentionTask> tasks =
+      only_first_rows_ ? first_row_attention_tasks(block_, attention.heads)
+                       : attention_tasks(block_, attention.heads, pool_.thread_count(), kernels_);
   pool_.parallel_for(tasks.size(), [&](size_t index, size_t worker) {
     throw_if_cancelled();
     attend(attention, block_, tasks[index], options_, workspace_.projections.data(), projection_stride_,
@@ -264,6 +298,7 @@ void BlockPass::transform_mlp(const RowGroup& group, size_t layer) {
 
 // Copies a row of the residual stream to the outputs that show it. hidden_state: 0 the embeddings, n after layer n - 1.
 void BlockPass::store_row(size_t row, size_t hidden_state) const {
+  if (only_first_rows_) return;
   const auto [index, position] = block_.rows[row];
   const Sequence& sequence = *block_.sequences[index].sequence;
   if (!is_shown(sequence, position, options_)) return;
@@ -276,9 +311,9 @@ void BlockPass::store_row(size_t row, size_t hidden_state) const {
 
 // pooler_output = tanh(W x₀ + b), for all sequences that want it.
 void BlockPass::run_poolers() {
-  std::vector<const PlannedSequence*> wanting;
-  for (const PlannedSequence& planned : block_.sequences) {
-    if (planned.sequence->pooler_output != nullptr) wanting.push_back(&planned);
+  std::vector<size_t> wanting;
+  for (size_t sequence = 0; sequence < block_.sequences.size(); ++sequence) {
+    if (block_.sequences[sequence].sequence->pooler_output != nullptr) wanting.push_back(sequence);
   }
   const size_t most = std::max<size_t>(kGroupRows, pool_.thread_count() * kGroupLeastStrips * kernels_.gemm_rows);
   const LinearWeights& linear = weights_.pooler;
@@ -291,7 +326,7 @@ void BlockPass::run_poolers() {
     float* rows = scratch.attended.data();
     float* output = scratch.output.data();
     pack(group, scratch.input_strips.data(), rows, hidden_stride_, hidden_size_, [&](size_t row) {
-      std::copy_n(hidden_row(wanting[first + row]->first_row), hidden_size_, rows + row * hidden_stride_);
+      std::copy_n(hidden_row(first_row(wanting[first + row])), hidden_size_, rows + row * hidden_stride_);
     });
     multiply(group.spread, kernels_,
              {.a = {scratch.input_strips.data(), count, hidden_size_},
@@ -304,7 +339,7 @@ void BlockPass::run_poolers() {
                  float* x = output + row * hidden_stride_ + part.col_begin;
                  activate(x, linear.bias.data() + part.col_begin, part.col_end - part.col_begin);
                  std::copy_n(x, part.col_end - part.col_begin,
-                             wanting[first + row]->sequence->pooler_output + part.col_begin);
+                             block_.sequences[wanting[first + row]].sequence->pooler_output + part.col_begin);
                }
              });
   }
@@ -316,7 +351,7 @@ void BlockPass::pool() {
     float* out = planned.sequence->pooled;
     if (out == nullptr) return;
     pool_f32(out, options_.pooling, hidden_row(planned.key_begin), planned.uniform_attention ? 0 : planned.key_count,
-             hidden_stride_, hidden_row(planned.first_row), hidden_size_, kernels_);
+             hidden_stride_, hidden_row(first_row(index)), hidden_size_, kernels_);
     if (options_.normalize) normalize_l2_f32(out, hidden_size_, kernels_);
   });
 }

@@ -57,6 +57,9 @@ class BlockPass {
     RowScratch& scratch;
   };
 
+  bool wants_only_first_rows() const;
+  void keep_only_first_rows();
+  size_t first_row(size_t sequence) const;
   void throw_if_cancelled() const;
   RowScratch& prepare(RowScratch& scratch, size_t rows, size_t chunk) const;
   void for_row_groups(const std::function<void(const RowGroup&)>& body);
@@ -89,6 +92,9 @@ class BlockPass {
   size_t hidden_size_;
   size_t widest_attention_ = 0, widest_inner_ = 0;
   size_t hidden_stride_, projection_stride_;
+  size_t row_count_;  // rows in the workspace
+  bool only_first_rows_ =
+      false;  // row i of the workspace is position 0 of sequence i: the others are not needed any more
 };
 
 }  // namespace bert_native

@@ -4,8 +4,8 @@ namespace bert_native {
 
 namespace {
 
-// K is cut so that a piece of a panel stays in the nearest cache while the strips pass by.
-constexpr size_t kDepthBlock = 256;
+// K is cut so that a piece of a panel and of every strip stay in the second-level cache while they meet.
+constexpr size_t kDepthBlock = 768;
 // Tasks for each thread, so that one that is held up leaves work to the others.
 constexpr size_t kTasksPerThread = 4;
 
