@@ -1,6 +1,7 @@
 #include "cpu/block_pass.h"
 
 #include <algorithm>
+#include <numeric>
 
 #include "common/errors.h"
 #include "encoder/pooling.h"
@@ -119,8 +120,9 @@ void BlockPass::for_row_groups(const std::function<void(const RowGroup&)>& body)
     return;
   }
   const size_t group_strips = std::max<size_t>(1, kGroupRows / strip_rows);
-  const size_t chunk =
-      std::min(whole_inner, std::max<size_t>(1, kGroupChunk / kernels_.gemm_cols) * kernels_.gemm_cols);
+  // Whole panels, and whole sums of the product over the inner layer.
+  const size_t chunk_unit = std::lcm(kernels_.gemm_cols, kGemmSumLength);
+  const size_t chunk = std::min(whole_inner, std::max<size_t>(1, kGroupChunk / chunk_unit) * chunk_unit);
   const size_t groups = std::min(strips, ceil_div(ceil_div(strips, group_strips), threads) * threads);
   pool_.parallel_for(groups, [&](size_t index, size_t worker) {
     throw_if_cancelled();

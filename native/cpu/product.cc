@@ -6,6 +6,7 @@ namespace {
 
 // K is cut so that a piece of a panel and of every strip stay in the second-level cache while they meet.
 constexpr size_t kDepthBlock = 768;
+static_assert(kDepthBlock % kGemmSumLength == 0, "a cut anywhere else would change the sums");
 // Tasks for each thread, so that one that is held up leaves work to the others.
 constexpr size_t kTasksPerThread = 4;
 

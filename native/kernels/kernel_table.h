@@ -18,6 +18,11 @@ enum class Activation {
 };
 inline constexpr size_t kActivationCount = 6;
 
+// Products that GEMM sums before it adds the sum to the result. The rounding error of a sum grows with the number of
+// its terms: two levels keep it at that of about √K of them (Higham, Accuracy and Stability of Numerical Algorithms,
+// §4.2).
+inline constexpr size_t kGemmSumLength = 128;
+
 // Every operation that an instruction set implements, as plain functions over f32. One table per instruction set; each
 // operation has a scalar twin. Pointers need no alignment. Sizes count elements. `out` may equal an input of the same
 // shape, but they may not overlap otherwise.
@@ -40,7 +45,8 @@ struct KernelTable {
   // packed[k][gemm_cols] = v[k][c] for c < cols, zero for the rest. v: row-major [k,cols], stride ldv.
   void (*gemm_pack_panel_transposed_f32)(float* packed, const float* v, size_t ldv, size_t cols, size_t k);
   // c[r][j] = (accumulate ? c[r][j] : 0) + Σ_k strip[k][r] panel[k][j], for r < rows and all gemm_cols columns j.
-  // Every element is one chain of additions in ascending k, so splitting K over several calls changes no bit.
+  // Products are summed in ascending k, kGemmSumLength of them at a time, and these sums added in turn: a caller may
+  // split K over several calls at multiples of kGemmSumLength without changing a bit.
   void (*gemm_tile_f32)(float* c, size_t ldc, const float* strip, const float* panel, size_t rows, size_t k,
                         bool accumulate);
 

@@ -1,4 +1,5 @@
 #include "common/compiler.h"
+#include "kernels/kernel_table.h"
 #include "kernels/scalar/kernels.h"
 
 namespace bert_native::scalar {
@@ -16,20 +17,20 @@ void pack_transposed(float* packed, const float* rows, size_t stride, size_t cou
 template <size_t kRows>
 void tile(float* BN_RESTRICT c, size_t ldc, const float* BN_RESTRICT strip, const float* BN_RESTRICT panel, size_t k,
           bool accumulate) {
-  float sums[kRows][kGemmCols] = {};
-  if (accumulate) {
-    for (size_t r = 0; r < kRows; ++r) {
-      for (size_t j = 0; j < kGemmCols; ++j) sums[r][j] = c[r * ldc + j];
+  for (size_t begin = 0; begin < k; begin += kGemmSumLength) {
+    const size_t end = k - begin < kGemmSumLength ? k : begin + kGemmSumLength;
+    float sums[kRows][kGemmCols] = {};
+    for (size_t i = begin; i < end; ++i) {
+      for (size_t r = 0; r < kRows; ++r) {
+        const float a = strip[i * kGemmRows + r];
+        for (size_t j = 0; j < kGemmCols; ++j) sums[r][j] += a * panel[i * kGemmCols + j];
+      }
     }
-  }
-  for (size_t i = 0; i < k; ++i) {
     for (size_t r = 0; r < kRows; ++r) {
-      const float a = strip[i * kGemmRows + r];
-      for (size_t j = 0; j < kGemmCols; ++j) sums[r][j] += a * panel[i * kGemmCols + j];
+      for (size_t j = 0; j < kGemmCols; ++j) {
+        c[r * ldc + j] = accumulate || begin > 0 ? c[r * ldc + j] + sums[r][j] : sums[r][j];
+      }
     }
-  }
-  for (size_t r = 0; r < kRows; ++r) {
-    for (size_t j = 0; j < kGemmCols; ++j) c[r * ldc + j] = sums[r][j];
   }
 }
 

@@ -3,6 +3,7 @@
 #include <cstddef>
 
 #include "common/compiler.h"
+#include "kernels/kernel_table.h"
 
 // Register blocking after Goto & van de Geijn 2008: a tile of C stays in registers while a strip of A and a panel of W
 // pass by, each step an outer product of one column of the strip with one row of the panel.
@@ -70,10 +71,10 @@ struct TileRows {
     left = right = V::broadcast(0.0f);
     next.clear();
   }
-  BN_ALWAYS_INLINE void load(const float* c, size_t ldc) {
-    left = V::load(c);
-    right = V::load(c + V::kLanes);
-    next.load(c + ldc, ldc);
+  BN_ALWAYS_INLINE void add(const float* c, size_t ldc) {
+    left = V::load(c) + left;
+    right = V::load(c + V::kLanes) + right;
+    next.add(c + ldc, ldc);
   }
   BN_ALWAYS_INLINE void store(float* c, size_t ldc) const {
     left.store(c);
@@ -90,25 +91,25 @@ struct TileRows {
 template <class V, size_t kEnd>
 struct TileRows<V, kEnd, kEnd> {
   void clear() {}
-  void load(const float*, size_t) {}
+  void add(const float*, size_t) {}
   void store(float*, size_t) const {}
   void add_outer_product(typename V::Column, V, V) {}
 };
 
 template <class V, size_t kRows>
 void gemm_tile_of_rows(float* c, size_t ldc, const float* strip, const float* panel, size_t k, bool accumulate) {
-  TileRows<V, 0, kRows> tile;
-  if (accumulate) {
-    tile.load(c, ldc);
-  } else {
+  for (size_t begin = 0; begin < k; begin += kGemmSumLength) {
+    const size_t end = k - begin < kGemmSumLength ? k : begin + kGemmSumLength;
+    TileRows<V, 0, kRows> tile;
     tile.clear();
+    for (size_t i = begin; i < end; ++i) {
+      tile.add_outer_product(V::load_column(strip), V::load(panel), V::load(panel + V::kLanes));
+      strip += V::kGemmRows;
+      panel += kGemmCols<V>;
+    }
+    if (accumulate || begin > 0) tile.add(c, ldc);
+    tile.store(c, ldc);
   }
-  for (size_t i = 0; i < k; ++i) {
-    tile.add_outer_product(V::load_column(strip), V::load(panel), V::load(panel + V::kLanes));
-    strip += V::kGemmRows;
-    panel += kGemmCols<V>;
-  }
-  tile.store(c, ldc);
 }
 
 // One function per number of rows, so that a few rows cost no more than they are. A full tile is found first.
