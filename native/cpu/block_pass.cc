@@ -157,9 +157,8 @@ void BlockPass::embed(const RowGroup& group) {
 
 // Words, types and positions are added in the reference's order.
 void BlockPass::embed_row(size_t row) {
-  const auto [index, position] = block_.rows[row];
-  const Sequence& sequence = *block_.sequences[index].sequence;
-  const size_t n = hidden_size_;
+  const size_t position = block_.rows[row].position, n = hidden_size_;
+  const Sequence& sequence = *block_.sequences[block_.rows[row].sequence].sequence;
   float* x = hidden_row(row);
   const float* word = sequence.inputs_embeds != nullptr
                           ? sequence.inputs_embeds + position * n
@@ -301,8 +300,8 @@ void BlockPass::transform_mlp(const RowGroup& group, size_t layer) {
 // Copies a row of the residual stream to the outputs that show it. hidden_state: 0 the embeddings, n after layer n - 1.
 void BlockPass::store_row(size_t row, size_t hidden_state) const {
   if (only_first_rows_) return;
-  const auto [index, position] = block_.rows[row];
-  const Sequence& sequence = *block_.sequences[index].sequence;
+  const size_t position = block_.rows[row].position;
+  const Sequence& sequence = *block_.sequences[block_.rows[row].sequence].sequence;
   if (!is_shown(sequence, position, options_)) return;
   const auto store = [&](float* out) {
     if (out != nullptr) std::copy_n(hidden_row(row), hidden_size_, out + position * hidden_size_);

@@ -24,9 +24,10 @@ class CpuEncoder {
                                           const KernelTable& kernels, ThreadPool& pool);
   ~CpuEncoder();
 
-  // Runs the sequences through all layers, some tokens at a time (a budget that bounds the workspace), and fills the
-  // outputs they name. Throws kTokenId, kSequenceTooLong, kShape before computing anything; kAborted soon after
-  // `cancelled` becomes true, between blocks of work; kMemory.
+  // Runs the sequences through all layers, about 2048 tokens at a time (or one longer sequence), and fills the outputs
+  // they name. The workspace is 4·(H + 3·A·D) bytes for each of these tokens and some MiB for each thread (H
+  // hidden_size, A·D width of attention); it lives as long as the call. Throws kTokenId, kSequenceTooLong, kShape
+  // before computing anything; kAborted soon after `cancelled` becomes true, between blocks of work; kMemory.
   void forward(const std::vector<Sequence>& sequences, const BatchOptions& options, ThreadPool& pool,
                const std::atomic<bool>& cancelled) const;
 

@@ -1,6 +1,7 @@
 #include "cpu/weights.h"
 
 #include <algorithm>
+#include <set>
 
 #include "common/errors.h"
 
@@ -15,8 +16,9 @@ std::string to_string(const std::vector<size_t>& shape) {
 }
 
 void check_sources(const EncoderSpecification& specification, const ParameterSources& sources) {
-  const std::vector<Parameter> parameters = encoder_parameters(specification);
-  for (const Parameter& parameter : parameters) {
+  std::set<std::string> names;
+  for (const Parameter& parameter : encoder_parameters(specification)) {
+    names.insert(parameter.name);
     const auto found = sources.find(parameter.name);
     if (found == sources.end()) {
       throw Error(ErrorCode::kWeightMissing,
@@ -28,10 +30,9 @@ void check_sources(const EncoderSpecification& specification, const ParameterSou
                                                to_string(parameter.shape));
     }
   }
-  for (const auto& [name, source] : sources) {
-    const bool known = std::any_of(parameters.begin(), parameters.end(),
-                                   [&](const Parameter& parameter) { return parameter.name == name; });
-    if (!known) throw Error(ErrorCode::kWeightShape, "parameter '" + name + "' has no place in this encoder");
+  for (const auto& source : sources) {
+    if (names.contains(source.first)) continue;
+    throw Error(ErrorCode::kWeightShape, "parameter '" + source.first + "' has no place in this encoder");
   }
 }
 

@@ -3,7 +3,7 @@
 #include <atomic>
 #include <chrono>
 #include <cmath>
-#include <stdexcept>
+#include <cstdint>
 #include <string>
 #include <thread>
 #include <vector>
@@ -69,22 +69,58 @@ void survives_every_rhythm() {
   BN_CHECK(sum == 3000 * 15, "results were lost: " + std::to_string(sum));
 }
 
+// What takes longer than this does not come at all: a pool that waits so long is broken, not slow.
+std::chrono::steady_clock::time_point in_a_minute() {
+  return std::chrono::steady_clock::now() + std::chrono::minutes(1);
+}
+
+template <typename Condition>
+void await(const Condition& condition, const char* what) {
+  const auto deadline = in_a_minute();
+  while (!condition()) {
+    BN_CHECK(std::chrono::steady_clock::now() < deadline, what);
+    std::this_thread::yield();
+  }
+}
+
+void all_threads_take_part() {
+  for (const int pause_us : {0, 40, 60, 5000}) {
+    ThreadPool pool(4);
+    for (int round = 0; round < 20; ++round) {
+      std::this_thread::sleep_for(std::chrono::microseconds(pause_us));
+      std::atomic<size_t> present{0};
+      pool.parallel_for(4, [&](size_t, size_t) {
+        ++present;
+        await([&] { return present == 4; }, "a worker did not wake up");
+      });
+    }
+  }
+}
+
 void rethrows_the_first_exception() {
   for (const size_t threads : {1, 2, 5}) {
     ThreadPool pool(threads);
-    for (int round = 0; round < 50; ++round) {
-      std::atomic<size_t> runs{0};
+    for (int round = 0; round < 20; ++round) {
+      const auto deadline = in_a_minute();
+      std::atomic<size_t> present{0};
+      std::atomic<bool> went_on{false};
       bool thrown = false;
       try {
-        pool.parallel_for(100000, [&](size_t index, size_t) {
-          ++runs;
-          if (index == 3) throw Error(ErrorCode::kAborted, "index 3");
+        pool.parallel_for(SIZE_MAX / 2, [&](size_t index, size_t) {  // nobody gets to the end of these
+          if (std::chrono::steady_clock::now() > deadline) {
+            went_on = true;
+            throw Error(ErrorCode::kAborted, "too late");
+          }
+          if (index >= threads) return;
+          ++present;
+          await([&] { return present == threads; }, "a worker did not wake up");
+          if (index == 0) throw Error(ErrorCode::kAborted, "index 0");
         });
       } catch (const Error& error) {
-        thrown = error.code() == ErrorCode::kAborted && std::string(error.what()) == "index 3";
+        thrown = error.code() == ErrorCode::kAborted && std::string(error.what()) == "index 0";
       }
       BN_CHECK(thrown, "the exception did not arrive");
-      BN_CHECK(runs < 100000, "indices after the failure were not skipped");
+      BN_CHECK(!went_on, "the indices after the failure were not skipped");
       std::atomic<size_t> after{0};
       pool.parallel_for(10, [&](size_t, size_t) { ++after; });
       BN_CHECK(after == 10, "the pool does not work after a failure");
@@ -179,6 +215,7 @@ void add_tests() {
   add("common/thread_pool: runs every index once", runs_every_index_once);
   add("common/thread_pool: a worker is one thread at a time", a_worker_is_one_thread_at_a_time);
   add("common/thread_pool: survives every rhythm of jobs and pauses", survives_every_rhythm);
+  add("common/thread_pool: all threads take part, awake or asleep", all_threads_take_part);
   add("common/thread_pool: rethrows the first exception and goes on", rethrows_the_first_exception);
   add("common/thread_pool: needs at least one thread", needs_a_thread);
 #if !defined(_WIN32)

@@ -1,0 +1,131 @@
+#include "encoder/plan.h"
+
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "harness.h"
+
+namespace bert_native::test {
+
+namespace {
+
+// A sequence that is only planned: its outputs point nowhere that is written to.
+struct Planned {
+  std::vector<uint8_t> mask;
+  float output = 0;
+  Sequence sequence;
+
+  explicit Planned(std::vector<uint8_t> attention_mask) : mask(std::move(attention_mask)) {
+    sequence.length = mask.size();
+    sequence.attention_mask = mask.data();
+  }
+  Planned(const Planned&) = delete;
+  void want_tokens() { sequence.last_hidden_state = &output; }
+  void want_pooler() { sequence.pooler_output = &output; }
+  void want_pooled() { sequence.pooled = &output; }
+};
+
+// "0:2 0:3 | 0:0" for the rows of a block: sequence:position, keys before the bar, mere queries behind.
+std::string rows_of(const PlannedBlock& block) {
+  std::string text;
+  for (size_t i = 0; i < block.rows.size(); ++i) {
+    if (i == block.key_rows) text += "| ";
+    text += std::to_string(block.rows[i].sequence) + ":" + std::to_string(block.rows[i].position) + " ";
+  }
+  return text;
+}
+
+// The blocks' rows, with a slash between blocks.
+std::string plan(const std::vector<Sequence>& sequences, const BatchOptions& options, size_t budget = 100) {
+  std::string text;
+  for (const PlannedBlock& block : plan_batch(sequences, options, budget)) {
+    text += (text.empty() ? "" : "/ ") + rows_of(block);
+  }
+  return text;
+}
+
+void check_plan(const std::vector<Sequence>& sequences, const BatchOptions& options, const std::string& expected,
+                size_t budget = 100) {
+  const std::string actual = plan(sequences, options, budget);
+  BN_CHECK(actual == expected, "planned '" + actual + "', expected '" + expected + "'");
+}
+
+constexpr BatchOptions kCompute{};
+constexpr BatchOptions kSkip{.compute_masked_positions = false};
+constexpr BatchOptions kSkipCls{.compute_masked_positions = false, .pooling = Pooling::kCls};
+
+void plans_rows_by_demand() {
+  Planned tokens({0, 1, 1, 0}), pooler({0, 1, 1, 0}), mean({0, 1, 1, 0}), nothing({0, 1, 1, 0}), full({1, 1});
+  tokens.want_tokens();
+  pooler.want_pooler();
+  mean.want_pooled();
+  full.want_tokens();
+  full.want_pooler();
+  check_plan({tokens.sequence}, kCompute, "0:1 0:2 | 0:0 0:3 ");
+  check_plan({tokens.sequence}, kSkip, "0:1 0:2 ");
+  check_plan({pooler.sequence}, kCompute, "0:1 0:2 | 0:0 ");
+  check_plan({pooler.sequence}, kSkip, "0:1 0:2 | 0:0 ");
+  check_plan({mean.sequence}, kCompute, "0:1 0:2 ");
+  check_plan({mean.sequence}, kSkip, "0:1 0:2 ");
+  check_plan({mean.sequence}, kSkipCls, "0:1 0:2 | 0:0 ");
+  check_plan({nothing.sequence}, kCompute, "");
+  check_plan({full.sequence}, kCompute, "0:0 0:1 ");
+  check_plan({tokens.sequence, pooler.sequence}, kCompute, "0:1 0:2 1:1 1:2 | 0:0 0:3 1:0 ");
+}
+
+void plans_sequences_without_keys() {
+  Planned tokens({0, 0, 0}), pooler({0, 0, 0}), mean({0, 0, 0}), empty({});
+  tokens.want_tokens();
+  pooler.want_pooler();
+  mean.want_pooled();
+  empty.want_tokens();
+  empty.want_pooler();
+  empty.want_pooled();
+  check_plan({tokens.sequence}, kCompute, "0:0 0:1 0:2 ");
+  check_plan({tokens.sequence}, kSkip, "");
+  check_plan({pooler.sequence}, kSkip, "0:0 0:1 0:2 ");
+  check_plan({mean.sequence}, kCompute, "");
+  check_plan({mean.sequence}, kSkipCls, "0:0 0:1 0:2 ");
+  check_plan({empty.sequence}, kCompute, "");
+  const std::vector<Sequence> sequences{tokens.sequence};
+  const auto blocks = plan_batch(sequences, kCompute, 100);
+  BN_CHECK(blocks[0].sequences[0].uniform_attention, "attention over no key is uniform");
+}
+
+void cuts_blocks_between_sequences() {
+  Planned one({1}), two({1, 1}), four({1, 1, 1, 1});
+  one.want_tokens();
+  two.want_tokens();
+  four.want_tokens();
+  check_plan({one.sequence, two.sequence}, kCompute, "0:0 0:1 1:0 ", 3);  // the longer one first
+  check_plan({two.sequence, one.sequence, one.sequence}, kCompute, "0:0 0:1 1:0 / 0:0 ", 3);
+  check_plan({one.sequence, four.sequence, one.sequence}, kCompute, "0:0 / 0:0 0:1 0:2 0:3 / 0:0 ", 3);
+}
+
+void says_where_position_0_lies() {
+  Planned key({1, 1, 0}), query({0, 1, 1}), none({0, 0});
+  key.want_pooler();
+  query.want_pooler();
+  none.want_pooler();
+  const std::vector<Sequence> sequences{key.sequence, query.sequence, none.sequence};
+  const auto blocks = plan_batch(sequences, kSkip, 100);
+  BN_CHECK(blocks.size() == 1 && rows_of(blocks[0]) == "0:0 0:1 1:1 1:2 2:0 2:1 | 1:0 ", rows_of(blocks[0]));
+  for (size_t i = 0; i < 3; ++i) {
+    const PlannedRow row = blocks[0].rows[blocks[0].sequences[i].first_row];
+    BN_CHECK(row.sequence == i && row.position == 0, "first_row of sequence " + std::to_string(i));
+  }
+}
+
+void add_tests() {
+  add("encoder/plan: rows are those that results need", plans_rows_by_demand);
+  add("encoder/plan: sequences without keys", plans_sequences_without_keys);
+  add("encoder/plan: blocks end between sequences", cuts_blocks_between_sequences);
+  add("encoder/plan: says where position 0 lies", says_where_position_0_lies);
+}
+
+const Registration registration(add_tests);
+
+}  // namespace
+
+}  // namespace bert_native::test
