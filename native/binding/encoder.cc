@@ -6,6 +6,7 @@
 #include <utility>
 #include <vector>
 
+#include "binding/arrays.h"
 #include "binding/environment.h"
 #include "binding/errors.h"
 #include "binding/jobs.h"
@@ -181,13 +182,7 @@ class Outputs {
   Napi::ObjectReference hold() const { return Napi::Persistent(object_); }
 
  private:
-  Napi::Float32Array allocate(size_t size) {
-    try {
-      return Napi::Float32Array::New(env_, size);
-    } catch (const Napi::Error&) {
-      throw Error(ErrorCode::kMemory, "could not allocate an output of " + std::to_string(size) + " elements");
-    }
-  }
+  Napi::Float32Array allocate(size_t size) { return make_typed_array<Napi::Float32Array>(env_, "Float32Array", size); }
 
   Napi::Env env_;
   Napi::Object object_;
@@ -354,11 +349,14 @@ class NativeEncoder : public Napi::ObjectWrap<NativeEncoder> {
 
   static Napi::Object wrap(Napi::Env env, std::shared_ptr<const CpuEncoder> encoder) {
     const Napi::Object object = environment_data(env).encoder_class.New({});
+    // So that a model that was forgotten, not disposed, weighs on the garbage collector what it holds.
+    Napi::MemoryManagement::AdjustExternalMemory(env, static_cast<int64_t>(encoder->weights_size_bytes()));
     Unwrap(object)->encoder_ = std::move(encoder);
     return object;
   }
 
   explicit NativeEncoder(const Napi::CallbackInfo& info) : Napi::ObjectWrap<NativeEncoder>(info) {}
+  void Finalize(Napi::BasicEnv env) override { release(env); }
 
  private:
   Napi::Value forward(const Napi::CallbackInfo& info) {
@@ -378,7 +376,7 @@ class NativeEncoder : public Napi::ObjectWrap<NativeEncoder> {
   }
 
   Napi::Value dispose(const Napi::CallbackInfo& info) {
-    encoder_ = nullptr;
+    release(info.Env());
     return info.Env().Undefined();
   }
 
@@ -386,6 +384,12 @@ class NativeEncoder : public Napi::ObjectWrap<NativeEncoder> {
     return guarded(info.Env(), [&]() -> Napi::Value {
       return Napi::Number::New(info.Env(), static_cast<double>(encoder()->weights_size_bytes()));
     });
+  }
+
+  void release(Napi::BasicEnv env) {
+    if (encoder_ == nullptr) return;
+    Napi::MemoryManagement::AdjustExternalMemory(env, -static_cast<int64_t>(encoder_->weights_size_bytes()));
+    encoder_ = nullptr;
   }
 
   std::shared_ptr<const CpuEncoder> encoder() const {

@@ -2,6 +2,7 @@
 
 #include <napi.h>
 
+#include <exception>
 #include <new>
 #include <string>
 
@@ -23,7 +24,7 @@ inline Napi::Error make_error(Napi::Env env, const char* code, const std::string
   return Napi::Error(env, data.error_class.New({Napi::String::New(env, code), Napi::String::New(env, message)}));
 }
 
-// Runs `body` and turns native exceptions into JavaScript ones; every exported function goes through it.
+// Runs `body` and turns native exceptions into JavaScript ones: whatever may throw a native one goes through it.
 template <typename Body>
 Napi::Value guarded(Napi::Env env, Body&& body) {
   try {
@@ -32,6 +33,10 @@ Napi::Value guarded(Napi::Env env, Body&& body) {
     throw make_error(env, error_code_name(error.code()), error.what());
   } catch (const std::bad_alloc&) {
     throw make_error(env, "ERR_MEMORY", "out of memory");
+  } catch (const Napi::Error&) {
+    throw;
+  } catch (const std::exception& error) {
+    throw make_error(env, "ERR_ADDON", std::string("the addon failed unexpectedly: ") + error.what());
   }
 }
 

@@ -41,9 +41,22 @@ Napi::Promise JobQueue::submit(std::unique_ptr<Job> job, const Dispatch& dispatc
   {
     const std::lock_guard lock(shared_->mutex);
     shared_->waiting_or_running.emplace(key, std::move(job));
+    shared_->finished.reserve(shared_->finished.size() + shared_->waiting_or_running.size());
   }
   if (unsettled_++ == 0) check(env_, napi_ref_threadsafe_function(env_, wake_));
 
+  try {
+    dispatch_job(dispatch, key);
+  } catch (...) {
+    const std::lock_guard lock(shared_->mutex);
+    shared_->waiting_or_running.erase(key);
+    if (--unsettled_ == 0) napi_unref_threadsafe_function(env_, wake_);
+    throw;
+  }
+  return promise;
+}
+
+void JobQueue::dispatch_job(const Dispatch& dispatch, Job* key) {
   dispatch([shared = shared_, key, wake = wake_](ThreadPool& pool) {
     {
       const std::lock_guard lock(shared->mutex);
@@ -57,7 +70,7 @@ Napi::Promise JobQueue::submit(std::unique_ptr<Job> job, const Dispatch& dispatc
     }
     const std::lock_guard lock(shared->mutex);
     const auto entry = shared->waiting_or_running.find(key);
-    shared->finished.push_back(std::move(entry->second));
+    shared->finished.push_back(std::move(entry->second));  // submit() reserved its place: this cannot fail
     shared->waiting_or_running.erase(entry);
     // One wake-up settles everything that is finished by then. Under the lock: tear_down() cannot pass in between.
     if (!shared->closed && shared->finished.size() == 1) {
@@ -65,7 +78,6 @@ Napi::Promise JobQueue::submit(std::unique_ptr<Job> job, const Dispatch& dispatc
     }
     if (--shared->running == 0) shared->idle.notify_all();
   });
-  return promise;
 }
 
 void JobQueue::on_wake(napi_env env, napi_value, void* context, void*) {
@@ -78,6 +90,7 @@ void JobQueue::settle_finished(Napi::Env env) {
   {
     const std::lock_guard lock(shared_->mutex);
     finished.swap(shared_->finished);
+    shared_->finished.reserve(shared_->waiting_or_running.size());
   }
   for (const std::unique_ptr<Job>& job : finished) {
     const Napi::HandleScope scope(env);

@@ -15,9 +15,9 @@
 
 namespace bert_native {
 
-// One asynchronous call from JavaScript: run() on a thread of the library, then settle() or fail() on the thread of the
-// environment that made the call. Arguments are copied and results allocated in the constructor, on the JavaScript
-// thread; run() touches plain C++ data only.
+// One asynchronous call from JavaScript: run() on a thread of the library, then result() on the thread of the
+// environment that made the call, whose promise resolves with it; what run() throws rejects the promise instead. The
+// constructor and result() may use JavaScript, run() touches plain C++ data only.
 class Job {
  public:
   explicit Job(Napi::Env env) : deferred_(Napi::Promise::Deferred::New(env)) {}
@@ -51,12 +51,13 @@ class JobQueue {
   JobQueue(const JobQueue&) = delete;
   JobQueue& operator=(const JobQueue&) = delete;
 
-  // Returns the job's promise.
+  // Returns the job's promise. Throws what `dispatch` throws; the job is gone then.
   Napi::Promise submit(std::unique_ptr<Job> job, const Dispatch& dispatch);
 
  private:
   struct Shared;  // outlives the queue as long as a dispatched function may still look at it
 
+  void dispatch_job(const Dispatch& dispatch, Job* key);
   static void on_wake(napi_env env, napi_value callback, void* context, void* data);
   static void on_teardown(void* self);
   void settle_finished(Napi::Env env);

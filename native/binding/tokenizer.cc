@@ -8,6 +8,7 @@
 #include <utility>
 #include <vector>
 
+#include "binding/arrays.h"
 #include "binding/environment.h"
 #include "binding/errors.h"
 #include "binding/jobs.h"
@@ -253,26 +254,29 @@ EncodeOptions read_encode_options(const Napi::Value& value) {
   return options;
 }
 
-// A typed array over a buffer of V8's own, which is legal under its sandbox and can be transferred.
 template <typename Array, typename T>
-Napi::Value to_typed_array(Napi::Env env, const std::vector<T>& values) {
+Napi::Value to_typed_array(Napi::Env env, const char* constructor, const std::vector<T>& values) {
   using Element = std::remove_pointer_t<decltype(std::declval<Array>().Data())>;
   static_assert(sizeof(T) % sizeof(Element) == 0);
-  const Array array = Array::New(env, values.size() * (sizeof(T) / sizeof(Element)));
-  if (!values.empty()) std::memcpy(Array(array).Data(), values.data(), values.size() * sizeof(T));
+  Array array = make_typed_array<Array>(env, constructor, values.size() * (sizeof(T) / sizeof(Element)));
+  if (!values.empty()) std::memcpy(array.Data(), values.data(), values.size() * sizeof(T));
   return array;
+}
+
+template <typename T>
+Napi::Value to_int32_array(Napi::Env env, const std::vector<T>& values) {
+  return to_typed_array<Napi::Int32Array>(env, "Int32Array", values);
 }
 
 Napi::Value to_object(Napi::Env env, const Encoding& encoding, const EncodeOptions& options) {
   Napi::Object result = Napi::Object::New(env);
-  result.Set("ids", to_typed_array<Napi::Int32Array>(env, encoding.ids));
-  result.Set("row_starts", to_typed_array<Napi::Int32Array>(env, encoding.row_starts));
-  result.Set("sample_of_row", to_typed_array<Napi::Int32Array>(env, encoding.sample_of_row));
-  result.Set("type_ids", to_typed_array<Napi::Uint8Array>(env, encoding.type_ids));
-  result.Set("sequence_ids", to_typed_array<Napi::Int8Array>(env, encoding.sequence_ids));
-  result.Set("offsets", options.return_offsets ? to_typed_array<Napi::Int32Array>(env, encoding.offsets) : env.Null());
-  result.Set("word_ids",
-             options.return_word_ids ? to_typed_array<Napi::Int32Array>(env, encoding.word_ids) : env.Null());
+  result.Set("ids", to_int32_array(env, encoding.ids));
+  result.Set("row_starts", to_int32_array(env, encoding.row_starts));
+  result.Set("sample_of_row", to_int32_array(env, encoding.sample_of_row));
+  result.Set("type_ids", to_typed_array<Napi::Uint8Array>(env, "Uint8Array", encoding.type_ids));
+  result.Set("sequence_ids", to_typed_array<Napi::Int8Array>(env, "Int8Array", encoding.sequence_ids));
+  result.Set("offsets", options.return_offsets ? to_int32_array(env, encoding.offsets) : env.Null());
+  result.Set("word_ids", options.return_word_ids ? to_int32_array(env, encoding.word_ids) : env.Null());
   return result;
 }
 
