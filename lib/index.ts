@@ -1,14 +1,9 @@
 export { env } from './env.ts';
 export { BertNativeError, type ErrorCode } from './errors.ts';
-export { AutoConfig, AutoModel } from './models/auto.ts';
-export {
-  BertConfig,
-  BertModel,
-  type BertModelOptions,
-  type BertModelOutput,
-  type EmbedOptions,
-} from './models/bert.ts';
+export { AutoConfig, AutoModel, type AutoModelOptions } from './models/auto.ts';
+export { BertConfig, BertModel, type BertModelOptions } from './models/bert.ts';
 export { type ConfigValues, PretrainedConfig } from './models/configuration.ts';
+export { type EmbedOptions, EncoderModel, type EncoderOutput } from './models/encoder-model.ts';
 export type { EncoderInputs, TensorInput } from './models/inputs.ts';
 export {
   type EngineOptions,

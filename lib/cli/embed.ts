@@ -29,7 +29,7 @@ export async function runEmbed(options: EmbedArguments): Promise<void> {
   const model = await AutoModel.from_pretrained(options.model, { engine, add_pooling_layer, strict: true });
   const writer = await openVectorWriter(options.output);
   const progress = new Progress('texts');
-  const size = model.config.hidden_size;
+  const size = model.hidden_size;
   let count = 0;
   try {
     // One batch is read and tokenized while the one before it runs.

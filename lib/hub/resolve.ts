@@ -2,18 +2,26 @@ import { readFile, stat } from 'node:fs/promises';
 import { isAbsolute, join, resolve, sep } from 'node:path';
 import { env } from '../env.ts';
 import { BertNativeError } from '../errors.ts';
-import { optionError } from '../options.ts';
+import { booleanRule, type OptionRules, optionError, stringRule } from '../options.ts';
 
+/** Where a model comes from. */
 export interface ResolveOptions {
   /** A branch, tag or commit of a hub model; `main` unless given. */
-  revision?: string;
+  readonly revision?: string | null;
   /** The hub cache; `env.cacheDir` unless given. */
-  cache_dir?: string;
+  readonly cache_dir?: string | null;
   /** A folder inside the model's own. */
-  subfolder?: string;
+  readonly subfolder?: string | null;
+  /** Nothing is downloaded in any case. */
+  readonly local_files_only?: boolean | null;
 }
 
-export const resolveOptionNames = ['revision', 'cache_dir', 'subfolder', 'local_files_only'] as const;
+export const resolveRules: OptionRules<ResolveOptions> = {
+  revision: stringRule,
+  cache_dir: stringRule,
+  subfolder: stringRule,
+  local_files_only: booleanRule,
+};
 
 /**
  * The folder that holds a model's files: the path itself where it is a folder, else `env.localModelPath/<id>`, else the
@@ -33,7 +41,7 @@ export async function resolveModelFolder(pathOrId: string, options: ResolveOptio
   }
   for (const candidate of candidates) {
     if (!(await isFolder(candidate))) continue;
-    if (options.subfolder === undefined) return candidate;
+    if (options.subfolder == null) return candidate;
     const folder = resolve(candidate, options.subfolder);
     if (folder !== candidate && !folder.startsWith(candidate + sep)) {
       throw optionError('subfolder', options.subfolder, 'a folder inside the model folder');
@@ -59,7 +67,7 @@ function isModelId(text: string): boolean {
 /** Layout of the cache: huggingface_hub's guide "Understand caching": refs/<revision> names a folder of snapshots/. */
 async function cachedSnapshot(id: string, options: ResolveOptions): Promise<string | undefined> {
   const revision = options.revision ?? 'main';
-  if (typeof revision !== 'string' || revision.split('/').includes('..') || isAbsolute(revision)) {
+  if (revision.split('/').includes('..') || isAbsolute(revision)) {
     throw optionError('revision', revision, 'a branch, tag or commit');
   }
   const repository = join(options.cache_dir ?? env.cacheDir, `models--${id.replaceAll('/', '--')}`);

@@ -6,12 +6,10 @@
 import type { Activation, EncoderSpecification } from '../engines/specification.ts';
 import { BertNativeError } from '../errors.ts';
 import type { ResolveOptions } from '../hub/resolve.ts';
-import { booleanOption, checkOptionNames, choiceOption, optionError } from '../options.ts';
-import { ModelOutput } from '../tensor/model-output.ts';
-import { Tensor } from '../tensor/tensor.ts';
+import { booleanRule, type OptionRules } from '../options.ts';
 import { type ConfigValues, loadConfigValues, PretrainedConfig } from './configuration.ts';
-import { asEncoderInputs, type EncoderInputs, readEncoderInputs, readSwitch, type TensorInput } from './inputs.ts';
-import { type Architecture, type InitOptions, type LoadedParameters, PreTrainedModel } from './modeling.ts';
+import { EncoderModel } from './encoder-model.ts';
+import type { Architecture, InitOptions, LoadedParameters } from './modeling.ts';
 
 // ---------- configuration ----------
 
@@ -83,7 +81,10 @@ export class BertConfig extends PretrainedConfig {
    * @param pathOrId a folder with a `config.json`, or the id of a model
    * @param options where the model comes from; every other field overrides the file's
    */
-  static async from_pretrained(pathOrId: string, options: ResolveOptions & ConfigValues = {}): Promise<BertConfig> {
+  static async from_pretrained(
+    pathOrId: string,
+    options?: (ResolveOptions & ConfigValues) | null,
+  ): Promise<BertConfig> {
     return new BertConfig(await loadConfigValues(pathOrId, options));
   }
 
@@ -173,54 +174,25 @@ function bertCheckpointKey(canonicalName: string): string {
 
 // ---------- models ----------
 
-/** `last_hidden_state` `[B, S, H]`, `pooler_output` `[B, H]`; per layer `[B, S, H]` and `[B, A, S, S]` where asked for. */
-export interface BertModelOutput extends ModelOutput {
-  readonly last_hidden_state: Tensor<'float32'>;
-  /** tanh of a linear map of the first position's state; undefined in a model made without the pooler. */
-  readonly pooler_output: Tensor<'float32'>;
-  /** The embeddings, then every layer's output. */
-  readonly hidden_states?: readonly Tensor<'float32'>[];
-  /** Every layer's probabilities, from position to position. */
-  readonly attentions?: readonly Tensor<'float32'>[];
-}
-
-/** How {@link BertModel.embed} makes one vector of a text. */
-export interface EmbedOptions {
-  /**
-   * Over the positions whose mask is 1: `mean` (default), `max`; `cls`: the first position's state; `pooler`: the
-   * pooler's output.
-   */
-  pooling?: 'mean' | 'cls' | 'max' | 'pooler';
-  /** Divide each vector by its L2 norm. */
-  normalize?: boolean;
-}
-
 export interface BertModelOptions {
-  /** `false`: without the pooler, whose weights need not be there then. */
-  add_pooling_layer?: boolean;
-}
-
-export interface BertModel {
-  /**
-   * Runs the encoder on the library's own threads.
-   *
-   * @throws (rejects) BertNativeError `ERR_OPTION`, `ERR_SHAPE`, `ERR_DTYPE`, `ERR_TOKEN_ID`, `ERR_SEQUENCE_TOO_LONG`,
-   *   `ERR_MEMORY`, `ERR_DISPOSED`
-   */
-  (inputs: EncoderInputs | TensorInput): Promise<BertModelOutput>;
+  /** `false`: without the pooler, whose weights need not be there then; default true. */
+  readonly add_pooling_layer?: boolean | null;
 }
 
 /** The bare encoder with its pooler, without a task's head. */
-// biome-ignore lint/suspicious/noUnsafeDeclarationMerging: a class cannot declare a call signature.
-export class BertModel extends PreTrainedModel {
+export class BertModel extends EncoderModel {
+  /** @internal */
   static readonly config_class = BertConfig;
+  /** @internal */
   static readonly base_model_prefix = 'bert';
-  static readonly option_names: readonly string[] = ['add_pooling_layer'];
+  /** @internal */
+  static readonly option_rules: OptionRules<BertModelOptions> = { add_pooling_layer: booleanRule };
 
   declare readonly config: BertConfig;
 
+  /** @internal */
   static architecture(config: BertConfig, options: BertModelOptions): Architecture {
-    const pooler = booleanOption('add_pooling_layer', options.add_pooling_layer, true);
+    const pooler = options.add_pooling_layer ?? true;
     const { hidden_size, max_position_embeddings, position_embedding_type, pad_token_id } = config;
     return {
       specification: bertSpecification(config, pooler),
@@ -236,64 +208,9 @@ export class BertModel extends PreTrainedModel {
     };
   }
 
-  constructor(config: BertConfig, options: InitOptions & BertModelOptions = {}, parameters?: LoadedParameters) {
+  /** @param parameters @internal what `from_pretrained` loaded */
+  // biome-ignore lint/complexity/noUselessConstructor: it gives the options their type.
+  constructor(config: BertConfig, options?: (InitOptions & BertModelOptions) | null, parameters?: LoadedParameters) {
     super(config, options, parameters);
-  }
-
-  /** @internal what a call of the instance does */
-  override async _call(inputs: EncoderInputs | TensorInput): Promise<BertModelOutput> {
-    const given = asEncoderInputs(inputs);
-    const request = readEncoderInputs(given, this.specification);
-    const outputs = {
-      last_hidden_state: true,
-      pooler_output: this.specification.pooler !== null,
-      hidden_states: readSwitch('output_hidden_states', given.output_hidden_states, this.config.output_hidden_states),
-      attentions: readSwitch('output_attentions', given.output_attentions, this.config.output_attentions),
-      pooled: null,
-    };
-    const encoder = await this.encoder();
-    const result = await encoder.forward({ ...request, outputs });
-
-    const { batch: B, sequence: S } = request;
-    const { hidden_size: H, num_attention_heads: A } = this.config;
-    const tensor = (data: Float32Array | undefined, ...dims: number[]) => data && new Tensor('float32', data, dims);
-    return ModelOutput.of({
-      last_hidden_state: tensor(result.last_hidden_state, B, S, H),
-      pooler_output: tensor(result.pooler_output, B, H),
-      hidden_states: result.hidden_states?.map((states) => new Tensor('float32', states, [B, S, H])),
-      attentions: result.attentions?.map((probabilities) => new Tensor('float32', probabilities, [B, A, S, S])),
-    }) as BertModelOutput;
-  }
-
-  /**
-   * One vector per row, pooled where it is computed, so that the states of single tokens never reach JavaScript.
-   *
-   * @returns float32, `[B, H]`
-   * @throws (rejects) as a call of the model
-   */
-  async embed(inputs: EncoderInputs | TensorInput, options: EmbedOptions = {}): Promise<Tensor<'float32'>> {
-    checkOptionNames('embed', options, ['pooling', 'normalize']);
-    const mode = choiceOption('pooling', options.pooling, ['mean', 'cls', 'max', 'pooler'], 'mean');
-    const normalize = booleanOption('normalize', options.normalize, false);
-    if (mode === 'pooler' && this.specification.pooler === null) {
-      throw optionError('pooling', mode, "'mean', 'cls' or 'max': this model was made without its pooler");
-    }
-    const request = readEncoderInputs(asEncoderInputs(inputs), this.specification);
-    const encoder = await this.encoder();
-    const { pooler_output, pooled } = await encoder.forward({
-      ...request,
-      masked_positions: 'skip',
-      outputs: {
-        last_hidden_state: false,
-        pooler_output: mode === 'pooler',
-        hidden_states: false,
-        attentions: false,
-        pooled: mode === 'pooler' ? null : { mode, normalize },
-      },
-    });
-    const dims = [request.batch, this.config.hidden_size];
-    if (mode !== 'pooler') return new Tensor('float32', pooled!, dims);
-    const vectors = new Tensor('float32', pooler_output!, dims);
-    return normalize ? vectors.normalize(2, 1) : vectors;
   }
 }

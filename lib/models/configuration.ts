@@ -2,8 +2,15 @@ import { join } from 'node:path';
 import { inspect } from 'node:util';
 import { BertNativeError } from '../errors.ts';
 import { makeFolder, readJsonObject, writeFileAtomically } from '../files.ts';
-import { type ResolveOptions, resolveModelFolder, resolveOptionNames } from '../hub/resolve.ts';
-import { describe } from '../options.ts';
+import { type ResolveOptions, resolveModelFolder, resolveRules } from '../hub/resolve.ts';
+import { checkOption, describe, optionsObject, pickOptions, stringRule } from '../options.ts';
+
+/** More classes than this are a broken file, not a model. */
+const maxLabels = 1 << 20;
+
+function configError(field: string, value: unknown, expected: string): BertNativeError {
+  return new BertNativeError('ERR_CONFIG', `${field} is ${describe(value)}: expected ${expected}`);
+}
 
 export type ConfigValues = Record<string, unknown>;
 
@@ -25,7 +32,7 @@ export abstract class PretrainedConfig {
   protected assign(defaults: ConfigValues, values: ConfigValues): void {
     const { model_type, num_labels, ...rest } = values;
     if (model_type !== undefined && model_type !== this.model_type) {
-      throw new BertNativeError('ERR_CONFIG', `model_type is ${describe(model_type)}: expected '${this.model_type}'`);
+      throw configError('model_type', model_type, `'${this.model_type}'`);
     }
     // A file's key must not replace a method, an accessor or the prototype.
     const given = Object.fromEntries(
@@ -33,22 +40,35 @@ export abstract class PretrainedConfig {
     );
     Object.assign(this, { output_hidden_states: false, output_attentions: false }, defaults, given);
     this.assignLabels(given, num_labels);
+    for (const field of ['output_hidden_states', 'output_attentions'] as const) {
+      const value: unknown = this[field] ?? false;
+      if (typeof value !== 'boolean') throw configError(field, value, 'true or false');
+      this[field] = value;
+    }
   }
 
   /** Labels as transformers keeps them: numbered names unless given, one for each of `num_labels` (2 by default). */
   private assignLabels(given: ConfigValues, num_labels: unknown): void {
-    const names = given.id2label as Record<string, string> | undefined;
-    const count = num_labels === undefined ? Object.keys(names ?? { 0: '', 1: '' }).length : num_labels;
-    if (!Number.isSafeInteger(count) || (count as number) < 0) {
-      throw new BertNativeError('ERR_CONFIG', `num_labels is ${describe(count)}: expected a whole number`);
+    const names = this.labelTable('id2label', given.id2label);
+    const count = num_labels ?? (names === undefined ? 2 : Object.keys(names).length);
+    if (!Number.isSafeInteger(count) || (count as number) < 0 || (count as number) > maxLabels) {
+      throw configError('num_labels', count, `a whole number up to ${maxLabels}`);
     }
     if (names === undefined || Object.keys(names).length !== count) {
       const numbered = Array.from({ length: count as number }, (_, i) => [i, `LABEL_${i}`] as const);
       this.id2label = Object.fromEntries(numbered);
       this.label2id = Object.fromEntries(numbered.map(([i, label]) => [label, i]));
-    } else if (given.label2id === undefined) {
-      this.label2id = Object.fromEntries(Object.entries(names).map(([i, label]) => [label, Number(i)]));
+    } else if (this.labelTable('label2id', given.label2id) === undefined) {
+      this.label2id = Object.fromEntries(Object.entries(names).map(([i, label]) => [label as string, Number(i)]));
     }
+  }
+
+  private labelTable(field: string, value: unknown): Record<string, unknown> | undefined {
+    if (value === undefined || value === null) return undefined;
+    if (typeof value !== 'object' || Array.isArray(value) || Object.keys(value).length > maxLabels) {
+      throw configError(field, value, `an object of at most ${maxLabels} labels`);
+    }
+    return value as Record<string, unknown>;
   }
 
   get num_labels(): number {
@@ -71,6 +91,7 @@ export abstract class PretrainedConfig {
    * @throws BertNativeError `ERR_IO`
    */
   async save_pretrained(folder: string): Promise<void> {
+    checkOption('folder', folder, stringRule);
     await makeFolder(folder);
     await writeFileAtomically(join(folder, 'config.json'), `${JSON.stringify(sortKeys(this.to_dict()), null, 2)}\n`);
   }
@@ -84,10 +105,7 @@ export abstract class PretrainedConfig {
   protected checkInteger(field: keyof this & string, minimum: number, maximum = 2 ** 31 - 1): void {
     const value = this[field];
     if (!Number.isInteger(value) || (value as number) < minimum || (value as number) > maximum) {
-      throw new BertNativeError(
-        'ERR_CONFIG',
-        `${field} is ${describe(value)}: expected a whole number from ${minimum} to ${maximum}`,
-      );
+      throw configError(field, value, `a whole number from ${minimum} to ${maximum}`);
     }
   }
 
@@ -101,7 +119,7 @@ export abstract class PretrainedConfig {
   protected checkChoice(field: keyof this & string, choices: readonly string[]): void {
     const value = this[field];
     if (!choices.includes(value as string)) {
-      throw new BertNativeError('ERR_CONFIG', `${field} is ${describe(value)}: expected one of ${choices.join(', ')}`);
+      throw configError(field, value, `one of ${choices.join(', ')}`);
     }
   }
 }
@@ -120,15 +138,16 @@ export async function readConfigValues(folder: string, overrides: ConfigValues =
   return { ...(await readJsonObject(join(folder, 'config.json'))), ...overrides };
 }
 
-/** Splits `from_pretrained`'s second argument: where the model comes from, and fields that override the file's. */
+/**
+ * What the second argument of a configuration's `from_pretrained` holds: where the model comes from, and fields that
+ * override the file's.
+ */
 export async function loadConfigValues(
   pathOrId: string,
-  options: ResolveOptions & ConfigValues,
+  options: (ResolveOptions & ConfigValues) | null | undefined,
 ): Promise<ConfigValues> {
-  const source: ConfigValues = {};
-  const overrides: ConfigValues = {};
-  for (const [name, value] of Object.entries(options)) {
-    ((resolveOptionNames as readonly string[]).includes(name) ? source : overrides)[name] = value;
-  }
-  return readConfigValues(await resolveModelFolder(pathOrId, source as ResolveOptions), overrides);
+  const given = optionsObject('from_pretrained', options);
+  const folder = await resolveModelFolder(pathOrId, pickOptions(given, resolveRules));
+  const overrides = Object.entries(given).filter(([name]) => !Object.hasOwn(resolveRules, name));
+  return readConfigValues(folder, Object.fromEntries(overrides));
 }

@@ -1,7 +1,8 @@
 import type { ForwardRequest } from '../engines/engine.ts';
 import type { EncoderSpecification } from '../engines/specification.ts';
 import { BertNativeError } from '../errors.ts';
-import { booleanOption, checkOptionNames, choiceOption, describe, optionError } from '../options.ts';
+import { booleanRule, checkOptions, describe, type OptionRules, oneOfRule, optionError } from '../options.ts';
+import { convertElement } from '../tensor/data-type.ts';
 import { flattenNested, type NestedInput } from '../tensor/nested.ts';
 import { Tensor } from '../tensor/tensor.ts';
 
@@ -14,36 +15,44 @@ export type TensorInput =
 /** What an encoder is called with. B rows of S positions; every array is copied at the call. */
 export interface EncoderInputs {
   /** `[B, S]`, ids below `vocab_size`. Left out where `inputs_embeds` is given. */
-  input_ids?: TensorInput;
+  input_ids?: TensorInput | null;
   /** `[B, S]` of 0 and 1; all ones unless given. Positions of 0 are never attended to. */
-  attention_mask?: TensorInput;
+  attention_mask?: TensorInput | null;
   /** `[B, S]` or `[1, S]`; all zeros unless given. */
-  token_type_ids?: TensorInput;
+  token_type_ids?: TensorInput | null;
   /** `[B, S]` or `[1, S]`; 0, 1, 2, … unless given. */
-  position_ids?: TensorInput;
+  position_ids?: TensorInput | null;
   /** `[B, S, H]`, in place of the word embeddings of `input_ids`. */
-  inputs_embeds?: TensorInput;
+  inputs_embeds?: TensorInput | null;
   /** Return the embeddings and every layer's output; the configuration's setting unless given. */
-  output_hidden_states?: boolean;
+  output_hidden_states?: boolean | null;
   /** Return every layer's attention probabilities; the configuration's setting unless given. */
-  output_attentions?: boolean;
+  output_attentions?: boolean | null;
   /** `compute` (as the Python reference does) or `skip`: zeros where the mask is 0, and less work. */
-  masked_positions?: 'compute' | 'skip';
+  masked_positions?: 'compute' | 'skip' | null;
 }
 
-const inputNames: readonly (keyof EncoderInputs)[] = [
-  'input_ids',
-  'attention_mask',
-  'token_type_ids',
-  'position_ids',
-  'inputs_embeds',
-  'output_hidden_states',
-  'output_attentions',
-  'masked_positions',
-];
+/** Arrays are checked where they are read. */
+const anyValue = { expected: '', accepts: () => true };
+
+const inputRules: OptionRules<EncoderInputs> = {
+  input_ids: anyValue,
+  attention_mask: anyValue,
+  token_type_ids: anyValue,
+  position_ids: anyValue,
+  inputs_embeds: anyValue,
+  output_hidden_states: booleanRule,
+  output_attentions: booleanRule,
+  masked_positions: oneOfRule('compute', 'skip'),
+};
 
 /** What a tokenizer may return besides a model's inputs; a call may pass it along. */
-const tokenizerExtras = ['offset_mapping', 'special_tokens_mask', 'overflow_to_sample_mapping', 'length'];
+const tokenizerExtras = {
+  offset_mapping: anyValue,
+  special_tokens_mask: anyValue,
+  overflow_to_sample_mapping: anyValue,
+  length: anyValue,
+};
 
 /** Called with a tensor or nested arrays alone, a model takes them as `input_ids`. */
 export function asEncoderInputs(inputs: EncoderInputs | TensorInput): EncoderInputs {
@@ -63,19 +72,18 @@ type RequestInputs = Omit<ForwardRequest, 'outputs'>;
  * @throws BertNativeError `ERR_OPTION`, `ERR_SHAPE`, `ERR_DTYPE`, `ERR_TOKEN_ID`, `ERR_SEQUENCE_TOO_LONG`
  */
 export function readEncoderInputs(inputs: EncoderInputs, specification: EncoderSpecification): RequestInputs {
-  checkOptionNames('the model', inputs, [...inputNames, ...tokenizerExtras]);
-  const masked_positions = choiceOption('masked_positions', inputs.masked_positions, ['compute', 'skip'], 'compute');
+  const given = checkOptions<EncoderInputs>('the model', inputs, { ...inputRules, ...tokenizerExtras });
   const { vocab_size, type_vocab_size, max_position_embeddings } = specification.embeddings;
 
-  const given = isGiven(inputs.input_ids);
-  if (given === isGiven(inputs.inputs_embeds)) {
+  const byIds = isGiven(inputs.input_ids);
+  if (byIds === isGiven(inputs.inputs_embeds)) {
     throw new BertNativeError(
       'ERR_OPTION',
-      given ? 'input_ids and inputs_embeds were both given: expected one of them' : 'input_ids are missing',
+      byIds ? 'input_ids and inputs_embeds were both given: expected one of them' : 'input_ids are missing',
     );
   }
-  const ids = given ? readIntegers('input_ids', inputs.input_ids!) : null;
-  const embeds = given ? null : readEmbeddings(inputs.inputs_embeds!, specification.hidden_size);
+  const ids = byIds ? readIntegers('input_ids', inputs.input_ids!) : null;
+  const embeds = byIds ? null : readEmbeddings(inputs.inputs_embeds!, specification.hidden_size);
   const [batch, sequence] = (ids ?? embeds!).dims as [number, number];
 
   if (batch > 0 && sequence === 0) {
@@ -108,13 +116,8 @@ export function readEncoderInputs(inputs: EncoderInputs, specification: EncoderS
     attention_mask,
     token_type_ids: token_type_ids?.data ?? null,
     position_ids: position_ids?.data ?? null,
-    masked_positions,
+    masked_positions: given.masked_positions ?? 'compute',
   };
-}
-
-/** `output_hidden_states` or `output_attentions` of a call, or what the configuration says. */
-export function readSwitch(name: string, given: unknown, configured: boolean): boolean {
-  return booleanOption(name, given ?? undefined, configured);
 }
 
 interface Integers {
@@ -137,11 +140,12 @@ function asArray(name: string, input: TensorInput): { data: ArrayLike<number | b
     if (!Array.isArray(dims) || !dims.every((dim) => Number.isSafeInteger(dim) && dim >= 0)) {
       throw new BertNativeError('ERR_SHAPE', `${name}: dims is ${describe(dims)}: expected an array of whole numbers`);
     }
+    if (!Array.isArray(data) && !isTypedArray(data)) throw optionError(`the data of ${name}`, data, 'an array');
     const size = dims.reduce((product, dim) => product * dim, 1);
-    if (data?.length !== size) {
+    if (data.length !== size) {
       throw new BertNativeError(
         'ERR_SHAPE',
-        `${name}: dims [${dims.join(', ')}] mean ${size} elements; the data hold ${data?.length}`,
+        `${name}: dims [${dims.join(', ')}] mean ${size} elements; the data hold ${data.length}`,
       );
     }
     return { data, dims };
@@ -194,10 +198,7 @@ function toInt32(name: string, data: ArrayLike<number | bigint>): Int32Array {
     );
   }
   for (let i = 0; i < out.length; i++) {
-    const value = Number(data[i]);
-    if (!Number.isInteger(value)) {
-      throw new BertNativeError('ERR_DTYPE', `${name}: element ${i} is ${describe(data[i])}: expected a whole number`);
-    }
+    const value = Number(convertElement(data[i], 'int64', () => `element ${i} of ${name}`));
     out[i] = value === (value | 0) ? value : outOfRange;
   }
   return out;
@@ -248,7 +249,15 @@ function readEmbeddings(input: TensorInput, hidden_size: number): { data: Float3
   if (ArrayBuffer.isView(data) && !(data instanceof Float32Array)) {
     throw new BertNativeError('ERR_DTYPE', `inputs_embeds is a ${data.constructor.name}: expected a Float32Array`);
   }
-  return { data: Float32Array.from(data as ArrayLike<number>), dims };
+  if (data instanceof Float32Array) return { data: data.slice(), dims };
+  const values = Float32Array.from(data, (value, i) =>
+    Number(convertElement(value, 'float32', () => `element ${i} of inputs_embeds`)),
+  );
+  return { data: values, dims };
+}
+
+function isTypedArray(value: unknown): value is ArrayLike<number | bigint> {
+  return ArrayBuffer.isView(value) && !(value instanceof DataView);
 }
 
 function checkRange(

@@ -1,3 +1,4 @@
+import { rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { inspect } from 'node:util';
 import { Callable } from '../callable.ts';
@@ -10,13 +11,25 @@ import { readParameterSource } from '../engines/reference/weights.ts';
 import type { EncoderSpecification } from '../engines/specification.ts';
 import { BertNativeError } from '../errors.ts';
 import { makeFolder } from '../files.ts';
-import { type ResolveOptions, resolveModelFolder, resolveOptionNames } from '../hub/resolve.ts';
-import { checkOptionNames, choiceOption, optionError } from '../options.ts';
+import { type ResolveOptions, resolveModelFolder, resolveRules } from '../hub/resolve.ts';
+import {
+  booleanRule,
+  checkOption,
+  checkOptions,
+  integerRule,
+  type OptionRule,
+  type OptionRules,
+  oneOfRule,
+  optionError,
+  pickOptions,
+  stringRule,
+} from '../options.ts';
 import { openCheckpoint } from '../weights/checkpoint.ts';
+import { elementCount } from '../weights/checkpoint-tensor.ts';
 import { matchParameters } from '../weights/match-parameters.ts';
 import { writeSafetensors } from '../weights/safetensors.ts';
 import { encodeStored } from '../weights/stored-tensor.ts';
-import type { StoredDtype } from '../weights/tensor-span.ts';
+import type { StoredDtype, TensorSpan } from '../weights/tensor-span.ts';
 import { writeTorchBin } from '../weights/torch-bin.ts';
 import { type ConfigValues, PretrainedConfig, readConfigValues } from './configuration.ts';
 
@@ -38,33 +51,58 @@ export interface Architecture {
 /** How a model is run. */
 export interface EngineOptions {
   /** `native` (default), or `reference`: plain TypeScript, slow and exact, for comparison. */
-  engine?: 'native' | 'reference';
+  readonly engine?: 'native' | 'reference' | null;
   /** Arithmetic of the forward pass. */
-  dtype?: 'fp32';
+  readonly dtype?: 'fp32' | null;
   /** `highest` (default): relative error about 1e-6 against exact arithmetic. */
-  fp32_precision?: 'highest';
-  device?: 'cpu' | 'auto';
+  readonly fp32_precision?: 'highest' | null;
+  readonly device?: 'cpu' | 'auto' | null;
 }
 
 export interface InitOptions extends EngineOptions {
-  /** Seed of the random initialisation; the same seed gives the same weights on every machine. */
-  seed?: number;
+  /** Seed of the random initialisation, 0 unless given; the same seed gives the same weights on every machine. */
+  readonly seed?: number | null;
 }
 
 export interface FromPretrainedOptions extends ResolveOptions, InitOptions {
   /** A configuration in place of the folder's, or fields that override some of it. */
-  config?: PretrainedConfig | ConfigValues;
+  readonly config?: PretrainedConfig | ConfigValues | null;
   /** Missing weights are `ERR_WEIGHT_MISSING` instead of a warning and a random initialisation. */
-  strict?: boolean;
-  local_files_only?: boolean;
+  readonly strict?: boolean | null;
 }
 
 export interface SaveOptions {
   /** `true` (default): `model.safetensors`; `false`: `pytorch_model.bin`, as `torch.load` reads it. */
-  safe_serialization?: boolean;
+  readonly safe_serialization?: boolean | null;
 }
 
-const engineOptionNames = ['engine', 'dtype', 'fp32_precision', 'device'] as const;
+const deviceRule: OptionRule = {
+  expected: "'cpu' or 'auto'",
+  accepts: (value) => {
+    if (value === 'cuda') throw new BertNativeError('ERR_DEVICE', "device is 'cuda': this version runs on 'cpu'");
+    return value === 'cpu' || value === 'auto';
+  },
+};
+
+const initRules: OptionRules<InitOptions> = {
+  engine: oneOfRule('native', 'reference'),
+  dtype: oneOfRule('fp32'),
+  fp32_precision: oneOfRule('highest'),
+  device: deviceRule,
+  seed: integerRule(0),
+};
+
+const fromPretrainedRules: OptionRules<FromPretrainedOptions> = {
+  ...initRules,
+  ...resolveRules,
+  config: {
+    expected: 'a configuration, or an object of its fields',
+    accepts: (value) => typeof value === 'object' && !Array.isArray(value),
+  },
+  strict: booleanRule,
+};
+
+const saveRules: OptionRules<SaveOptions> = { safe_serialization: booleanRule };
 
 /** What transformers.js documents for `from_pretrained` and has no meaning for a checkpoint folder. */
 const optionsWithoutEffect = [
@@ -77,21 +115,31 @@ const optionsWithoutEffect = [
 
 const engines: Readonly<Record<'native' | 'reference', Engine>> = { native: nativeEngine, reference: referenceEngine };
 
-/** The static side of a model class. */
+/**
+ * The static side of a model class.
+ *
+ * @internal what a family's file defines
+ */
 export interface ModelClass<M extends PreTrainedModel = PreTrainedModel, Options extends object = object> {
-  new (config: never, options?: Options & InitOptions, parameters?: LoadedParameters): M;
+  new (config: never, options?: (Options & InitOptions) | null, parameters?: LoadedParameters): M;
   readonly name: string;
   readonly config_class: new (values?: ConfigValues) => PretrainedConfig;
   readonly base_model_prefix: string;
-  /** Names of the options of the constructor besides those of every model. */
-  readonly option_names: readonly string[];
+  /** Rules of the options besides those of every model. */
+  readonly option_rules: OptionRules<Options>;
   architecture(config: never, options: Options): Architecture;
 }
 
-/** Where a model's parameters come from, by canonical name, and those the encoder does not read by checkpoint key. */
+/**
+ * Where a model's parameters come from: those of the encoder by canonical name, the others by checkpoint key.
+ *
+ * @internal
+ */
 export interface LoadedParameters {
   readonly sources: ParameterSources;
   readonly unread: ReadonlyMap<string, ParameterSource>;
+  /** The element type in which a checkpoint stored a parameter, by checkpoint key; F32 for what is not in it. */
+  readonly stored: ReadonlyMap<string, StoredDtype>;
 }
 
 /**
@@ -106,19 +154,21 @@ export abstract class PreTrainedModel extends Callable {
   readonly #engine: Engine;
   readonly #parameters: LoadedParameters;
   #encoder: Promise<LoadedEncoder> | undefined;
+  #pendingCalls = 0;
   #disposed = false;
 
-  constructor(config: PretrainedConfig, options: InitOptions = {}, parameters?: LoadedParameters) {
+  /** @param parameters @internal what `from_pretrained` loaded */
+  constructor(config: PretrainedConfig, options?: InitOptions | null, parameters?: LoadedParameters) {
     super();
     const modelClass = this.constructor as unknown as ModelClass;
-    checkOptionNames(modelClass.name, options, ['seed', ...engineOptionNames, ...modelClass.option_names]);
+    const given = checkOptions<InitOptions>(modelClass.name, options, { ...initRules, ...modelClass.option_rules });
     if (!(config instanceof modelClass.config_class)) {
       throw optionError('config', config, `a ${modelClass.config_class.name}`);
     }
     this.config = config;
-    this.#engine = engines[checkEngineOptions(options)];
-    this.#architecture = modelClass.architecture(config as never, options);
-    this.#parameters = parameters ?? initialParameters(this.#architecture, checkSeed(options.seed));
+    this.#engine = engines[given.engine ?? 'native'];
+    this.#architecture = modelClass.architecture(config as never, given);
+    this.#parameters = parameters ?? initialParameters(this.#architecture, given.seed ?? 0);
   }
 
   /**
@@ -134,38 +184,43 @@ export abstract class PreTrainedModel extends Callable {
   static async from_pretrained<M extends PreTrainedModel, Options extends object>(
     this: ModelClass<M, Options>,
     pathOrId: string,
-    options: FromPretrainedOptions & Options = {} as FromPretrainedOptions & Options,
+    options?: (FromPretrainedOptions & Options) | null,
   ): Promise<M> {
-    const { config: givenConfig, strict = false, seed, ...rest } = options;
-    const known = ['config', 'strict', 'seed', ...resolveOptionNames, ...engineOptionNames, ...this.option_names];
-    checkOptionNames(`${this.name}.from_pretrained`, options, known, optionsWithoutEffect);
-    if (typeof strict !== 'boolean') throw optionError('strict', strict, 'true or false');
-    checkEngineOptions(options);
+    const rules = { ...fromPretrainedRules, ...this.option_rules };
+    const given = checkOptions(`${this.name}.from_pretrained`, options, rules, optionsWithoutEffect);
+    const { config: givenConfig, strict = false, seed = 0 } = given as FromPretrainedOptions & { seed?: number };
 
-    const folder = await resolveModelFolder(pathOrId, options);
+    const folder = await resolveModelFolder(pathOrId, pickOptions(given, resolveRules));
     const config =
       givenConfig instanceof PretrainedConfig
         ? givenConfig
-        : new this.config_class(await readConfigValues(folder, givenConfig));
-    const pick = (names: readonly string[]) =>
-      Object.fromEntries(Object.entries(rest).filter(([name]) => names.includes(name)));
-    const classOptions = pick(this.option_names) as Options;
-    const architecture = this.architecture(config as never, classOptions);
-    const parameters = await loadedParameters(this, architecture, folder, checkSeed(seed), strict);
-    const model = new this(config as never, { ...classOptions, ...pick(engineOptionNames) }, parameters);
-    await model.encoder();
+        : new this.config_class(await readConfigValues(folder, givenConfig ?? {}));
+    const initOptions = pickOptions(given, { ...initRules, ...this.option_rules }) as Options & InitOptions;
+    const architecture = this.architecture(config as never, initOptions);
+    const parameters = await loadParameters(this, architecture, folder, seed, strict ?? false);
+    const model = new this(config as never, initOptions, parameters);
+    await model.withEncoder(async () => {});
     return model;
   }
 
-  /** The encoder with its weights, made on first use. */
-  protected async encoder(): Promise<LoadedEncoder> {
+  /**
+   * Runs `use` with the encoder, whose weights are made on first use and stay until `use` has settled, also where
+   * `dispose` is called meanwhile.
+   */
+  protected async withEncoder<T>(use: (encoder: LoadedEncoder) => Promise<T>): Promise<T> {
     if (this.#disposed) throw new BertNativeError('ERR_DISPOSED', 'the model was disposed');
     this.#encoder ??= this.#engine.load(this.#architecture.specification, this.#parameters.sources);
+    const loading = this.#encoder;
+    this.#pendingCalls++;
     try {
-      return await this.#encoder;
-    } catch (error) {
-      this.#encoder = undefined; // the next call tries again
-      throw error;
+      const encoder = await loading.catch((error) => {
+        this.#encoder = undefined; // the next call tries again
+        throw error;
+      });
+      return await use(encoder);
+    } finally {
+      this.#pendingCalls--;
+      this.#releaseIfDone();
     }
   }
 
@@ -180,44 +235,48 @@ export abstract class PreTrainedModel extends Callable {
 
   /** The number of parameters. */
   num_parameters(): number {
-    return this.#savedParameters().reduce((total, { shape }) => total + elementCount(shape), 0);
+    return this.#savedParameters().reduce((total, { name, shape }) => total + elementCount(shape, name), 0);
   }
 
   /**
-   * Writes `config.json` and the weights, each in the element type it was loaded from, bit for bit.
+   * Writes `config.json` and the weights, each in the element type it was loaded from, bit for bit. With
+   * `safe_serialization: false` a `model.safetensors` that the folder holds is removed: readers would prefer it.
    *
    * @throws BertNativeError `ERR_DTYPE` for a parameter stored as F64, which is held rounded to fp32; `ERR_IO`;
-   *   `ERR_DISPOSED`
+   *   `ERR_OPTION`; `ERR_DISPOSED`
    */
-  async save_pretrained(folder: string, options: SaveOptions = {}): Promise<void> {
-    checkOptionNames('save_pretrained', options, ['safe_serialization']);
-    const { safe_serialization = true } = options;
-    if (typeof safe_serialization !== 'boolean') {
-      throw optionError('safe_serialization', safe_serialization, 'true or false');
-    }
-    const encoder = await this.encoder();
-    const tensors = this.#savedParameters().map(({ name, shape, source, read }) => {
-      const dtype: StoredDtype = source.kind === 'span' ? source.span.dtype : 'F32';
-      if (dtype === 'F64') {
-        throw new BertNativeError('ERR_DTYPE', `${name} was stored as F64 and is held in fp32: saving would lose bits`);
+  async save_pretrained(folder: string, options?: SaveOptions | null): Promise<void> {
+    checkOption('folder', folder, stringRule);
+    const { safe_serialization = true } = checkOptions('save_pretrained', options, saveRules);
+    await this.withEncoder(async (encoder) => {
+      const tensors = this.#savedParameters().map(({ name, shape, read }) => {
+        const dtype = this.#parameters.stored.get(name) ?? 'F32';
+        if (dtype === 'F64') {
+          throw new BertNativeError(
+            'ERR_DTYPE',
+            `${name} was stored as F64 and is held in fp32: saving would lose bits`,
+          );
+        }
+        return { name, dtype, shape, data: async () => encodeStored(await read(encoder), dtype) };
+      });
+      await makeFolder(folder);
+      if (safe_serialization) {
+        await writeSafetensors(join(folder, 'model.safetensors'), tensors);
+      } else {
+        await writeTorchBin(join(folder, 'pytorch_model.bin'), tensors);
+        for (const name of ['model.safetensors', 'model.safetensors.index.json']) {
+          await rm(join(folder, name), { force: true });
+        }
       }
-      return { name, dtype, shape, data: async () => encodeStored(await read(encoder), dtype) };
+      this.config.architectures = [this.constructor.name];
+      await this.config.save_pretrained(folder);
     });
-    await makeFolder(folder);
-    if (safe_serialization) await writeSafetensors(join(folder, 'model.safetensors'), tensors);
-    else await writeTorchBin(join(folder, 'pytorch_model.bin'), tensors);
-    this.config.architectures = [this.constructor.name];
-    await this.config.save_pretrained(folder);
   }
 
   /** Lets go of the weights once pending calls have settled; later calls reject with `ERR_DISPOSED`. */
   dispose(): void {
     this.#disposed = true;
-    this.#encoder?.then(
-      (encoder) => encoder.dispose(),
-      () => {},
-    );
-    this.#encoder = undefined;
+    this.#releaseIfDone();
   }
 
   [Symbol.dispose](): void {
@@ -233,41 +292,30 @@ export abstract class PreTrainedModel extends Callable {
     return `${this.constructor.name} (${parameters} parameters, ${this.engine} engine) ${inspect(this.config, options)}`;
   }
 
+  #releaseIfDone(): void {
+    if (!this.#disposed || this.#pendingCalls > 0) return;
+    this.#encoder?.then(
+      (encoder) => encoder.dispose(),
+      () => {},
+    );
+    this.#encoder = undefined;
+  }
+
   #savedParameters() {
     const { specification, checkpointKey, unread } = this.#architecture;
-    const { sources, unread: unreadSources } = this.#parameters;
     return [
       ...encoderParameters(specification).map(({ name, shape }) => ({
         name: checkpointKey(name),
         shape,
-        source: sources.get(name)!,
         read: (encoder: LoadedEncoder) => encoder.readParameter(name),
       })),
-      ...unread.map(({ name, shape }) => {
-        const source = unreadSources.get(name)!;
-        return { name, shape, source, read: () => readParameterSource(source) };
-      }),
+      ...unread.map(({ name, shape }) => ({
+        name,
+        shape,
+        read: () => readParameterSource(this.#parameters.unread.get(name)!),
+      })),
     ];
   }
-}
-
-function elementCount(shape: readonly number[]): number {
-  return shape.reduce((product, size) => product * size, 1);
-}
-
-/** Checks the options that say how a model is run, and gives the name of the engine. */
-function checkEngineOptions(options: EngineOptions): 'native' | 'reference' {
-  const { engine, dtype, fp32_precision, device } = options as Record<string, unknown>;
-  choiceOption('dtype', dtype, ['fp32'], 'fp32');
-  choiceOption('fp32_precision', fp32_precision, ['highest'], 'highest');
-  if (device === 'cuda') throw new BertNativeError('ERR_DEVICE', "device is 'cuda': this version runs on 'cpu'");
-  choiceOption('device', device, ['cpu', 'auto'], 'cpu');
-  return choiceOption('engine', engine, ['native', 'reference'], 'native');
-}
-
-function checkSeed(seed: unknown = 0): number {
-  if (!Number.isSafeInteger(seed) || (seed as number) < 0) throw optionError('seed', seed, 'a whole number, 0 or more');
-  return seed as number;
 }
 
 /** Matrices at random, norms as the identity, biases zero: Devlin et al. 2018, as transformers' `_init_weights`. */
@@ -291,37 +339,53 @@ function initialParameters(architecture: Architecture, seed: number): LoadedPara
       encoderParameters(specification).map(({ name, shape }) => [name, sourceOf(name, checkpointKey(name), shape)]),
     ),
     unread: new Map(unread.map(({ name, shape }) => [name, sourceOf(name, name, shape)])),
+    stored: new Map(),
   };
 }
 
 /** A checkpoint's parameters for a model; what it lacks is initialised, and both kinds of difference are told. */
-async function loadedParameters(
-  { name, base_model_prefix }: Pick<ModelClass, 'name' | 'base_model_prefix'>,
+async function loadParameters(
+  { name: model, base_model_prefix }: Pick<ModelClass, 'name' | 'base_model_prefix'>,
   architecture: Architecture,
   folder: string,
   seed: number,
   strict: boolean,
 ): Promise<LoadedParameters> {
   const { specification, checkpointKey, unread, ignored } = architecture;
-  const parameters = encoderParameters(specification);
-  const checkpoint = await openCheckpoint(folder);
+  const wanted = encoderParameters(specification).map(({ name, shape }) => ({ name: checkpointKey(name), shape }));
   const { found, missing, unexpected } = matchParameters({
-    checkpoint,
-    wanted: [...parameters.map(({ name, shape }) => ({ name: checkpointKey(name), shape })), ...unread],
+    checkpoint: await openCheckpoint(folder),
+    wanted: [...wanted, ...unread],
     base_model_prefix,
     ignore_on_unexpected: ignored,
   });
-  reportDifferences(name, folder, missing, unexpected, strict);
+  reportDifferences(model, folder, missing, unexpected, strict);
 
   const initial = initialParameters(architecture, seed);
-  const sourceOf = (key: string, otherwise: ParameterSource): ParameterSource => {
-    const span = found.get(key);
-    return span === undefined ? otherwise : { kind: 'span', span };
-  };
+  const sources = [...initial.sources].map(([name, otherwise]): [string, ParameterSource] => {
+    const span = found.get(checkpointKey(name));
+    return [name, span === undefined ? otherwise : { kind: 'span', span }];
+  });
   return {
-    sources: new Map([...initial.sources].map(([name, source]) => [name, sourceOf(checkpointKey(name), source)])),
-    unread: new Map([...initial.unread].map(([key, source]) => [key, sourceOf(key, source)])),
+    sources: new Map(sources),
+    unread: await readUnread(initial.unread, found),
+    stored: new Map([...found].map(([key, span]) => [key, span.dtype])),
   };
+}
+
+/** The values of what no engine holds, read now: a model does not depend on its files once it is loaded. */
+async function readUnread(
+  initial: ReadonlyMap<string, ParameterSource>,
+  found: ReadonlyMap<string, TensorSpan>,
+): Promise<Map<string, ParameterSource>> {
+  const unread = new Map(initial);
+  for (const key of initial.keys()) {
+    const span = found.get(key);
+    if (span === undefined) continue;
+    const values = await readParameterSource({ kind: 'span', span });
+    unread.set(key, { kind: 'values', shape: span.shape, values });
+  }
+  return unread;
 }
 
 function reportDifferences(

@@ -1,13 +1,12 @@
 import { join } from 'node:path';
 import { BertNativeError } from '../errors.ts';
 import { readFileIfPresent, readJsonObjectIfPresent } from '../files.ts';
-import { resolveModelFolder } from '../hub/resolve.ts';
-import { describe } from '../options.ts';
-import { BertTokenizer, type BertTokenizerOptions, sourceRules, type TokenizerSourceOptions } from './bert.ts';
-import { pickOptions } from './option-rules.ts';
+import { type ResolveOptions, resolveModelFolder, resolveRules } from '../hub/resolve.ts';
+import { describe, pickOptions } from '../options.ts';
+import { BertTokenizer, type BertTokenizerOptions } from './bert.ts';
 import type { PreTrainedTokenizer } from './tokenizer.ts';
 
-export type AutoTokenizerOptions = BertTokenizerOptions & TokenizerSourceOptions;
+export type AutoTokenizerOptions = BertTokenizerOptions & ResolveOptions;
 
 interface TokenizerClass {
   from_pretrained(id: string, options?: AutoTokenizerOptions | null): Promise<PreTrainedTokenizer>;
@@ -30,7 +29,7 @@ export const AutoTokenizer = {
    *   throws
    */
   async from_pretrained(id: string, options?: AutoTokenizerOptions | null): Promise<PreTrainedTokenizer> {
-    const folder = await resolveModelFolder(id, pickOptions(options ?? {}, sourceRules));
+    const folder = await resolveModelFolder(id, pickOptions(options ?? {}, resolveRules));
     const tokenizerClass = await findTokenizerClass(folder);
     return tokenizerClass.from_pretrained(id, options);
   },

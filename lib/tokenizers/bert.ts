@@ -4,18 +4,19 @@ import { join } from 'node:path';
 import type { NativeTokenizerDescription, TemplatePiece } from '../binding/native.ts';
 import { BertNativeError } from '../errors.ts';
 import { fileError, readFileIfPresent } from '../files.ts';
-import { type ResolveOptions, resolveModelFolder } from '../hub/resolve.ts';
-import { describe, optionError } from '../options.ts';
-import { veryLargeInteger } from './encode-options.ts';
+import { type ResolveOptions, resolveModelFolder, resolveRules } from '../hub/resolve.ts';
 import {
   arrayRule,
   booleanRule,
   checkOptions,
+  describe,
   type GivenOptions,
   type OptionRules,
+  optionError,
   pickOptions,
   stringRule,
-} from './option-rules.ts';
+} from '../options.ts';
+import { veryLargeInteger } from './encode-options.ts';
 import { type AddedTokenInput, type SpecialTokenOptions, specialTokenRules, toAddedToken } from './special-tokens.ts';
 import { PreTrainedTokenizer, type TokenizerSettings, tokenizerSettingRules } from './tokenizer.ts';
 import { readTokenizerConfig } from './tokenizer-config.ts';
@@ -41,11 +42,6 @@ export interface VocabularyInput {
 }
 
 /** Options of `from_pretrained` besides the tokenizer's own: where the model comes from. */
-export interface TokenizerSourceOptions extends ResolveOptions {
-  /** Nothing is downloaded in any case. */
-  readonly local_files_only?: boolean;
-}
-
 const bertOptionRules: OptionRules<BertTokenizerOptions> = {
   ...tokenizerSettingRules,
   ...specialTokenRules,
@@ -56,19 +52,12 @@ const bertOptionRules: OptionRules<BertTokenizerOptions> = {
   do_basic_tokenize: booleanRule,
 };
 
-export const sourceRules: OptionRules<TokenizerSourceOptions> = {
-  revision: stringRule,
-  cache_dir: stringRule,
-  subfolder: stringRule,
-  local_files_only: booleanRule,
-};
-
 /** What transformers.js documents for from_pretrained and has no bearing on this tokenizer. */
 const optionsWithoutEffect = ['legacy', 'config', 'progress_callback'];
 
-const fromPretrainedRules: OptionRules<BertTokenizerOptions & TokenizerSourceOptions> = {
+const fromPretrainedRules: OptionRules<BertTokenizerOptions & ResolveOptions> = {
   ...bertOptionRules,
-  ...sourceRules,
+  ...resolveRules,
 };
 
 /** Marks a piece that continues a word. */
@@ -125,11 +114,11 @@ export class BertTokenizer extends PreTrainedTokenizer {
    */
   static async from_pretrained(
     id: string,
-    options?: (BertTokenizerOptions & TokenizerSourceOptions) | null,
+    options?: (BertTokenizerOptions & ResolveOptions) | null,
   ): Promise<BertTokenizer> {
     const call = `${this.name}.from_pretrained`;
     const given = checkOptions(call, options, fromPretrainedRules, optionsWithoutEffect);
-    const folder = await resolveModelFolder(id, pickOptions(given, sourceRules));
+    const folder = await resolveModelFolder(id, pickOptions(given, resolveRules));
     const path = join(folder, 'vocab.txt');
     const bytes = await readFileIfPresent(path);
     if (bytes === undefined) throw await missingVocabulary(folder);

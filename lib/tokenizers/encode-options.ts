@@ -7,7 +7,7 @@ import {
   type OptionRule,
   type OptionRules,
   oneOfRule,
-} from './option-rules.ts';
+} from '../options.ts';
 import type { TextInput } from './text-input.ts';
 
 /** A `model_max_length` above this means that there is none; transformers writes 10^30 for it. */

@@ -1,4 +1,4 @@
-import { arrayRule, type OptionRule, type OptionRules } from './option-rules.ts';
+import { arrayRule, type OptionRule, type OptionRules } from '../options.ts';
 
 /** The special tokens that have a name of their own, in the order in which transformers lists them. */
 export const specialTokenNames = [

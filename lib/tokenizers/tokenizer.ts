@@ -6,7 +6,16 @@ import type { NativeEncoding, NativeTokenizer, NativeTokenizerDescription } from
 import { Callable } from '../callable.ts';
 import { BertNativeError } from '../errors.ts';
 import { fileError, makeFolder, writeFileAtomically } from '../files.ts';
-import { describe } from '../options.ts';
+import {
+  booleanRule,
+  checkOption,
+  checkOptions,
+  describe,
+  type GivenOptions,
+  integerRule,
+  type OptionRules,
+  stringRule,
+} from '../options.ts';
 import { Tensor } from '../tensor/tensor.ts';
 import {
   type ArrayValues,
@@ -25,15 +34,6 @@ import {
   sideRule,
   veryLargeInteger,
 } from './encode-options.ts';
-import {
-  booleanRule,
-  checkOption,
-  checkOptions,
-  type GivenOptions,
-  integerRule,
-  type OptionRules,
-  stringRule,
-} from './option-rules.ts';
 import { PaddedRows } from './padded-rows.ts';
 import {
   type AddedToken,
