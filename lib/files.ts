@@ -1,5 +1,5 @@
 import { randomBytes } from 'node:crypto';
-import { type FileHandle, mkdir, open, readFile, rename, rm, stat } from 'node:fs/promises';
+import { mkdir, open, readFile, rename, rm, stat } from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';
 import { BertNativeError } from './errors.ts';
 
@@ -76,33 +76,73 @@ export async function makeFolder(path: string): Promise<void> {
   });
 }
 
+/** A file being written under a temporary name beside its own, which it takes when it is complete. */
+export interface AtomicFile {
+  /** Appends. @throws BertNativeError `ERR_IO` */
+  write(bytes: Uint8Array): Promise<void>;
+  /** Writes over what was written before. @throws BertNativeError `ERR_IO` */
+  writeAt(position: number, bytes: Uint8Array): Promise<void>;
+  /** Flushes to the disk and renames. @throws BertNativeError `ERR_IO` */
+  commit(): Promise<void>;
+  /** Leaves nothing behind. */
+  abandon(): Promise<void>;
+}
+
+/** @throws BertNativeError `ERR_IO`, `ERR_NOT_FOUND` (no such folder) */
+export async function openAtomicFile(path: string): Promise<AtomicFile> {
+  const temporary = join(dirname(path), `.${basename(path)}.${randomBytes(6).toString('hex')}.tmp`);
+  const guarded = <T>(action: Promise<T>): Promise<T> =>
+    action.catch((cause) => {
+      throw fileError('writing', path, cause);
+    });
+  const handle = await guarded(open(temporary, 'wx'));
+  let end = 0;
+  const writeAt = async (position: number, bytes: Uint8Array): Promise<void> => {
+    // A write may stop short, on a disk that is filling up for one.
+    for (let done = 0; done < bytes.length; ) {
+      const { bytesWritten } = await guarded(handle.write(bytes, done, bytes.length - done, position + done));
+      done += bytesWritten;
+    }
+  };
+  return {
+    writeAt,
+    async write(bytes) {
+      await writeAt(end, bytes);
+      end += bytes.length;
+    },
+    async commit() {
+      await guarded(handle.sync());
+      await guarded(handle.close());
+      await guarded(rename(temporary, path));
+      await syncFolder(dirname(path));
+    },
+    async abandon() {
+      await handle.close().catch(() => {});
+      await rm(temporary, { force: true }).catch(() => {});
+    },
+  };
+}
+
 /**
- * Writes a file so that `path` holds either what it held before or the whole new content: a temporary file beside it is
- * filled, flushed to the disk and renamed. When anything fails, the temporary file is removed.
+ * Writes a file so that `path` holds either what it held before or the whole new content. When anything fails, nothing is
+ * left behind.
  *
- * @param content bytes, text (as UTF-8), or a function that writes them into the open file
+ * @param content bytes, text (as UTF-8), or a function that writes them
  * @throws BertNativeError `ERR_IO`, `ERR_NOT_FOUND` (no such folder), and what `content` throws
  */
 export async function writeFileAtomically(
   path: string,
-  content: string | Uint8Array | ((handle: FileHandle) => Promise<void>),
+  content: string | Uint8Array | ((file: Pick<AtomicFile, 'write'>) => Promise<void>),
 ): Promise<void> {
-  const temporary = join(dirname(path), `.${basename(path)}.${randomBytes(6).toString('hex')}.tmp`);
+  const file = await openAtomicFile(path);
   try {
-    const handle = await open(temporary, 'wx');
-    try {
-      if (typeof content === 'function') await content(handle);
-      else await handle.writeFile(content);
-      await handle.sync();
-    } finally {
-      await handle.close();
-    }
-    await rename(temporary, path);
+    if (typeof content === 'function') await content(file);
+    else await file.write(typeof content === 'string' ? Buffer.from(content) : content);
+    await file.commit();
   } catch (cause) {
-    await rm(temporary, { force: true }).catch(() => {});
+    await file.abandon();
     throw fileError('writing', path, cause);
   }
-  await syncFolder(dirname(path));
 }
 
 /** Makes the rename itself durable. Some file systems, and Windows, cannot flush a folder. */

@@ -1,5 +1,6 @@
+import { existsSync, readdirSync } from 'node:fs';
 import { createRequire } from 'node:module';
-import { dirname } from 'node:path';
+import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { BertNativeError } from '../errors.ts';
 import type { NativeBinding } from './native.ts';
@@ -23,12 +24,24 @@ export function nativeBinding(): NativeBinding {
       throw new BertNativeError(
         'ERR_ADDON',
         `the native addon does not load on ${process.platform}-${process.arch} (Node ${process.version}): ` +
-          `${(error as Error).message.split('\n')[0]}. ` +
-          `Build it from source with: npm run build:native --prefix ${JSON.stringify(packageRoot)}`,
+          `${(error as Error).message.split('\n')[0]}. ${remedy()}`,
         { cause: error },
       );
     }
     binding.set_error_class(BertNativeError as unknown as Parameters<NativeBinding['set_error_class']>[0]);
   }
   return binding;
+}
+
+/** What helps where there is no addon: a clone can build it, an installed package has what it was shipped with. */
+function remedy(): string {
+  if (existsSync(join(packageRoot, 'tools', 'build-native.mjs'))) {
+    return `Build it with: npm run build --prefix ${JSON.stringify(packageRoot)}`;
+  }
+  const prebuilds = join(packageRoot, 'prebuilds');
+  const platforms = existsSync(prebuilds) ? readdirSync(prebuilds).filter((name) => !name.includes('.')) : [];
+  return (
+    `This package was shipped with addons for: ${platforms.join(', ') || 'no platform'}. ` +
+    'For another one, build it in a clone of the repository (npm ci && npm run build) and install from that folder.'
+  );
 }

@@ -1,6 +1,5 @@
-import { type FileHandle, mkdir, open, rename, rm } from 'node:fs/promises';
 import { dirname, extname } from 'node:path';
-import { fileError } from '../files.ts';
+import { type AtomicFile, makeFolder, openAtomicFile } from '../files.ts';
 import { optionError } from '../options.ts';
 
 /** Takes rows of vectors as they come; the file appears whole when it is closed, and not at all when it is abandoned. */
@@ -20,32 +19,27 @@ export async function openVectorWriter(path: string): Promise<VectorWriter> {
   const ending = extname(path);
   if (ending !== '.npy' && ending !== '.jsonl')
     throw optionError('--output', path, 'a file that ends in .npy or .jsonl');
-  const temporary = `${path}.${process.pid}.tmp`;
-  try {
-    await mkdir(dirname(path), { recursive: true });
-    const handle = await open(temporary, 'w');
-    return ending === '.npy' ? npyWriter(handle, temporary, path) : jsonLinesWriter(handle, temporary, path);
-  } catch (error) {
-    throw fileError('writing', path, error);
-  }
+  await makeFolder(dirname(path));
+  const file = await openAtomicFile(path);
+  return ending === '.npy' ? npyWriter(file) : jsonLinesWriter(file);
 }
 
-function npyWriter(handle: FileHandle, temporary: string, path: string): VectorWriter {
+async function npyWriter(file: AtomicFile): Promise<VectorWriter> {
   let rowCount = 0;
   let rowSize = 0;
-  let position = npyHeaderBytes;
-  return fileWriter(handle, temporary, path, {
+  await file.write(npyHeader(0, 0));
+  return {
     async write(rows, size) {
       rowSize = size;
       rowCount += rows.length / size;
-      const bytes = new Uint8Array(rows.buffer, rows.byteOffset, rows.byteLength);
-      await handle.writev([bytes], position);
-      position += bytes.length;
+      await file.write(new Uint8Array(rows.buffer, rows.byteOffset, rows.byteLength));
     },
-    async finish() {
-      await handle.writev([npyHeader(rowCount, rowSize)], 0);
+    async close() {
+      await file.writeAt(0, npyHeader(rowCount, rowSize));
+      await file.commit();
     },
-  });
+    abandon: () => file.abandon(),
+  };
 }
 
 const npyHeaderBytes = 128;
@@ -60,17 +54,18 @@ function npyHeader(rows: number, size: number): Uint8Array {
   return header;
 }
 
-function jsonLinesWriter(handle: FileHandle, temporary: string, path: string): VectorWriter {
-  return fileWriter(handle, temporary, path, {
+function jsonLinesWriter(file: AtomicFile): VectorWriter {
+  return {
     async write(rows, size) {
       let text = '';
       for (let start = 0; start < rows.length; start += size) {
         text += `${JSON.stringify(Array.from(rows.subarray(start, start + size), shortestFloat32))}\n`;
       }
-      await handle.appendFile(text);
+      await file.write(Buffer.from(text));
     },
-    async finish() {},
-  });
+    close: () => file.commit(),
+    abandon: () => file.abandon(),
+  };
 }
 
 /** The number with the fewest digits that is still this float32: nine are always enough, and a double would show 17. */
@@ -80,34 +75,4 @@ function shortestFloat32(value: number): number {
     if (Math.fround(short) === value) return short;
   }
   return Number(value.toPrecision(9));
-}
-
-function fileWriter(
-  handle: FileHandle,
-  temporary: string,
-  path: string,
-  format: { write(rows: Float32Array, size: number): Promise<void>; finish(): Promise<void> },
-): VectorWriter {
-  const guarded = async (action: () => Promise<void>) => {
-    try {
-      await action();
-    } catch (error) {
-      throw fileError('writing', path, error);
-    }
-  };
-  return {
-    write: (rows, size) => guarded(() => format.write(rows, size)),
-    close: () =>
-      guarded(async () => {
-        await format.finish();
-        await handle.sync();
-        await handle.close();
-        await rename(temporary, path);
-      }),
-    abandon: () =>
-      guarded(async () => {
-        await handle.close();
-        await rm(temporary, { force: true });
-      }),
-  };
 }

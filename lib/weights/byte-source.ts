@@ -43,7 +43,8 @@ export function memorySource(bytes: Uint8Array, path = '(memory)'): ByteSource {
   };
 }
 
-async function openForReading(path: string): Promise<FileHandle> {
+/** @throws BertNativeError `ERR_NOT_FOUND`, `ERR_IO` */
+export async function openForReading(path: string): Promise<FileHandle> {
   try {
     // Without O_NONBLOCK, opening a named pipe would wait for a writer for ever. Windows has neither.
     return await open(path, constants.O_RDONLY | (constants.O_NONBLOCK ?? 0));
@@ -52,12 +53,16 @@ async function openForReading(path: string): Promise<FileHandle> {
   }
 }
 
-async function identify(handle: FileHandle, path: string): Promise<CheckpointFile> {
+/** What the open file is now. @throws BertNativeError `ERR_IO` */
+export async function identify(handle: FileHandle, path: string): Promise<CheckpointFile> {
   const stat = await handle.stat({ bigint: true }).catch((cause) => {
     throw fileError('stat', path, cause);
   });
   if (!stat.isFile()) throw new BertNativeError('ERR_IO', `${path}: not a regular file`);
-  return { path, size_bytes: Number(stat.size), modified_ns: stat.mtimeNs, device: stat.dev, inode: stat.ino };
+  const { dev, ino, mtimeNs } = stat;
+  // Node reads both as signed; NTFS and network file systems use all 64 bits.
+  const [device, inode] = [BigInt.asUintN(64, dev), BigInt.asUintN(64, ino)];
+  return { path, size_bytes: Number(stat.size), modified_ns: mtimeNs, device, inode };
 }
 
 function requireUnchanged(before: CheckpointFile, after: CheckpointFile): void {

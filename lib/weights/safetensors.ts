@@ -192,9 +192,9 @@ export async function writeSafetensors(
     throw new BertNativeError('ERR_OPTION', `${path}: no tensor can be called "__metadata__"`);
   }
   const ordered = tensors.toSorted(compareAsReference);
-  await writeFileAtomically(path, async (handle) => {
-    await handle.writeFile(safetensorsHeader(ordered, metadata));
-    for (const tensor of ordered) await handle.writeFile(await storedBytes(tensor));
+  await writeFileAtomically(path, async (file) => {
+    await file.write(safetensorsHeader(ordered, metadata));
+    for (const tensor of ordered) await file.write(await storedBytes(tensor));
   });
 }
 

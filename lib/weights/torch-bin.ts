@@ -244,8 +244,8 @@ export async function writeTorchBin(path: string, tensors: readonly StoredTensor
       return { name, dtype, shape, storage_key: String(storageIndex(storages, tensor)) };
     }),
   );
-  await writeFileAtomically(path, async (handle) => {
-    for await (const chunk of zipStream(pickled, storages)) await handle.writeFile(chunk as Uint8Array);
+  await writeFileAtomically(path, async (file) => {
+    for await (const chunk of zipStream(pickled, storages)) await file.write(chunk as Uint8Array);
   });
 }
 

@@ -254,12 +254,34 @@ describe('saving', () => {
     const model = new BertModel(config, { seed: 4 });
     await model.save_pretrained(join(temporary, 'a'));
     const again = await BertModel.from_pretrained(join(temporary, 'a'), { strict: true });
+    await again.save_pretrained(join(temporary, 'a'));
     await again.save_pretrained(join(temporary, 'b'));
     const read = (name: string) => readFileSync(join(temporary, name, 'model.safetensors'));
     expect(read('a').equals(read('b'))).toBe(true);
     expect((await openCheckpoint(join(temporary, 'a'))).tensors.has('embeddings.position_embeddings.weight')).toBe(
       true,
     );
+  });
+
+  test('a pytorch_model.bin is what a later load reads, whatever the folder held before', async () => {
+    const temporary = temporaryFolder();
+    const config = new BertConfig({
+      vocab_size: 9,
+      hidden_size: 8,
+      num_hidden_layers: 1,
+      num_attention_heads: 2,
+      intermediate_size: 4,
+    });
+    const [first, second] = [new BertModel(config, { seed: 1 }), new BertModel(config, { seed: 2 })];
+    await first.save_pretrained(temporary);
+    await second.save_pretrained(temporary, { safe_serialization: false });
+    const again = await BertModel.from_pretrained(temporary, { strict: true });
+    const states = async (model: BertModel) => (await model([[1, 2, 3]])).last_hidden_state.data;
+    expect(await states(again)).toEqual(await states(second));
+    // Over its own folder, and again: a loaded model does not depend on its files.
+    await again.save_pretrained(temporary);
+    await again.save_pretrained(temporary);
+    expect(await states(await BertModel.from_pretrained(temporary))).toEqual(await states(second));
   });
 
   test('options that do not exist', async () => {

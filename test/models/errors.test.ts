@@ -1,6 +1,7 @@
+import { spawnSync } from 'node:child_process';
 import { mkdtempSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { pathToFileURL } from 'node:url';
 import { afterAll, describe, expect, test } from 'vitest';
 import {
   AutoConfig,
@@ -12,6 +13,9 @@ import {
   Tensor,
 } from '../../lib/index.ts';
 import { fixturesFolder } from '../support/fixtures.ts';
+import { temporaryFolder } from '../support/temporary.ts';
+
+const library = pathToFileURL(join(import.meta.dirname, '..', '..', 'dist', 'index.js')).href;
 
 const config = new BertConfig({
   vocab_size: 50,
@@ -119,15 +123,18 @@ for (const engine of ['native', 'reference'] as const) {
       expect((await model.embed({ input_ids: { data: [], dims: [0, 5] } })).dims).toEqual([0, 16]);
     });
 
-    test('a disposed model', async () => {
+    test('a disposed model finishes what runs and refuses the rest', async () => {
       const other = new BertModel(config, { engine });
-      const pending = other([[1, 2, 3]]);
+      const pending = [other([[1, 2, 3]]), other.embed([[4, 5]])];
       other.dispose();
       other.dispose();
-      await pending.catch((error) => expectError(error, 'ERR_DISPOSED'));
-      expectError(await other([[1]]).catch((error) => error), 'ERR_DISPOSED');
-      expectError(await other.embed([[1]]).catch((error) => error), 'ERR_DISPOSED');
-      expectError(await other.save_pretrained(tmpdir()).catch((error) => error), 'ERR_DISPOSED');
+      const late = [other([[1]]), other.embed([[1]]), other.save_pretrained('never-made')].map((call) =>
+        (call as Promise<unknown>).catch((error: unknown) => error),
+      );
+      const [first] = (await Promise.all(pending)) as [{ last_hidden_state: Tensor }, Tensor];
+      const expected = await model([[1, 2, 3]]);
+      expect(first.last_hidden_state.data).toEqual(expected.last_hidden_state.data);
+      for (const call of late) expectError(await call, 'ERR_DISPOSED');
     });
 
     test('changing the inputs after the call changes nothing', async () => {
@@ -153,6 +160,9 @@ describe('configurations that describe no model', () => {
     ['not a number', { layer_norm_eps: Number.NaN }, ['layer_norm_eps']],
     ['another family', { model_type: 'gpt2' }, ['gpt2', 'bert']],
     ['a decoder', { is_decoder: true }, ['is_decoder']],
+    ['labels that are no object', { id2label: 'ab' }, ['id2label', 'ab']],
+    ['more labels than there can be', { num_labels: 2e8 }, ['num_labels']],
+    ['a switch that is none', { output_attentions: 'yes' }, ['output_attentions', 'yes']],
     ['a padding id outside the vocabulary', { vocab_size: 5, pad_token_id: 5 }, ['pad_token_id']],
   ];
   test.each(values)('%s', (_, given, facts) => {
@@ -178,6 +188,7 @@ describe('configurations that describe no model', () => {
 });
 
 describe('from_pretrained', () => {
+  const temporary = temporaryFolder();
   const failure = (promise: Promise<unknown>) =>
     promise.then(
       () => 'it resolved',
@@ -185,7 +196,7 @@ describe('from_pretrained', () => {
     );
   const folder = join(fixturesFolder, 'bert-base');
   const write = (files: Record<string, string>) => {
-    const made = mkdtempSync(join(tmpdir(), 'bert-native-'));
+    const made = mkdtempSync(join(temporary, 'model-'));
     for (const [name, text] of Object.entries(files)) writeFileSync(join(made, name), text);
     return made;
   };
@@ -209,6 +220,9 @@ describe('from_pretrained', () => {
     expectError(await load({ engine: 'tensorflow' }), 'ERR_OPTION', 'tensorflow', 'native');
     expectError(await load({ device: 'cuda' }), 'ERR_DEVICE', 'cuda');
     expectError(await load({ strict: 1 }), 'ERR_OPTION', 'strict');
+    expectError(await load({ config: 'abc' }), 'ERR_OPTION', 'config', 'abc');
+    expectError(await load({ cache_dir: 5 }), 'ERR_OPTION', 'cache_dir', '5');
+    expectError(await load([] as never), 'ERR_OPTION', 'expected an object');
     expectError(await load({ subfolder: '../bert-larger' }), 'ERR_OPTION', 'subfolder');
     expectError(await load({ subfolder: 'nothing' }), 'ERR_NOT_FOUND', 'nothing');
     expectError(await load({ config: { hidden_size: 31 } }), 'ERR_CONFIG', '31');
@@ -244,5 +258,47 @@ describe('from_pretrained', () => {
       'model.safetensors',
       'pytorch_model.bin',
     );
+  });
+});
+
+test('null means that an option was not given, as None does in Python', async () => {
+  const model = new BertModel(config, null);
+  const output = await model({ input_ids: [[1, 2]], attention_mask: null, output_attentions: null });
+  expect(output.attentions).toBeUndefined();
+  expect((await model.embed([[1, 2]], null)).dims).toEqual([1, 16]);
+  model.dispose();
+});
+
+describe('what the machine cannot give', () => {
+  const program = (body: string, env: Record<string, string> = {}) =>
+    spawnSync(
+      process.execPath,
+      [
+        '--input-type=module',
+        '-e',
+        `import { BertConfig, BertModel } from ${JSON.stringify(library)};
+         const model = new BertModel(new BertConfig({ vocab_size: 9, hidden_size: 12, num_hidden_layers: 2 }));
+         const fail = (error) => console.log(error.name, error.code, error.message);
+         ${body}`,
+      ],
+      { encoding: 'utf8', env: { ...process.env, ...env }, timeout: 60_000 },
+    );
+
+  test('outputs larger than any memory are an error, and the process goes on', () => {
+    const { stdout, status } = program(`
+      await model({ input_ids: { data: new Int32Array(40000 * 512), dims: [40000, 512] }, output_attentions: true }).catch(fail);
+      console.log((await model([[1]])).last_hidden_state.dims.join());`);
+    expect(stdout).toMatch(
+      /^BertNativeError ERR_MEMORY could not allocate a Float32Array of \d+ elements.*\n1,1,12\n$/,
+    );
+    expect(status).toBe(0);
+  });
+
+  test('a call that cannot be started rejects and keeps nothing alive', () => {
+    const { stdout, status } = program('await model([[1]]).catch(fail);', { BERT_NATIVE_THREADS: '0' });
+    expect(stdout).toBe(
+      "BertNativeError ERR_OPTION BERT_NATIVE_THREADS is '0': expected a whole number from 1 to 1024\n",
+    );
+    expect(status).toBe(0);
   });
 });

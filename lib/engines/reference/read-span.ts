@@ -1,6 +1,6 @@
-import type { BigIntStats } from 'node:fs';
-import { type FileHandle, open } from 'node:fs/promises';
+import type { FileHandle } from 'node:fs/promises';
 import { BertNativeError } from '../../errors.ts';
+import { identify, openForReading } from '../../weights/byte-source.ts';
 import {
   type CheckpointFile,
   type StoredDtype,
@@ -73,8 +73,8 @@ export class SpanReader {
   async #handle(file: CheckpointFile): Promise<FileHandle> {
     const known = this.#open.get(file.path);
     if (known !== undefined) return known.handle;
-    const handle = await open(file.path, 'r').catch((error: Error) => {
-      throw new BertNativeError('ERR_IO', `${file.path} cannot be opened: ${error.message}`, { cause: error });
+    const handle = await openForReading(file.path).catch((error: BertNativeError) => {
+      throw new BertNativeError('ERR_IO', error.message, { cause: error });
     });
     this.#open.set(file.path, { handle, expected: file });
     await checkIdentity(handle, file);
@@ -83,18 +83,14 @@ export class SpanReader {
 }
 
 async function checkIdentity(handle: FileHandle, expected: CheckpointFile): Promise<void> {
-  const found: BigIntStats = await handle.stat({ bigint: true }).catch((error: Error) => {
-    throw new BertNativeError('ERR_IO', `${expected.path} cannot be examined: ${error.message}`, { cause: error });
-  });
-  const same =
-    found.size === BigInt(expected.size_bytes) &&
-    found.mtimeNs === expected.modified_ns &&
-    found.ino === expected.inode &&
-    found.dev === expected.device;
-  if (!same) {
+  const found = await identify(handle, expected.path);
+  const changed = (['size_bytes', 'modified_ns', 'inode', 'device'] as const).filter(
+    (field) => found[field] !== expected[field],
+  );
+  if (changed.length > 0) {
     throw new BertNativeError(
       'ERR_IO',
-      `${expected.path} changed after its header was read: ${found.size} bytes now, ${expected.size_bytes} then`,
+      `${expected.path} changed after its header was read: another ${changed.join(', ')}`,
     );
   }
 }
