@@ -4,10 +4,11 @@ import { describe, expect, test } from 'vitest';
 import { nativeEngine } from '../../lib/engines/native.ts';
 import { encoderParameters } from '../../lib/engines/parameters.ts';
 import { loadParameters, readParameterSource } from '../../lib/engines/reference/weights.ts';
-import { AutoConfig, AutoModel, BertConfig, BertModel, type Tensor } from '../../lib/index.ts';
+import { AutoConfig, AutoModel, BertConfig, BertModel } from '../../lib/index.ts';
 import { openCheckpoint } from '../../lib/weights/checkpoint.ts';
 import { isLoadable } from '../../lib/weights/checkpoint-tensor.ts';
 import { expectValuesClose, fixturesFolder, readCases } from '../support/fixtures.ts';
+import { linearHead } from '../support/heads.ts';
 import { temporaryFolder } from '../support/temporary.ts';
 import { withWarnings } from '../support/warnings.ts';
 
@@ -92,13 +93,7 @@ describe('every layout gives the same', () => {
     ['bert-gamma-beta', 'pooler_output', 'cls.seq_relationship', 'seq_relationship_logits'],
     ['bert-pretraining', 'pooler_output', 'cls.seq_relationship', 'seq_relationship_logits'],
   ] as const)('%s: golden logits from %s', async (name, states, head, output) => {
-    const checkpoint = await openCheckpoint(fixture(name));
-    const read = async (key: string) => {
-      const span = checkpoint.tensors.get(key)!;
-      if (!isLoadable(span)) throw new Error(key);
-      return readParameterSource({ kind: 'span', span });
-    };
-    const [weight, bias] = [await read(`${head}.weight`), await read(`${head}.bias`)];
+    const apply = await linearHead(fixture(name), head);
     const add_pooling_layer = states === 'pooler_output';
     for (const engine of ['native', 'reference'] as const) {
       const { result: model } = await withWarnings(() =>
@@ -111,25 +106,12 @@ describe('every layout gives the same', () => {
           ...(attention_mask && { attention_mask }),
           ...(token_type_ids && { token_type_ids }),
         });
-        const logits = linear(outputs[states], weight, bias);
-        expectValuesClose(logits, golden.outputs[output]!.data, `${engine} ${golden.name}`);
+        expectValuesClose(apply(outputs[states]), golden.outputs[output]!.data, `${engine} ${golden.name}`);
       }
       model.dispose();
     }
   });
 });
-
-function linear(states: Tensor<'float32'>, weight: Float32Array, bias: Float32Array): number[] {
-  const size = states.dims.at(-1)!;
-  const rows = states.size / size;
-  return Array.from({ length: rows }, (_, row) =>
-    Array.from(bias, (start, out) => {
-      let sum = start;
-      for (let i = 0; i < size; i++) sum += states.data[row * size + i]! * weight[out * size + i]!;
-      return sum;
-    }),
-  ).flat();
-}
 
 describe('new models', () => {
   const config = new BertConfig({
