@@ -107,7 +107,6 @@ const haveGoldens = [tokenizerGoldensFolder, vocabularyFolder].map((folder) => h
 
 describe.skipIf(!haveGoldens)('the goldens of the Python and Rust references', () => {
   describe.each(vocabularies)('%s', (name) => {
-    const encodeGolden = () => golden(`encode-${name}.json`) as EncodeGolden;
     let tokenizer: BertTokenizer;
 
     beforeAll(async () => {
@@ -115,7 +114,7 @@ describe.skipIf(!haveGoldens)('the goldens of the Python and Rust references', (
     });
 
     test('encode: ids and tokens of every text under every configuration', async () => {
-      const { configs, cases } = encodeGolden();
+      const { configs, cases } = golden(`encode-${name}.json`) as EncodeGolden;
       expect(configs.length).toBeGreaterThanOrEqual(3);
       expect(cases.length).toBeGreaterThanOrEqual(270);
       for (const [k, config] of configs.entries()) {
