@@ -1,12 +1,11 @@
 import { statSync } from 'node:fs';
-import { mkdtemp, rm, writeFile } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
+import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { onTestFinished } from 'vitest';
 import type { ForwardRequest, ParameterSource } from '../../lib/engines/engine.ts';
 import { encoderParameters } from '../../lib/engines/parameters.ts';
 import type { Activation, AttentionSpecification, EncoderSpecification } from '../../lib/engines/specification.ts';
 import type { CheckpointFile } from '../../lib/weights/tensor-span.ts';
+import { temporaryFolder } from '../support/temporary.ts';
 
 // --- files ---
 
@@ -15,11 +14,9 @@ export function describeFile(path: string): CheckpointFile {
   return { path, size_bytes: Number(size), modified_ns: mtimeNs, device: dev, inode: ino };
 }
 
-/** A file that is gone when the test is over. */
+/** A file that is gone when the file's tests are done. */
 export async function temporaryFile(contents: Uint8Array): Promise<string> {
-  const folder = await mkdtemp(join(tmpdir(), 'bert-native-'));
-  onTestFinished(() => rm(folder, { recursive: true }));
-  const path = join(folder, 'weights.bin');
+  const path = join(temporaryFolder(), 'weights.bin');
   await writeFile(path, contents);
   return path;
 }

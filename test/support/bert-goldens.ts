@@ -1,19 +1,10 @@
-import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
 import { BertModel, type EmbedOptions, type FromPretrainedOptions } from '../../lib/index.ts';
-import {
-  type Case,
-  expectClose,
-  expectValuesClose,
-  fixturesFolder,
-  foldersWithCases,
-  hasShared,
-  readCases,
-  sharedFixturesFolder,
-} from './fixtures.ts';
+import { type Case, expectClose, expectValuesClose, fixtureFolders, hasCases, readCases } from './fixtures.ts';
 import { sentenceOutputs } from './sentence-modules.ts';
 
-const poolings: Record<string, EmbedOptions> = {
+/** How `embed` gives the goldens' pooled outputs. */
+export const poolings: Record<string, EmbedOptions> = {
   mean_pooled: { pooling: 'mean' },
   mean_pooled_normalized: { pooling: 'mean', normalize: true },
   cls_pooled: { pooling: 'cls' },
@@ -22,11 +13,8 @@ const poolings: Record<string, EmbedOptions> = {
 
 /** Every case of class BertModel, in the repository's goldens and in those beside the checkout, on one engine. */
 export function describeBertGoldens(engine: 'native' | 'reference'): void {
-  const places = [fixturesFolder, ...(hasShared(sharedFixturesFolder) ? [sharedFixturesFolder] : [])];
-  for (const place of places) {
-    describe(place === fixturesFolder ? 'goldens of the repository' : 'goldens beside the checkout', () => {
-      for (const name of foldersWithCases(place, 'BertModel')) describeFolder(join(place, name), name, engine);
-    });
+  for (const [name, folder] of fixtureFolders((folder) => hasCases(folder, 'BertModel'))) {
+    describeFolder(folder, name, engine);
   }
 }
 

@@ -11,6 +11,7 @@ export const fixturesFolder = join(root, 'test', 'fixtures');
 /** More of them, and other people's vocabularies, which may lie beside the checkout. */
 const sharedFolder = join(root, '..', 'shared');
 export const sharedFixturesFolder = join(sharedFolder, 'fixtures');
+export const tokenizerGoldensFolder = join(sharedFixturesFolder, 'tokenizer');
 export const vocabularyFolder = join(sharedFolder, 'vocab');
 export const demoModelFolder = join(root, 'examples', 'demo-model');
 
@@ -19,6 +20,17 @@ export function hasShared(folder: string): boolean {
   const present = existsSync(folder);
   if (!present) console.warn(`SKIPPED: ${folder} is not there; tests that need it do not run`);
   return present;
+}
+
+/** The model folders that `isWanted` picks: the repository's, and those beside the checkout that it does not carry. */
+export function fixtureFolders(isWanted: (folder: string) => boolean): [name: string, folder: string][] {
+  const own = readdirSync(fixturesFolder);
+  const beside = hasShared(sharedFixturesFolder) ? readdirSync(sharedFixturesFolder) : [];
+  const further = beside.filter((name) => !own.includes(name));
+  return [
+    ...own.map((name): [string, string] => [name, join(fixturesFolder, name)]),
+    ...further.map((name): [string, string] => [name, join(sharedFixturesFolder, name)]),
+  ].filter(([, folder]) => isWanted(folder));
 }
 
 export interface Golden {
@@ -32,6 +44,9 @@ export interface Case {
   readonly input_ids: number[][];
   readonly attention_mask: number[][] | null;
   readonly token_type_ids: number[][] | null;
+  /** What the ids were made from, in folders with a vocabulary. */
+  readonly texts?: string[];
+  readonly text_pairs?: string[] | null;
   /** sentence-transformers: tokens of the prompt. */
   readonly prompt_length?: number | null;
   readonly outputs: Record<string, Golden>;
@@ -41,11 +56,10 @@ export function readCases(folder: string): Case[] {
   return JSON.parse(readFileSync(join(folder, 'cases.json'), 'utf8'));
 }
 
-/** Folders under `root` with cases of a class. */
-export function foldersWithCases(folder: string, model_class: string): string[] {
-  return readdirSync(folder)
-    .filter((name) => existsSync(join(folder, name, 'cases.json')))
-    .filter((name) => readCases(join(folder, name)).some((golden) => golden.model_class === model_class));
+/** Whether a folder has cases of a class. */
+export function hasCases(folder: string, model_class: string): boolean {
+  if (!existsSync(join(folder, 'cases.json'))) return false;
+  return readCases(folder).some((golden) => golden.model_class === model_class);
 }
 
 /** The bar of every golden: |a − b| ≤ 2e-5 + 2e-5·|b|. Returns the largest difference. */

@@ -1,10 +1,10 @@
-import { mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
+import { readdir, readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { afterEach, beforeEach, describe, expect, test } from 'vitest';
+import { beforeEach, describe, expect, test } from 'vitest';
 import { AutoTokenizer } from '../../lib/tokenizers/auto.ts';
 import { BertTokenizer, BertTokenizerFast, type BertTokenizerOptions } from '../../lib/tokenizers/bert.ts';
-import { describeWithSharedData, vocabularyFolder } from './shared-data.ts';
+import { hasShared, vocabularyFolder } from '../support/fixtures.ts';
+import { temporaryFolder } from '../support/temporary.ts';
 import { smallTokenizer, smallVocab, warningsOf } from './small-tokenizer.ts';
 
 const failure = (code: string, message: RegExp) =>
@@ -12,11 +12,9 @@ const failure = (code: string, message: RegExp) =>
 
 let folder: string;
 
-beforeEach(async () => {
-  folder = await mkdtemp(join(tmpdir(), 'bert-native-tokenizer-'));
+beforeEach(() => {
+  folder = temporaryFolder();
 });
-
-afterEach(() => rm(folder, { recursive: true }));
 
 /** Writes files into the folder: strings as they are, everything else as JSON. */
 async function write(files: Readonly<Record<string, unknown>>): Promise<void> {
@@ -393,9 +391,9 @@ describe('save_pretrained', () => {
   });
 });
 
-describeWithSharedData('published vocabularies', () => {
+describe.skipIf(!hasShared(vocabularyFolder))('published vocabularies', () => {
   test('come back byte for byte', async () => {
-    const source = vocabularyFolder('kcbert-base');
+    const source = join(vocabularyFolder, 'kcbert-base');
     const tokenizer = await BertTokenizer.from_pretrained(source);
     expect([tokenizer.vocab_size, tokenizer.model_max_length]).toEqual([30000, 300]);
     await tokenizer.save_pretrained(folder);

@@ -1,7 +1,13 @@
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
 import { beforeAll, describe, expect, test } from 'vitest';
 import { BertTokenizer, type BertTokenizerOptions } from '../../lib/tokenizers/bert.ts';
 import type { EncodeOptions } from '../../lib/tokenizers/encode-options.ts';
-import { describeWithSharedData, golden, type VocabularyName, vocabularies, vocabularyFolder } from './shared-data.ts';
+import { hasShared, tokenizerGoldensFolder, vocabularyFolder } from '../support/fixtures.ts';
+
+const vocabularies = ['bert-base-uncased', 'bert-base-cased', 'kcbert-base'] as const;
+
+const golden = (file: string): unknown => JSON.parse(readFileSync(join(tokenizerGoldensFolder, file), 'utf8'));
 
 interface EncodeGolden {
   readonly configs: readonly BertTokenizerOptions[];
@@ -57,11 +63,19 @@ interface DecodeGolden {
 }
 
 interface FastGolden {
-  readonly cases: readonly { text: string; ids: number[] | null; offsets: number[]; word_ids: number[] }[];
+  readonly cases: readonly {
+    text: string;
+    /** `null`: the slow tokenizer's. */
+    ids: number[] | null;
+    offsets: number[];
+    word_ids: number[];
+    /** With special tokens, and without. */
+    decoded?: [string, string];
+  }[];
 }
 
 interface LoneSurrogates {
-  readonly cases: readonly { text: string; ids: Record<VocabularyName, number[]> }[];
+  readonly cases: readonly { text: string; ids: Record<(typeof vocabularies)[number], number[]> }[];
 }
 
 /** Offsets as `[start, end)` pairs, from code points of the text to UTF-16 units. */
@@ -87,61 +101,67 @@ function readByReference(tokenizer: BertTokenizer, text: string, max_length: num
 
 const nullFor = (ids: readonly number[]): (number | null)[] => ids.map((id) => (id === -1 ? null : id));
 
-describeWithSharedData('the goldens of the Python and Rust references', () => {
+// Two references: the slow BertTokenizer of transformers, whose ids this tokenizer gives without exception, and the Rust
+// library tokenizers ("fast"), which alone has alignments and windows, and answers a few rows otherwise.
+const haveGoldens = [tokenizerGoldensFolder, vocabularyFolder].map((folder) => hasShared(folder)).every(Boolean);
+
+describe.skipIf(!haveGoldens)('the goldens of the Python and Rust references', () => {
   describe.each(vocabularies)('%s', (name) => {
-    const encodeGolden = () => golden(`encode-${name}.json`) as EncodeGolden;
     let tokenizer: BertTokenizer;
 
     beforeAll(async () => {
-      tokenizer = await BertTokenizer.from_pretrained(vocabularyFolder(name));
+      tokenizer = await BertTokenizer.from_pretrained(join(vocabularyFolder, name));
     });
 
     test('encode: ids and tokens of every text under every configuration', async () => {
-      const { configs, cases } = encodeGolden();
-      const fast = golden(`fast-${name}.json`) as FastGolden;
+      const { configs, cases } = golden(`encode-${name}.json`) as EncodeGolden;
+      expect(configs.length).toBeGreaterThanOrEqual(3);
+      expect(cases.length).toBeGreaterThanOrEqual(270);
       for (const [k, config] of configs.entries()) {
-        const configured = await BertTokenizer.from_pretrained(vocabularyFolder(name), config);
-        for (const [i, { text, ids, tokens }] of cases.entries()) {
-          const accepted = [ids[k] ?? ids[0]!];
-          // Where the two references answer differently, either is right.
-          if (fast.cases[i]!.ids !== null && ids[k] == null) accepted.push(fast.cases[i]!.ids);
+        const configured = await BertTokenizer.from_pretrained(join(vocabularyFolder, name), config);
+        for (const { text, ids, tokens } of cases) {
           const found = configured.encode(text, { verbose: false });
-          expect(accepted, `${JSON.stringify(text)} with ${JSON.stringify(config)}`).toContainEqual(found);
-          if (k === 0 && accepted.length === 1) expect(configured.tokenize(text)).toEqual(tokens);
+          expect(found, `${JSON.stringify(text)} with ${JSON.stringify(config)}`).toEqual(ids[k] ?? ids[0]);
+          if (k === 0) expect(configured.tokenize(text), JSON.stringify(text)).toEqual(tokens);
         }
       }
     });
 
     test('pairs: truncation, padding and sides', () => {
-      const fast = golden(`fast-pairs-${name}.json`) as FastPairsGolden;
-      const key = ({ text, text_pair, options }: Pair) => JSON.stringify([text, text_pair, options]);
-      const fastAnswers = new Map(fast.cases.map((answer) => [key(answer), answer]));
-      for (const pair of (golden(`pairs-${name}.json`) as PairsGolden).cases) {
-        const { text, text_pair, options } = pair;
+      const { cases } = golden(`pairs-${name}.json`) as PairsGolden;
+      let compared = 0;
+      for (const { text, text_pair, options, ...answer } of cases) {
         const run = () =>
           tokenizer(text, { ...options, text_pair, return_tensor: false, return_special_tokens_mask: true });
-        if (pair.unsatisfiable) {
-          expect(run, key(pair)).toThrow(expect.objectContaining({ code: 'ERR_TRUNCATION' }));
-          continue;
-        }
-        const found = { ...run() };
-        const { input_ids, token_type_ids, attention_mask, special_tokens_mask } = pair;
-        const slowAnswer = { input_ids, token_type_ids, attention_mask, special_tokens_mask };
-        const fastAnswer = fastAnswers.get(key(pair));
-        if (fastAnswer === undefined) {
-          expect(found, key(pair)).toEqual(slowAnswer);
+        const what = JSON.stringify([text, text_pair, options]);
+        if (answer.unsatisfiable) {
+          expect(run, what).toThrow(expect.objectContaining({ code: 'ERR_TRUNCATION' }));
         } else {
-          const { input_ids, token_type_ids, attention_mask } = fastAnswer;
-          const { special_tokens_mask: _, ...slowInputs } = slowAnswer;
-          const { special_tokens_mask: __, ...foundInputs } = found;
-          expect([slowInputs, { input_ids, token_type_ids, attention_mask }], key(pair)).toContainEqual(foundInputs);
+          const { input_ids, token_type_ids, attention_mask, special_tokens_mask } = answer;
+          expect({ ...run() }, what).toEqual({ input_ids, token_type_ids, attention_mask, special_tokens_mask });
+          compared++;
         }
+      }
+      expect(compared).toBeGreaterThanOrEqual(140);
+      expect(cases.length - compared).toBeGreaterThanOrEqual(60);
+    });
+
+    test('pairs that the Rust reference cuts otherwise: as long, but one token goes from the other text', () => {
+      const { cases } = golden(`fast-pairs-${name}.json`) as FastPairsGolden;
+      expect(cases.length).toBeGreaterThanOrEqual(5);
+      for (const { text, text_pair, options, ...fast } of cases) {
+        const { token_type_ids, attention_mask } = tokenizer(text, { ...options, text_pair, return_tensor: false });
+        const what = JSON.stringify([text, text_pair, options]);
+        expect(attention_mask, what).toEqual(fast.attention_mask);
+        const ofSecond = (type_ids: readonly number[]) => type_ids.filter((id) => id === 1).length;
+        expect(ofSecond(token_type_ids as number[]), what).toBe(ofSecond(fast.token_type_ids) - 1);
       }
     });
 
     test('batches of texts, pairs and words', () => {
-      for (const { texts, text_pairs, words, options, ...expected } of (golden(`batch-${name}.json`) as BatchGolden)
-        .cases) {
+      const { cases } = golden(`batch-${name}.json`) as BatchGolden;
+      expect(cases.length).toBeGreaterThanOrEqual(19);
+      for (const { texts, text_pairs, words, options, ...expected } of cases) {
         const found = tokenizer((texts ?? words)!, {
           ...options,
           text_pair: text_pairs,
@@ -153,7 +173,9 @@ describeWithSharedData('the goldens of the Python and Rust references', () => {
     });
 
     test('decode: with and without special tokens and clean-up', () => {
-      for (const { ids, text } of (golden(`decode-${name}.json`) as DecodeGolden).cases) {
+      const { cases } = golden(`decode-${name}.json`) as DecodeGolden;
+      expect(cases.length).toBeGreaterThanOrEqual(110);
+      for (const { ids, text } of cases) {
         const found = [false, true].flatMap((skip_special_tokens) =>
           [false, true].map((clean_up_tokenization_spaces) =>
             tokenizer.decode(ids, { skip_special_tokens, clean_up_tokenization_spaces }),
@@ -163,22 +185,33 @@ describeWithSharedData('the goldens of the Python and Rust references', () => {
       }
     });
 
-    test('offsets in UTF-16 units and word ids', () => {
-      const { cases } = encodeGolden();
-      for (const [i, { text, ids, offsets, word_ids }] of (golden(`fast-${name}.json`) as FastGolden).cases.entries()) {
+    test('offsets in UTF-16 units, word ids, and decoding of the same ids', () => {
+      // The alignments belong to the Rust reference's ids: where it has others than the slow one, they are not ours.
+      const { cases } = golden(`fast-${name}.json`) as FastGolden;
+      const shared = cases.filter(({ ids }) => ids === null);
+      expect(shared.length).toBeGreaterThanOrEqual(270);
+      expect(cases.length - shared.length).toBeLessThanOrEqual(2);
+      let decoded = 0;
+      for (const { text, offsets, word_ids, decoded: texts } of shared) {
         const found = tokenizer(text, { return_tensor: false, return_offsets_mapping: true, verbose: false });
-        const expected = ids ?? cases[i]!.ids[0]!;
-        // The alignments belong to these ids; the test of encode says which others are right.
-        if (JSON.stringify(found.input_ids) !== JSON.stringify(expected)) continue;
-        expect(found.offset_mapping, JSON.stringify(text)).toEqual(toUtf16(text, offsets));
-        expect(found.word_ids(), JSON.stringify(text)).toEqual(nullFor(word_ids));
+        const what = JSON.stringify(text);
+        expect(found.offset_mapping, what).toEqual(toUtf16(text, offsets));
+        expect(found.word_ids(), what).toEqual(nullFor(word_ids));
+        if (texts === undefined) continue;
+        const again = [false, true].map((skip_special_tokens) =>
+          tokenizer.decode(found.input_ids, { skip_special_tokens, clean_up_tokenization_spaces: true }),
+        );
+        // The Rust decoder cleans up token by token and so leaves the apostrophes apart that the slow one joins.
+        expect(again, what).toEqual(texts.map((decodedText) => decodedText.replaceAll(" ' ", "'")));
+        decoded++;
       }
+      expect(decoded).toBeGreaterThanOrEqual(250);
     });
 
     test('sliding windows over the second text', () => {
-      for (const { text, text_pair, max_length, stride, windows } of (
-        golden(`fast-pairs-${name}.json`) as FastPairsGolden
-      ).windows) {
+      const { windows: cases } = golden(`fast-pairs-${name}.json`) as FastPairsGolden;
+      expect(cases.length).toBeGreaterThanOrEqual(5);
+      for (const { text, text_pair, max_length, stride, windows } of cases) {
         const options = {
           max_length,
           stride,
@@ -209,7 +242,9 @@ describeWithSharedData('the goldens of the Python and Rust references', () => {
     });
 
     test('strings with lone surrogates', () => {
-      for (const { text, ids } of (golden('lone-surrogates.json') as LoneSurrogates).cases) {
+      const { cases } = golden('lone-surrogates.json') as LoneSurrogates;
+      expect(cases.length).toBeGreaterThanOrEqual(6);
+      for (const { text, ids } of cases) {
         expect(tokenizer.encode(text), JSON.stringify(text)).toEqual(ids[name]);
       }
     });

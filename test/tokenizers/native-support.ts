@@ -1,35 +1,9 @@
-import { existsSync, readFileSync } from 'node:fs';
-import { join } from 'node:path';
-import { packageRoot } from '../../lib/binding/load.ts';
 import type {
   FlatStrings,
   NativeEncodeOptions,
   NativeEncoding,
   NativeTokenizerDescription,
 } from '../../lib/binding/native.ts';
-
-const shared = join(packageRoot, '..', 'shared');
-
-/** Where the reference data lies, which is not part of the repository. */
-export const sharedFolders = { goldens: join(shared, 'fixtures', 'tokenizer'), vocabularies: join(shared, 'vocab') };
-
-/** False, and said so, where the reference data is missing. */
-export function haveSharedData(what: string): boolean {
-  const have = Object.values(sharedFolders).every((folder) => existsSync(folder));
-  if (!have) console.warn(`SKIPPED: ${what}, because ${shared} is not there`);
-  return have;
-}
-
-export function readGolden<T>(name: string): T {
-  return JSON.parse(readFileSync(join(sharedFolders.goldens, name), 'utf8')) as T;
-}
-
-/** A vocabulary file with one token per line, as BertTokenizer reads it: only the line feed ends a line. */
-export function readVocabulary(name: string): string[] {
-  const lines = readFileSync(join(sharedFolders.vocabularies, name, 'vocab.txt'), 'utf8').split('\n');
-  if (lines.at(-1) === '') lines.pop();
-  return lines;
-}
 
 export function flatStrings(strings: readonly string[]): FlatStrings {
   const encoder = new TextEncoder();

@@ -1,14 +1,17 @@
-import { expect, test } from 'vitest';
+import { join } from 'node:path';
+import { describe, expect, test } from 'vitest';
+import type { Tensor } from '../../lib/index.ts';
 import { AutoTokenizer } from '../../lib/tokenizers/auto.ts';
 import { BertTokenizer } from '../../lib/tokenizers/bert.ts';
-import { describeWithSharedData, vocabularyFolder } from './shared-data.ts';
+import { hasShared, vocabularyFolder } from '../support/fixtures.ts';
 
-const rows = (tensor: { tolist(): unknown }) =>
-  (tensor.tolist() as bigint[][]).map((row) => row.map((element) => Number(element)));
+const rows = (tensor: Tensor<'int64'>) => tensor.to('int32').tolist();
 
-describeWithSharedData("the tutorials' own lines", () => {
+describe.skipIf(!hasShared(vocabularyFolder))("the tutorials' own lines", () => {
   test('kcbert-base: a batch padded to max_length', async () => {
-    const tokenizer = await BertTokenizer.from_pretrained(vocabularyFolder('kcbert-base'), { do_lower_case: false });
+    const tokenizer = await BertTokenizer.from_pretrained(join(vocabularyFolder, 'kcbert-base'), {
+      do_lower_case: false,
+    });
     const features = tokenizer(['안녕하세요', '하이!'], { padding: 'max_length', max_length: 10, truncation: true });
     expect(rows(features.input_ids)).toEqual([
       [2, 19017, 8482, 3, 0, 0, 0, 0, 0, 0],
@@ -24,7 +27,9 @@ describeWithSharedData("the tutorials' own lines", () => {
   });
 
   test('kcbert-base: sentences, whole and cut to 10', async () => {
-    const tokenizer = await AutoTokenizer.from_pretrained(vocabularyFolder('kcbert-base'), { do_lower_case: false });
+    const tokenizer = await AutoTokenizer.from_pretrained(join(vocabularyFolder, 'kcbert-base'), {
+      do_lower_case: false,
+    });
     const first =
       '안녕Hugging Face는 인공지능(AI)과 자연어 처리(NLP) 분야에서 혁신적인 도구와 모델을 제공하는 AI 스타트업이다.';
     const second = '2016년에 설립된 이 회사는 주로 오픈소스 라이브러리와 사전 학습된 NLP 모델을 제공을 제공한다.';
@@ -40,7 +45,7 @@ describeWithSharedData("the tutorials' own lines", () => {
   });
 
   test('bert-base-uncased: encode, decode, tokens to ids, a batch', async () => {
-    const tokenizer = await BertTokenizer.from_pretrained(vocabularyFolder('bert-base-uncased'));
+    const tokenizer = await BertTokenizer.from_pretrained(join(vocabularyFolder, 'bert-base-uncased'));
     const ids = tokenizer.encode('I am a boy.');
     expect(ids).toEqual([101, 1045, 2572, 1037, 2879, 1012, 102]);
     expect(tokenizer.decode(ids)).toBe('[CLS] i am a boy. [SEP]');

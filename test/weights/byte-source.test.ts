@@ -3,10 +3,11 @@ import { appendFileSync, chmodSync, truncateSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
 import { memorySource, withFileSource } from '../../lib/weights/byte-source.ts';
-import { failure, temporaryFolder } from './support.ts';
+import { temporaryFolder } from '../support/temporary.ts';
+import { failure } from './support.ts';
 
 async function fileOf(content: string): Promise<string> {
-  const path = join(await temporaryFolder(), 'file');
+  const path = join(temporaryFolder(), 'file');
   writeFileSync(path, content);
   return path;
 }
@@ -40,7 +41,7 @@ describe('withFileSource', () => {
   });
 
   test.skipIf(process.platform === 'win32')('a named pipe is refused without waiting', async () => {
-    const path = join(await temporaryFolder(), 'pipe');
+    const path = join(temporaryFolder(), 'pipe');
     execFileSync('mkfifo', [path]);
     expect(
       (

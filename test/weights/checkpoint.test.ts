@@ -3,7 +3,8 @@ import { mkdir } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { describe, expect, test } from 'vitest';
 import { openCheckpoint } from '../../lib/weights/checkpoint.ts';
-import { failure, op, pickled, safetensorsBytes, temporaryFolder, tensorPickle, torchZip } from './support.ts';
+import { temporaryFolder } from '../support/temporary.ts';
+import { failure, op, pickled, safetensorsBytes, tensorPickle, torchZip } from './support.ts';
 
 /** A safetensors file that holds one float32 under each name. */
 function weights(...names: string[]): Buffer {
@@ -17,7 +18,7 @@ function weights(...names: string[]): Buffer {
 const torchWeights = torchZip(pickled(op.dict(op.text('torch'), tensorPickle())));
 
 async function folderOf(files: Record<string, string | Uint8Array>): Promise<string> {
-  const folder = await temporaryFolder();
+  const folder = temporaryFolder();
   for (const [name, content] of Object.entries(files)) {
     await mkdir(dirname(join(folder, name)), { recursive: true });
     writeFileSync(join(folder, name), content);
@@ -218,7 +219,7 @@ describe('shards', () => {
 
     test('the folder itself may be one', async () => {
       const folder = await shards({ x: 'a.safetensors' });
-      const link = join(await temporaryFolder(), 'link');
+      const link = join(temporaryFolder(), 'link');
       symlinkSync(folder, link);
       expect((await openCheckpoint(link)).tensors.size).toBe(2);
     });

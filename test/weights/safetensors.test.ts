@@ -6,7 +6,8 @@ import { BertNativeError } from '../../lib/errors.ts';
 import { memorySource } from '../../lib/weights/byte-source.ts';
 import { openSafetensors, readSafetensors, writeSafetensors } from '../../lib/weights/safetensors.ts';
 import { encodeStored, type StoredTensor } from '../../lib/weights/stored-tensor.ts';
-import { failure, safetensorsBytes, temporaryFolder } from './support.ts';
+import { temporaryFolder } from '../support/temporary.ts';
+import { failure, safetensorsBytes } from './support.ts';
 
 const read = (bytes: Uint8Array) => readSafetensors(memorySource(bytes, 'model.safetensors'));
 const refusal = async (header: unknown, data = 0) =>
@@ -199,7 +200,7 @@ describe('damage', () => {
 
 describe('files', () => {
   test('identity is that of the file', async () => {
-    const path = join(await temporaryFolder(), 'model.safetensors');
+    const path = join(temporaryFolder(), 'model.safetensors');
     const bytes = safetensorsBytes({ a: f32([1], 0, 4) }, 4);
     writeFileSync(path, bytes);
     const { file } = await openSafetensors(path);
@@ -210,7 +211,7 @@ describe('files', () => {
   });
 
   test('missing, a folder, below a file', async () => {
-    const folder = await temporaryFolder();
+    const folder = temporaryFolder();
     await failure(openSafetensors(join(folder, 'absent')), 'ERR_NOT_FOUND');
     const error = await failure(openSafetensors(folder), 'ERR_IO');
     expect(error.message).toContain(folder);
@@ -220,7 +221,7 @@ describe('files', () => {
   });
 
   test('what the system says is the cause', async () => {
-    const error = await failure(openSafetensors(join(await temporaryFolder(), 'absent')), 'ERR_NOT_FOUND');
+    const error = await failure(openSafetensors(join(temporaryFolder(), 'absent')), 'ERR_NOT_FOUND');
     expect((error.cause as NodeJS.ErrnoException).code).toBe('ENOENT');
   });
 });
@@ -234,7 +235,7 @@ describe('writing', () => {
   });
 
   test('order, padding and metadata', async () => {
-    const path = join(await temporaryFolder(), 'model.safetensors');
+    const path = join(temporaryFolder(), 'model.safetensors');
     await writeSafetensors(path, [
       tensor('b', [1]),
       tensor('é', [2]),
@@ -256,7 +257,7 @@ describe('writing', () => {
   });
 
   test('one tensor is produced at a time', async () => {
-    const path = join(await temporaryFolder(), 'model.safetensors');
+    const path = join(temporaryFolder(), 'model.safetensors');
     let running = 0;
     const produced: string[] = [];
     const slow = (name: string): StoredTensor => ({
@@ -274,7 +275,7 @@ describe('writing', () => {
   });
 
   test('a failure leaves what was there, and nothing else', async () => {
-    const folder = await temporaryFolder();
+    const folder = temporaryFolder();
     const path = join(folder, 'model.safetensors');
     writeFileSync(path, 'before');
     const broken: StoredTensor = { ...tensor('b', [1]), data: () => Promise.reject(new Error('no values')) };
@@ -287,7 +288,7 @@ describe('writing', () => {
   });
 
   test('a target that cannot be', async () => {
-    const folder = await temporaryFolder();
+    const folder = temporaryFolder();
     await failure(writeSafetensors(join(folder, 'absent', 'x'), [tensor('a', [1])]), 'ERR_NOT_FOUND');
     await mkdir(join(folder, 'x'));
     await failure(writeSafetensors(join(folder, 'x'), [tensor('a', [1])]), 'ERR_IO');
@@ -295,7 +296,7 @@ describe('writing', () => {
   });
 
   test('tensors that cannot be written', async () => {
-    const path = join(await temporaryFolder(), 'x');
+    const path = join(temporaryFolder(), 'x');
     await failure(writeSafetensors(path, [tensor('a', [1]), tensor('a', [1])]), 'ERR_OPTION');
     await failure(writeSafetensors(path, [tensor('__metadata__', [1])]), 'ERR_OPTION');
     await failure(writeSafetensors(path, [tensor('\ud800', [1])]), 'ERR_OPTION');

@@ -1,33 +1,8 @@
-import { existsSync, readdirSync } from 'node:fs';
-import { mkdtemp, open, rm } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
-import { fileURLToPath } from 'node:url';
+import { open } from 'node:fs/promises';
 import { crc32 } from 'node:zlib';
-import { expect, onTestFinished } from 'vitest';
+import { expect } from 'vitest';
 import { BertNativeError, type ErrorCode } from '../../lib/errors.ts';
 import type { TensorSpan } from '../../lib/weights/tensor-span.ts';
-
-/** Where the model fixtures lie, or null. */
-export const fixturesFolder: string | null = (() => {
-  const folder = fileURLToPath(new URL('../../../shared/fixtures/', import.meta.url));
-  if (existsSync(join(folder, 'index.json'))) return folder;
-  console.warn(`SKIPPED: tests that need the model fixtures, which are not at ${folder}`);
-  return null;
-})();
-
-/** Fixture folders that hold a file of that name. */
-export function fixturesWith(file: string): string[] {
-  if (fixturesFolder === null) return [];
-  return readdirSync(fixturesFolder).filter((name) => existsSync(join(fixturesFolder!, name, file)));
-}
-
-/** A folder that disappears when the test is over. */
-export async function temporaryFolder(): Promise<string> {
-  const folder = await mkdtemp(join(tmpdir(), 'bert-native-weights-'));
-  onTestFinished(() => rm(folder, { recursive: true, force: true }));
-  return folder;
-}
 
 /** The error of a promise that must fail with a BertNativeError of that code. */
 export async function failure(promise: Promise<unknown>, code: ErrorCode): Promise<BertNativeError> {

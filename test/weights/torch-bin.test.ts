@@ -8,6 +8,7 @@ import { isLoadable, type WeightsFile } from '../../lib/weights/checkpoint-tenso
 import { encodeStored, type StoredTensor } from '../../lib/weights/stored-tensor.ts';
 import type { TensorSpan } from '../../lib/weights/tensor-span.ts';
 import { openTorchBin, readTorchBin, writeTorchBin } from '../../lib/weights/torch-bin.ts';
+import { temporaryFolder } from '../support/temporary.ts';
 import {
   countingFloats,
   failure,
@@ -15,7 +16,6 @@ import {
   pickled,
   readValues,
   type TensorPickle,
-  temporaryFolder,
   tensorPickle,
   torchLegacy,
   torchZip,
@@ -379,7 +379,7 @@ describe('writing', () => {
   const tensor = (name: string, shape: number[] = [2, 3]): StoredTensor => ({ name, dtype: 'F32', shape, data });
 
   test('what is written is read', async () => {
-    const path = join(await temporaryFolder(), 'pytorch_model.bin');
+    const path = join(temporaryFolder(), 'pytorch_model.bin');
     const large = Float32Array.from({ length: 700_000 }, (_, index) => index % 1021);
     await writeTorchBin(path, [
       tensor('한글 __proto__'),
@@ -396,7 +396,7 @@ describe('writing', () => {
   });
 
   test('the layout that torch.load expects', async () => {
-    const path = join(await temporaryFolder(), 'pytorch_model.bin');
+    const path = join(temporaryFolder(), 'pytorch_model.bin');
     await writeTorchBin(path, [tensor('a'), tensor('b')]);
     const content = readFileSync(path).toString('latin1');
     const records = content.split('PK\x01\x02').slice(1);
@@ -410,14 +410,14 @@ describe('writing', () => {
   });
 
   test('the same weights give the same bytes', async () => {
-    const folder = await temporaryFolder();
+    const folder = temporaryFolder();
     await writeTorchBin(join(folder, 'a'), [tensor('x')]);
     await writeTorchBin(join(folder, 'b'), [tensor('x')]);
     expect(readFileSync(join(folder, 'a')).equals(readFileSync(join(folder, 'b')))).toBe(true);
   });
 
   test('tied tensors share one storage, and are produced once', async () => {
-    const path = join(await temporaryFolder(), 'pytorch_model.bin');
+    const path = join(temporaryFolder(), 'pytorch_model.bin');
     let calls = 0;
     const counted = () => {
       calls++;
@@ -436,7 +436,7 @@ describe('writing', () => {
   });
 
   test('one tensor is produced at a time', async () => {
-    const path = join(await temporaryFolder(), 'pytorch_model.bin');
+    const path = join(temporaryFolder(), 'pytorch_model.bin');
     let running = 0;
     let most = 0;
     const slow = (name: string): StoredTensor => ({
@@ -454,7 +454,7 @@ describe('writing', () => {
   });
 
   test('a failure leaves what was there, and nothing else', async () => {
-    const folder = await temporaryFolder();
+    const folder = temporaryFolder();
     const path = join(folder, 'pytorch_model.bin');
     writeFileSync(path, 'before');
     const broken = { ...tensor('b'), data: () => Promise.reject(new Error('no values')) };
