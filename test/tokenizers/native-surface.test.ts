@@ -137,7 +137,10 @@ describe('create_tokenizer', () => {
       { added_tokens: [{ ...description.added_tokens[0], content: '' }] },
       /added_tokens\[0\].content must not be empty/,
     ],
-    [{ added_tokens: [{ ...description.added_tokens[0], id: -2 }] }, /added_tokens\[0\].id: expected an integer from 0/],
+    [
+      { added_tokens: [{ ...description.added_tokens[0], id: -2 }] },
+      /added_tokens\[0\].id: expected an integer from 0/,
+    ],
     [{ added_tokens: [null] }, /description.added_tokens\[0\]: expected an object/],
     [{ post_processor: { ...description.post_processor, pair: [] } }, /post_processor.pair must contain sequence A/],
     [{ post_processor: { ...description.post_processor, single: [{ sequence: 'C', type_id: 0 }] } }, /'A' or 'B'/],
