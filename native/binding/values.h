@@ -64,7 +64,7 @@ class Fields {
 
   // Of a part of which only one type is known here.
   void require_type(const char* type) const {
-    if (utf8("type") != type) throw_expected(path("type"), "'" + std::string(type) + "'");
+    if (utf8("type") != type) throw_expected(path("type"), std::string("'") + type + "'");
   }
 
   Napi::Array array(const char* name) const {
