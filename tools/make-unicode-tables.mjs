@@ -169,15 +169,12 @@ function header({ ranks }, flags) {
   const bits = properties.map(
     ({ name, comment }, bit) => `// ${comment}\ninline constexpr uint16_t k${name} = 1u << ${bit};`,
   );
-  const longest = (mapping) => Math.max(...[...mapping.values()].map((sequence) => sequence.length));
   return `#pragma once
 
 ${banner}
 #include <cstdint>
 
 namespace bert_native::unicode {
-
-inline constexpr char kUnicodeVersion[] = "${process.versions.unicode}";
 
 // A code point's record: flags, and above them the rank of its combining class.
 ${bits.join('\n')}
@@ -193,11 +190,9 @@ extern const uint16_t kRecords[];
 // Mappings: a two-stage table of positions in a pool, where a sequence stands behind its length. To be asked only for
 // code points that have kLowercases or kDecomposes: the tables end with the last of them.
 inline constexpr int kMappingShift = ${flags.mappingShift};
-inline constexpr int kLongestLowercase = ${longest(flags.lowercase)};
 extern const uint8_t kLowercaseIndex[];
 extern const uint16_t kLowercasePositions[];
 extern const char32_t kLowercasePool[];
-inline constexpr int kLongestDecomposition = ${longest(flags.decompositions)};
 extern const uint8_t kDecompositionIndex[];
 extern const uint16_t kDecompositionPositions[];
 extern const char32_t kDecompositionPool[];

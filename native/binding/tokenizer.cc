@@ -1,8 +1,6 @@
 #include "binding/tokenizer.h"
 
-#include <cmath>
 #include <cstring>
-#include <limits>
 #include <memory>
 #include <string>
 #include <utility>
@@ -12,6 +10,7 @@
 #include "binding/environment.h"
 #include "binding/errors.h"
 #include "binding/jobs.h"
+#include "binding/values.h"
 #include "cpu/scheduler.h"
 #include "tokenizer/tokenizer.h"
 
@@ -21,12 +20,6 @@ namespace {
 
 using SharedTokenizer = std::shared_ptr<const Tokenizer>;
 
-constexpr int32_t kMaxInt32 = std::numeric_limits<int32_t>::max();
-
-[[noreturn]] void refuse(const std::string& path, const std::string& expected) {
-  throw Error(ErrorCode::kOption, path + " must be " + expected);
-}
-
 void read_utf16(napi_env env, napi_value string, std::vector<char16_t>& to) {
   size_t length = 0;
   napi_get_value_string_utf16(env, string, nullptr, 0, &length);
@@ -35,93 +28,6 @@ void read_utf16(napi_env env, napi_value string, std::vector<char16_t>& to) {
   napi_get_value_string_utf16(env, string, to.data() + begin, length + 1, &length);
   to.resize(begin + length);
 }
-
-// A JavaScript object whose fields are read with checks; `path` names it in messages.
-class Fields {
- public:
-  Fields(const Napi::Value& value, std::string path) : path_(std::move(path)) {
-    if (!value.IsObject()) refuse(path_, "an object");
-    object_ = value.As<Napi::Object>();
-  }
-
-  bool is_null(const char* name) const {
-    const Napi::Value value = get(name);
-    return value.IsNull() || value.IsUndefined();
-  }
-
-  bool boolean(const char* name) const {
-    const Napi::Value value = get(name);
-    if (!value.IsBoolean()) refuse(path(name), "true or false");
-    return value.As<Napi::Boolean>().Value();
-  }
-
-  int32_t integer(const char* name, int32_t smallest, int32_t largest = kMaxInt32) const {
-    const Napi::Value value = get(name);
-    const double number = value.IsNumber() ? value.As<Napi::Number>().DoubleValue() : std::nan("");
-    if (!(number >= smallest && number <= largest) || number != std::trunc(number)) {
-      refuse(path(name), "an integer from " + std::to_string(smallest) + " to " + std::to_string(largest));
-    }
-    return static_cast<int32_t>(number);
-  }
-
-  std::u16string utf16(const char* name) const {
-    const Napi::Value value = get(name);
-    if (!value.IsString()) refuse(path(name), "a string");
-    return value.As<Napi::String>().Utf16Value();
-  }
-
-  std::string utf8(const char* name) const { return unicode::to_utf8(utf16(name)); }
-
-  Fields object(const char* name) const { return Fields(get(name), path(name)); }
-
-  // The one type that a part of a tokenizer may have here.
-  void require_type(const char* type) const {
-    if (utf8("type") != type) refuse(path("type"), "'" + std::string(type) + "'");
-  }
-
-  Napi::Array array(const char* name) const {
-    const Napi::Value value = get(name);
-    if (!value.IsArray()) refuse(path(name), "an array");
-    return value.As<Napi::Array>();
-  }
-
-  // Calls visit(element, path) for each element of an array.
-  template <typename Visit>
-  void each(const char* name, Visit&& visit) const {
-    const Napi::Array elements = array(name);
-    const uint32_t length = elements.Length();
-    for (uint32_t i = 0; i < length; ++i) {
-      const Napi::HandleScope scope(elements.Env());
-      visit(elements.Get(i), [&] { return path(name) + "[" + std::to_string(i) + "]"; });
-    }
-  }
-
-  // A copy of a typed array's elements: what JavaScript does to it afterwards does not matter.
-  template <typename T>
-  std::vector<T> typed_array(const char* name, napi_typedarray_type type, const char* expected) const {
-    return read_typed_array<T>(get(name), path(name), type, expected);
-  }
-
-  template <typename T>
-  static std::vector<T> read_typed_array(const Napi::Value& value, const std::string& path, napi_typedarray_type type,
-                                         const char* expected) {
-    if (!value.IsTypedArray() || value.As<Napi::TypedArray>().TypedArrayType() != type) refuse(path, expected);
-    void* data = nullptr;
-    size_t length = 0;
-    napi_get_typedarray_info(value.Env(), value, nullptr, &length, &data, nullptr, nullptr);
-    std::vector<T> copy(length);
-    if (length > 0) std::memcpy(copy.data(), data, length * sizeof(T));
-    return copy;
-  }
-
-  std::string path(const char* name) const { return path_ + "." + name; }
-
- private:
-  Napi::Value get(const char* name) const { return object_.Get(name); }
-
-  Napi::Object object_;
-  std::string path_;
-};
 
 FlatStrings read_vocabulary(const Fields& fields) {
   const std::vector<char> bytes = fields.typed_array<char>("bytes", napi_uint8_array, "a Uint8Array");
@@ -150,7 +56,7 @@ std::vector<TemplatePiece> read_template(const Fields& fields, const char* name)
       return;
     }
     const std::string sequence = piece.utf8("sequence");
-    if (sequence != "A" && sequence != "B") refuse(piece.path("sequence"), "'A' or 'B'");
+    if (sequence != "A" && sequence != "B") throw_expected(piece.path("sequence"), "'A' or 'B'");
     pieces.push_back({sequence == "A" ? Kind::kFirst : Kind::kSecond, 0, type_id});
   });
   return pieces;
@@ -159,7 +65,7 @@ std::vector<TemplatePiece> read_template(const Fields& fields, const char* name)
 std::vector<std::u16string> read_strings(const Fields& fields, const char* name) {
   std::vector<std::u16string> strings;
   fields.each(name, [&](const Napi::Value& value, auto&& path) {
-    if (!value.IsString()) refuse(path(), "a string");
+    if (!value.IsString()) throw_expected(path(), "a string");
     strings.push_back(value.As<Napi::String>().Utf16Value());
   });
   return strings;
@@ -194,14 +100,14 @@ void check_word_starts(const SampleTexts& texts, const std::string& path) {
   bool ascends = !starts.empty() && starts.front() == 0;
   for (size_t i = 1; ascends && i < starts.size(); ++i) ascends = starts[i] >= starts[i - 1];
   if (!ascends || static_cast<size_t>(starts.back()) != texts.text_count()) {
-    refuse(path, "ascending from 0 to the number of texts, " + std::to_string(texts.text_count()));
+    throw_expected(path, "numbers that ascend from 0 to the number of texts, " + std::to_string(texts.text_count()));
   }
 }
 
 SampleTexts read_texts(const Fields& fields) {
   SampleTexts texts;
   fields.each("texts", [&](const Napi::Value& value, auto&& path) {
-    if (!value.IsString()) refuse(path(), "a string");
+    if (!value.IsString()) throw_expected(path(), "a string");
     read_utf16(value.Env(), value, texts.units);
     texts.starts.push_back(texts.units.size());
   });
@@ -228,14 +134,14 @@ Truncation read_truncation(const Fields& fields) {
   if (name == "longest_first") return Truncation::kLongestFirst;
   if (name == "only_first") return Truncation::kOnlyFirst;
   if (name == "only_second") return Truncation::kOnlySecond;
-  refuse(fields.path("truncation"), "'none', 'longest_first', 'only_first' or 'only_second'");
+  throw_expected(fields.path("truncation"), "'none', 'longest_first', 'only_first' or 'only_second'");
 }
 
 Side read_side(const Fields& fields) {
   const std::string name = fields.utf8("truncation_side");
   if (name == "right") return Side::kRight;
   if (name == "left") return Side::kLeft;
-  refuse(fields.path("truncation_side"), "'right' or 'left'");
+  throw_expected(fields.path("truncation_side"), "'right' or 'left'");
 }
 
 EncodeOptions read_encode_options(const Napi::Value& value) {
@@ -330,7 +236,7 @@ Napi::Value decode(const Napi::CallbackInfo& info, const SharedTokenizer& tokeni
     for (size_t row = 0; row < rows; ++row) {
       const int32_t begin = row_starts[row], end = row_starts[row + 1];
       if (begin < 0 || end < begin || static_cast<size_t>(end) > ids.size()) {
-        refuse("row_starts", "ascending and within the " + std::to_string(ids.size()) + " ids");
+        throw_expected("row_starts", "numbers that ascend within the " + std::to_string(ids.size()) + " ids");
       }
       const std::span<const int32_t> row_ids(ids.data() + begin, static_cast<size_t>(end - begin));
       const Napi::HandleScope scope(env);

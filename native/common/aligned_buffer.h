@@ -31,6 +31,14 @@ class AlignedBuffer {
     data_.reset(static_cast<T*>(memory));
   }
 
+  // Makes room for at least `size` elements; what the buffer held is lost when it grows. Throws kMemory, and is empty
+  // then.
+  void reserve(size_t size) {
+    if (size_ >= size) return;
+    *this = {};  // first, so that both are never held at once
+    *this = AlignedBuffer(size);
+  }
+
   T* data() { return data_.get(); }
   const T* data() const { return data_.get(); }
   size_t size() const { return size_; }

@@ -6,11 +6,9 @@
 #include <intrin.h>
 #define BN_RESTRICT __restrict
 #define BN_ALWAYS_INLINE __forceinline
-#define BN_PREFETCH(address) ((void)(address))
 #else
 #define BN_RESTRICT __restrict__
 #define BN_ALWAYS_INLINE inline __attribute__((always_inline))
-#define BN_PREFETCH(address) __builtin_prefetch(address)
 #endif
 
 #if defined(__x86_64__) || defined(_M_X64)

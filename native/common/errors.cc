@@ -8,8 +8,6 @@ const char* error_code_name(ErrorCode code) {
       return "ERR_OPTION";
     case ErrorCode::kShape:
       return "ERR_SHAPE";
-    case ErrorCode::kDtype:
-      return "ERR_DTYPE";
     case ErrorCode::kTokenId:
       return "ERR_TOKEN_ID";
     case ErrorCode::kSequenceTooLong:
@@ -28,8 +26,6 @@ const char* error_code_name(ErrorCode code) {
       return "ERR_DEVICE";
     case ErrorCode::kMemory:
       return "ERR_MEMORY";
-    case ErrorCode::kQueueFull:
-      return "ERR_QUEUE_FULL";
     case ErrorCode::kDisposed:
       return "ERR_DISPOSED";
     case ErrorCode::kAborted:

@@ -9,7 +9,6 @@ namespace bert_native {
 enum class ErrorCode {
   kOption,           // an argument or option is unknown, of the wrong type or out of its range
   kShape,            // lengths or dimensions do not fit together
-  kDtype,            // the element type is not one that is taken here
   kTokenId,          // an id is outside the vocabulary
   kSequenceTooLong,  // more positions than the model has
   kTruncation,       // a pair cannot be cut to max_length by the strategy asked for
@@ -19,7 +18,6 @@ enum class ErrorCode {
   kFileFormat,       // a file that does not follow its format
   kDevice,           // the processor lacks what was asked for
   kMemory,           // an allocation failed
-  kQueueFull,        // more work queued than allowed
   kDisposed,         // the model was disposed
   kAborted,          // the caller aborted
   kIo,               // reading or writing failed, or a file changed while it was read

@@ -7,8 +7,6 @@
 #include <cstdint>
 #include <exception>
 #include <mutex>
-#include <string>
-#include <system_error>
 #include <thread>
 #include <utility>
 #include <vector>
@@ -16,10 +14,8 @@
 #include "common/compiler.h"
 #include "common/cpu_quota.h"
 #include "common/errors.h"
+#include "common/threads.h"
 
-#if !defined(_WIN32)
-#include <signal.h>
-#endif
 #if defined(__linux__)
 #include <sched.h>
 #endif
@@ -43,26 +39,6 @@ bool spin_until(const Condition& ready) {
   } while (std::chrono::steady_clock::now() < deadline);
   return ready();
 }
-
-#if defined(_WIN32)
-class SignalsBlocked {};
-#else
-// Threads inherit the mask of their creator: those started in this scope never run the process's signal handlers.
-class SignalsBlocked {
- public:
-  SignalsBlocked() {
-    sigset_t all;
-    sigfillset(&all);
-    pthread_sigmask(SIG_SETMASK, &all, &before_);
-  }
-  ~SignalsBlocked() { pthread_sigmask(SIG_SETMASK, &before_, nullptr); }
-  SignalsBlocked(const SignalsBlocked&) = delete;
-  SignalsBlocked& operator=(const SignalsBlocked&) = delete;
-
- private:
-  sigset_t before_;
-};
-#endif
 
 }  // namespace
 
@@ -100,16 +76,14 @@ struct ThreadPool::State {
 };
 
 void ThreadPool::State::start(size_t worker_count) {
-  const SignalsBlocked blocked;
-  threads.reserve(worker_count);
-  for (size_t worker = 1; worker <= worker_count; ++worker) {
-    try {
-      threads.emplace_back([this, worker] { run_worker(worker); });
-    } catch (const std::system_error& error) {
-      stop();
-      throw Error(ErrorCode::kMemory, "could not start thread " + std::to_string(worker + 1) + " of " +
-                                          std::to_string(worker_count + 1) + ": " + error.what());
+  try {
+    threads.reserve(worker_count);
+    for (size_t worker = 1; worker <= worker_count; ++worker) {
+      threads.push_back(start_thread([this, worker] { run_worker(worker); }));
     }
+  } catch (...) {
+    stop();
+    throw;
   }
 }
 

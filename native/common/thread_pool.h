@@ -6,11 +6,13 @@
 
 namespace bert_native {
 
-// The process's worker threads. Work is handed out by index, so that a result never depends on which thread did what.
-// Workers spin briefly after a job, then sleep; an idle pool costs nothing.
+// Threads that share the work of one caller, who may own a pool of any size. Work is handed out by index, so that a
+// result never depends on which thread did what. Workers spin briefly after a job, then sleep; an idle pool costs
+// nothing.
 class ThreadPool {
  public:
-  // `threads` ≥ 1 counts the caller of parallel_for, which works too: threads - 1 are started.
+  // `threads` ≥ 1 counts the caller of parallel_for, which works too: threads - 1 are started. Throws kMemory where the
+  // system does not give them all.
   explicit ThreadPool(size_t threads);
   ~ThreadPool();
 

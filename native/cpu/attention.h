@@ -43,12 +43,8 @@ class AttentionScratch {
  public:
   // The buffer in slot `slot`, at least `size` elements; what it held is lost when it grows.
   float* get(size_t slot, size_t size) {
-    AlignedBuffer<float>& buffer = buffers_[slot];
-    if (buffer.size() < size) {
-      buffer = {};
-      buffer = AlignedBuffer<float>(size);
-    }
-    return buffer.data();
+    buffers_[slot].reserve(size);
+    return buffers_[slot].data();
   }
 
   static constexpr size_t kKeyPanels = 0, kValuePanels = 1, kQueryStrips = 2, kScores = 3, kProbabilityStrip = 4,

@@ -17,12 +17,6 @@ constexpr size_t kGroupChunk = 768;
 // With fewer strips of rows for each thread, the threads share the columns of each product instead.
 constexpr size_t kGroupLeastStrips = 4;
 
-void grow(AlignedBuffer<float>& buffer, size_t size) {
-  if (buffer.size() >= size) return;
-  buffer = {};
-  buffer = AlignedBuffer<float>(size);
-}
-
 }  // namespace
 
 BlockPass::BlockPass(const EncoderSpecification& specification, const EncoderWeights& weights,
@@ -45,8 +39,8 @@ BlockPass::BlockPass(const EncoderSpecification& specification, const EncoderWei
   const auto whole_panels = [&](size_t n) { return ceil_div(n, kernels.gemm_cols) * kernels.gemm_cols; };
   hidden_stride_ = row_stride(whole_panels(hidden_size_));
   projection_stride_ = row_stride(whole_panels(3 * widest_attention_));
-  grow(workspace.hidden, row_count_ * hidden_stride_);
-  grow(workspace.projections, row_count_ * projection_stride_);
+  workspace.hidden.reserve(row_count_ * hidden_stride_);
+  workspace.projections.reserve(row_count_ * projection_stride_);
   workspace.thread_rows.resize(pool.thread_count());
   workspace.thread_attention.resize(pool.thread_count());
 }
@@ -100,11 +94,11 @@ RowScratch& BlockPass::prepare(RowScratch& scratch, size_t rows, size_t chunk) c
   if (scratch.rows >= rows && scratch.chunk >= chunk) return scratch;
   const size_t strip_rows = ceil_div(rows, kernels_.gemm_rows) * kernels_.gemm_rows;
   scratch.rows = scratch.chunk = 0;  // until everything below has been allocated
-  grow(scratch.input_strips, strip_rows * std::max(hidden_size_, widest_attention_));
-  grow(scratch.inner_strips, strip_rows * chunk);
-  grow(scratch.attended, rows * hidden_stride_);
-  grow(scratch.inner, rows * row_stride(chunk));
-  grow(scratch.output, rows * hidden_stride_);
+  scratch.input_strips.reserve(strip_rows * std::max(hidden_size_, widest_attention_));
+  scratch.inner_strips.reserve(strip_rows * chunk);
+  scratch.attended.reserve(rows * hidden_stride_);
+  scratch.inner.reserve(rows * row_stride(chunk));
+  scratch.output.reserve(rows * hidden_stride_);
   scratch.rows = rows;
   scratch.chunk = chunk;
   return scratch;

@@ -61,6 +61,8 @@ struct AddValues {
   KeyWriter& key;
 
   void operator()(const FileSpan& span) const {
+    // Some file systems give an inode to another file later, and an image may stamp all its files with one time.
+    key.add_text(span.path);
     key.add(span.identity.device);
     key.add(span.identity.inode);
     key.add(span.identity.size_bytes);

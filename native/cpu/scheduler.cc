@@ -1,12 +1,11 @@
 #include "cpu/scheduler.h"
 
-#include <cerrno>
 #include <cstdlib>
 #include <string>
-#include <system_error>
 #include <utility>
 
 #include "common/errors.h"
+#include "common/threads.h"
 
 namespace bert_native {
 
@@ -25,22 +24,22 @@ size_t default_thread_count() {
   return value;
 }
 
-// The pool asked for, or the largest that the system still gives; one thread always works: the caller's own.
-std::unique_ptr<ThreadPool> make_pool(size_t threads) {
+// The pool asked for, or the largest that the system still gives: null where that is the caller's own thread.
+std::unique_ptr<ThreadPool> make_pool(size_t threads) noexcept {
   for (; threads > 1; threads /= 2) {
     try {
       return std::make_unique<ThreadPool>(threads);
-    } catch (const Error&) {
+    } catch (...) {
     }
   }
-  return std::make_unique<ThreadPool>(1);
+  return nullptr;
 }
 
-void start_detached(std::function<void()> work) {
+// A job that breaks its promise not to throw loses its result; the process and the jobs behind it go on.
+void run_job(const Scheduler::Job& job, ThreadPool& pool) noexcept {
   try {
-    std::thread(std::move(work)).detach();
-  } catch (const std::system_error& error) {
-    throw Error(ErrorCode::kMemory, std::string("the system gave no further thread: ") + error.what());
+    job(pool);
+  } catch (...) {
   }
 }
 
@@ -66,7 +65,7 @@ void Scheduler::submit(Job job) {
   const std::lock_guard lock(mutex_);
   if (!threads_wanted_) threads_wanted_ = default_thread_count();
   if (!started_) {
-    start_detached([this] { serve(); });
+    start_thread([this] { serve(); }).detach();
     started_ = true;
   }
   queue_.push_back(std::move(job));
@@ -105,7 +104,7 @@ void Scheduler::serve() {
       pool = make_pool(threads);
       pool_threads = threads;
     }
-    job(*pool);
+    run_job(job, pool != nullptr ? *pool : own_thread_);
   }
 }
 
@@ -114,10 +113,7 @@ void run_on_pool(Scheduler::Job job) { Scheduler::forward_passes().submit(std::m
 void run_in_background(Scheduler::Job job) { Scheduler::background().submit(std::move(job)); }
 
 void run_on_own_thread(Scheduler::Job job) {
-  start_detached([job = std::move(job)] {
-    ThreadPool pool(1);
-    job(pool);
-  });
+  start_thread([job = std::move(job), pool = std::make_shared<ThreadPool>(1)] { run_job(job, *pool); }).detach();
 }
 
 }  // namespace bert_native

@@ -7,7 +7,6 @@
 #include <memory>
 #include <mutex>
 #include <optional>
-#include <thread>
 
 #include "common/thread_pool.h"
 
@@ -17,13 +16,15 @@ namespace bert_native {
 // the first job and sleeps while there is none.
 class Scheduler {
  public:
-  using Job = std::function<void(ThreadPool& pool)>;  // must not throw
+  // Reports its failures itself: what it throws is lost.
+  using Job = std::function<void(ThreadPool& pool)>;
 
   // The process's queue of forward passes.
   static Scheduler& forward_passes();
   // A queue with a pool of one, for what should not wait behind forward passes: tokenizing, reading parameters back.
   static Scheduler& background();
 
+  // Throws kMemory where the system gives no thread for the queue, and what thread_count() throws.
   void submit(Job job);
 
   // Threads that the pool has or will have: what set_thread_count() said, else BERT_NATIVE_THREADS, else
@@ -38,6 +39,7 @@ class Scheduler {
   Scheduler() = default;
   void serve();
 
+  ThreadPool own_thread_{1};  // the serving thread alone: for where the system gives no other
   std::mutex mutex_;
   std::condition_variable wake_;
   std::deque<Job> queue_;

@@ -1,7 +1,6 @@
 #include "encoder/plan.h"
 
 #include <algorithm>
-#include <limits>
 #include <string>
 #include <utility>
 
@@ -16,12 +15,12 @@ std::string place(size_t sequence, size_t position) {
 }
 
 // ids: [length], or null.
-void check_ids(const char* what, const int32_t* ids, size_t length, size_t limit, size_t sequence) {
+void check_ids(ErrorCode code, const char* what, const int32_t* ids, size_t length, size_t limit, size_t sequence) {
   if (ids == nullptr) return;
   for (size_t position = 0; position < length; ++position) {
     if (ids[position] >= 0 && static_cast<size_t>(ids[position]) < limit) continue;
-    throw Error(ErrorCode::kTokenId, std::string(what) + " " + std::to_string(ids[position]) + " at " +
-                                         place(sequence, position) + ": expected 0 to " + std::to_string(limit - 1));
+    throw Error(code, std::string(what) + " " + std::to_string(ids[position]) + " at " + place(sequence, position) +
+                          ": expected 0 to " + std::to_string(limit - 1));
   }
 }
 
@@ -38,12 +37,6 @@ void check_outputs(const EncoderSpecification& specification, const Sequence& se
     throw Error(ErrorCode::kShape,
                 "sequence " + std::to_string(index) + " asks for pooler_output: this model has no pooler");
   }
-}
-
-bool has_relative_positions(const EncoderSpecification& specification) {
-  return std::any_of(specification.layers.begin(), specification.layers.end(), [](const LayerSpecification& layer) {
-    return layer.attention_position != AttentionPosition::kNone;
-  });
 }
 
 bool any(const std::vector<float*>& outputs) {
@@ -127,29 +120,24 @@ PlannedBlock lay_out(std::vector<Candidate> candidates) {
 
 void check_batch(const EncoderSpecification& specification, const std::vector<Sequence>& sequences) {
   const EmbeddingsSpecification& embeddings = specification.embeddings;
-  const bool absolute = embeddings.position == PositionEmbedding::kAbsolute;
-  const bool relative = has_relative_positions(specification);
   for (size_t index = 0; index < sequences.size(); ++index) {
     const Sequence& sequence = sequences[index];
-    // Only absolute positions can be chosen freely, so that a long sequence may still fit the table.
-    const bool length_is_limited = relative || !absolute || sequence.position_ids == nullptr;
-    const size_t limit = length_is_limited ? embeddings.max_position_embeddings : std::numeric_limits<int32_t>::max();
-    if (sequence.length > limit) {
+    if (sequence.length > embeddings.max_position_embeddings) {
       throw Error(ErrorCode::kSequenceTooLong, "sequence " + std::to_string(index) + " has " +
                                                    std::to_string(sequence.length) + " positions: expected at most " +
-                                                   std::to_string(limit));
+                                                   std::to_string(embeddings.max_position_embeddings));
     }
     if (sequence.length > 0 && sequence.input_ids == nullptr && sequence.inputs_embeds == nullptr) {
       throw Error(ErrorCode::kShape,
                   "sequence " + std::to_string(index) + " has neither input_ids nor inputs_embeds: expected one");
     }
     if (sequence.inputs_embeds == nullptr) {
-      check_ids("token id", sequence.input_ids, sequence.length, embeddings.vocab_size, index);
+      check_ids(ErrorCode::kTokenId, "token id", sequence.input_ids, sequence.length, embeddings.vocab_size, index);
     }
-    check_ids("token type id", sequence.token_type_ids, sequence.length, embeddings.type_vocab_size, index);
-    if (absolute) {
-      check_ids("position id", sequence.position_ids, sequence.length, embeddings.max_position_embeddings, index);
-    }
+    check_ids(ErrorCode::kTokenId, "token type id", sequence.token_type_ids, sequence.length,
+              embeddings.type_vocab_size, index);
+    check_ids(ErrorCode::kSequenceTooLong, "position id", sequence.position_ids, sequence.length,
+              embeddings.max_position_embeddings, index);
     check_outputs(specification, sequence, index);
   }
 }

@@ -44,8 +44,9 @@ inline bool is_shown(const Sequence& sequence, size_t position, const BatchOptio
   return options.compute_masked_positions || is_key(sequence, position);
 }
 
-// Throws kTokenId for an id outside its table, kSequenceTooLong for more positions than the model has, kShape where
-// inputs or outputs do not fit the specification. Messages name sequence and position.
+// Throws kTokenId for a token or type id outside its table; kSequenceTooLong for more positions than the model has, and
+// for a position id beyond them; kShape where inputs or outputs do not fit the specification. Messages name sequence
+// and position.
 void check_batch(const EncoderSpecification& specification, const std::vector<Sequence>& sequences);
 
 // Cuts a checked batch into blocks of about `row_budget` rows; a longer sequence has a block of its own. Sequences of

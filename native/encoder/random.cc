@@ -36,7 +36,8 @@ double exact_log(double w) {
   return exponent * kLog2 + 2 * s * (1 + square * polynomial(kSeries, square));
 }
 
-// The standard normal quantile of p in (0, 1).   Wichura 1988, "Algorithm AS 241", Applied Statistics 37, PPND16
+// The standard normal quantile of p, 2⁻³³ ≤ p ≤ 1 - 2⁻³³. The third of the algorithm's rational functions, for p below
+// e⁻²⁵, is out of a 32-bit word's reach.   Wichura 1988, "Algorithm AS 241", Applied Statistics 37, PPND16
 double normal_quantile(double p) {
   static constexpr double kA[] = {2.5090809287301226727e+3, 3.3430575583588128105e+4, 6.7265770927008700853e+4,
                                   4.5921953931549871457e+4, 1.3731693765509461125e+4, 1.9715909503065514427e+3,
@@ -50,20 +51,13 @@ double normal_quantile(double p) {
   static constexpr double kD[] = {
       1.05075007164441684324e-9, 5.47593808499534494600e-4, 1.51986665636164571966e-2, 1.48103976427480074590e-1,
       6.89767334985100004550e-1, 1.67638483018380384940e+0, 2.05319162663775882187e+0, 1.0};
-  static constexpr double kE[] = {2.01033439929228813265e-7, 2.71155556874348757815e-5, 1.24266094738807843860e-3,
-                                  2.65321895265761230930e-2, 2.96560571828504891230e-1, 1.78482653991729133580e+0,
-                                  5.46378491116411436990e+0, 6.65790464350110377720e+0};
-  static constexpr double kF[] = {
-      2.04426310338993978564e-15, 1.42151175831644588870e-7, 1.84631831751005468180e-5, 7.86869131145613259100e-4,
-      1.48753612908506148525e-2,  1.36929880922735805310e-1, 5.99832206555887937690e-1, 1.0};
   const double q = p - 0.5;
   if (std::fabs(q) <= 0.425) {
     const double r = 0.180625 - q * q;
     return q * polynomial(kA, r) / polynomial(kB, r);
   }
-  const double r = std::sqrt(-exact_log(q < 0 ? p : 1 - p));
-  const double quantile =
-      r <= 5 ? polynomial(kC, r - 1.6) / polynomial(kD, r - 1.6) : polynomial(kE, r - 5) / polynomial(kF, r - 5);
+  const double r = std::sqrt(-exact_log(q < 0 ? p : 1 - p)) - 1.6;
+  const double quantile = polynomial(kC, r) / polynomial(kD, r);
   return q < 0 ? -quantile : quantile;
 }
 

@@ -5,7 +5,7 @@
 #include <string>
 #include <vector>
 
-#include "kernels/kernel_table.h"
+#include "common/activation.h"
 
 namespace bert_native {
 
@@ -48,7 +48,7 @@ struct Parameter {
 // Every parameter that the specification needs, in a fixed order.
 std::vector<Parameter> encoder_parameters(const EncoderSpecification& specification);
 
-// Throws kConfig where sizes are zero, do not fit together or overflow.
+// Throws kConfig where sizes are zero or far beyond any encoder there is.
 void check_specification(const EncoderSpecification& specification);
 
 }  // namespace bert_native

@@ -6,8 +6,6 @@
 
 namespace bert_native::unicode {
 
-inline constexpr char kUnicodeVersion[] = "17.0";
-
 // A code point's record: flags, and above them the rank of its combining class.
 // dropped by clean_text: category C (controls, formats, surrogates, private use, unassigned) and U+FFFD
 inline constexpr uint16_t kRemoved = 1u << 0;
@@ -39,11 +37,9 @@ extern const uint16_t kRecords[];
 // Mappings: a two-stage table of positions in a pool, where a sequence stands behind its length. To be asked only for
 // code points that have kLowercases or kDecomposes: the tables end with the last of them.
 inline constexpr int kMappingShift = 6;
-inline constexpr int kLongestLowercase = 2;
 extern const uint8_t kLowercaseIndex[];
 extern const uint16_t kLowercasePositions[];
 extern const char32_t kLowercasePool[];
-inline constexpr int kLongestDecomposition = 4;
 extern const uint8_t kDecompositionIndex[];
 extern const uint16_t kDecompositionPositions[];
 extern const char32_t kDecompositionPool[];

@@ -99,14 +99,14 @@ describe('encode', () => {
   });
 
   test.each<[unknown, RegExp]>([
-    [undefined, /input must be an object/],
-    [{ first: { texts: 'a', word_starts: null }, second: null }, /input.first.texts must be an array/],
-    [{ first: { texts: ['a', 5], word_starts: null }, second: null }, /input.first.texts\[1\] must be a string/],
+    [undefined, /input: expected an object/],
+    [{ first: { texts: 'a', word_starts: null }, second: null }, /input.first.texts: expected an array/],
+    [{ first: { texts: ['a', 5], word_starts: null }, second: null }, /input.first.texts\[1\]: expected a string/],
     [{ first: texts('a'), second: texts() }, /1 first texts but 0 second/],
-    [{ first: { texts: ['a'], word_starts: [0, 1] }, second: null }, /word_starts must be an Int32Array or null/],
+    [{ first: { texts: ['a'], word_starts: [0, 1] }, second: null }, /word_starts: expected an Int32Array or null/],
     ...[[], [1], [0, 2], [0, -1, 1], [0, 1, 0]].map((starts): [unknown, RegExp] => [
       { first: { texts: ['a'], word_starts: Int32Array.from(starts) }, second: null },
-      /input.first.word_starts must be ascending from 0 to the number of texts, 1/,
+      /input.first.word_starts: expected numbers that ascend from 0 to the number of texts, 1/,
     ]),
   ])('input %j is refused', async (input, message) => {
     expectError(() => tokenizer.encode(input as never, plainOptions), 'ERR_OPTION', message);
@@ -114,12 +114,12 @@ describe('encode', () => {
   });
 
   test.each([
-    [{ truncation: 'shortest' }, /options.truncation must be 'none'/],
-    [{ truncation: 'only_first', max_length: 1.5 }, /options.max_length must be an integer/],
-    [{ truncation: 'only_first', max_length: 2 ** 40 }, /options.max_length must be an integer/],
-    [{ return_overflowing_tokens: true, stride: -1 }, /options.stride must be an integer/],
-    [{ truncation_side: 'top' }, /options.truncation_side must be 'right' or 'left'/],
-    [{ add_special_tokens: 1 }, /options.add_special_tokens must be true or false/],
+    [{ truncation: 'shortest' }, /options.truncation: expected 'none'/],
+    [{ truncation: 'only_first', max_length: 1.5 }, /options.max_length: expected an integer/],
+    [{ truncation: 'only_first', max_length: 2 ** 40 }, /options.max_length: expected an integer/],
+    [{ return_overflowing_tokens: true, stride: -1 }, /options.stride: expected an integer/],
+    [{ truncation_side: 'top' }, /options.truncation_side: expected 'right' or 'left'/],
+    [{ add_special_tokens: 1 }, /options.add_special_tokens: expected true or false/],
   ])('options %j are refused', (options, message) => {
     const run = () => tokenizer.encode({ first: texts('a'), second: null }, { ...plainOptions, ...options } as never);
     expectError(run, 'ERR_OPTION', message);
@@ -129,19 +129,22 @@ describe('encode', () => {
 describe('create_tokenizer', () => {
   test.each([
     [{ vocabulary: { bytes: new Uint8Array(2), starts: Uint32Array.of(0, 3) } }, /ends with 3, but .* 2 bytes/],
-    [{ vocabulary: { bytes: new Uint8Array(2), starts: new Int32Array(1) } }, /starts must be a Uint32Array/],
+    [{ vocabulary: { bytes: new Uint8Array(2), starts: new Int32Array(1) } }, /starts: expected a Uint32Array/],
     [{ vocabulary: { bytes: Uint8Array.of(0xff), starts: Uint32Array.of(0, 1) } }, /entry 0 .* not UTF-8/],
     [{ model: { ...description.model, unk_id: 13 } }, /model.unk_id is 13/],
-    [{ model: { ...description.model, type: 'bpe' } }, /description.model.type must be 'wordpiece'/],
+    [{ model: { ...description.model, type: 'bpe' } }, /description.model.type: expected 'wordpiece'/],
     [
       { added_tokens: [{ ...description.added_tokens[0], content: '' }] },
       /added_tokens\[0\].content must not be empty/,
     ],
-    [{ added_tokens: [{ ...description.added_tokens[0], id: -2 }] }, /added_tokens\[0\].id must be an integer from 0/],
-    [{ added_tokens: [null] }, /description.added_tokens\[0\] must be an object/],
+    [
+      { added_tokens: [{ ...description.added_tokens[0], id: -2 }] },
+      /added_tokens\[0\].id: expected an integer from 0/,
+    ],
+    [{ added_tokens: [null] }, /description.added_tokens\[0\]: expected an object/],
     [{ post_processor: { ...description.post_processor, pair: [] } }, /post_processor.pair must contain sequence A/],
     [{ post_processor: { ...description.post_processor, single: [{ sequence: 'C', type_id: 0 }] } }, /'A' or 'B'/],
-    [{ pre_tokenizer: { type: 'bert', never_split: [1] } }, /never_split\[0\] must be a string/],
+    [{ pre_tokenizer: { type: 'bert', never_split: [1] } }, /never_split\[0\]: expected a string/],
   ])('a description with %j is refused', (changed, message) => {
     expectError(() => create(changed), 'ERR_OPTION', message);
   });

@@ -6,7 +6,7 @@
 #include <cstdint>
 
 #include "common/compiler.h"
-#include "kernels/avx2/transpose.h"
+#include "kernels/x86/transpose.h"
 
 namespace bert_native::avx512 {
 namespace {
@@ -96,7 +96,7 @@ struct Vector {
   }
 
   static BN_ALWAYS_INLINE void transpose_4x4(float* out, size_t out_stride, const float* in, size_t in_stride) {
-    avx2::transpose_4x4(out, out_stride, in, in_stride);
+    x86::transpose_4x4(out, out_stride, in, in_stride);
   }
 
  private:

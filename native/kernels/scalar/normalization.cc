@@ -15,15 +15,14 @@ void layer_norm_f32(float* out, const float* x, const float* gamma, const float*
 }
 
 void softmax_f32(float* x, float scale, size_t n) {
-  float maximum = scale * x[0];
-  for (size_t i = 0; i < n; ++i) {
-    x[i] *= scale;
-    if (x[i] > maximum) maximum = x[i];
-  }
+  const double factor = scale;
+  double maximum = factor * x[0];
+  for (size_t i = 1; i < n; ++i) maximum = std::fmax(maximum, factor * x[i]);
   double sum = 0;
   for (size_t i = 0; i < n; ++i) {
-    x[i] = std::exp(x[i] - maximum);
-    sum += x[i];
+    const double e = std::exp(factor * x[i] - maximum);
+    sum += e;
+    x[i] = static_cast<float>(e);
   }
   for (size_t i = 0; i < n; ++i) x[i] = static_cast<float>(x[i] / sum);
 }

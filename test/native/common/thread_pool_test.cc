@@ -1,6 +1,7 @@
 #include "common/thread_pool.h"
 
 #include <atomic>
+#include <cfenv>
 #include <chrono>
 #include <cmath>
 #include <cstdint>
@@ -9,11 +10,15 @@
 #include <vector>
 
 #include "check_throws.h"
+#include "common/compiler.h"
 #include "common/cpu_quota.h"
 #include "common/errors.h"
 #include "harness.h"
 #include "temporary_folder.h"
 
+#if BN_X86_64
+#include <xmmintrin.h>
+#endif
 #if !defined(_WIN32)
 #include <pthread.h>
 #include <signal.h>
@@ -158,6 +163,36 @@ void workers_take_no_signals() {
 }
 #endif
 
+// A worker's results where the pool was started by a thread that rounds up and, on x86, takes subnormal numbers for 0.
+void workers_round_to_nearest() {
+  std::atomic<bool> seen{false};
+  std::atomic<float> subnormal{0}, rounded{0};
+  std::thread starter([&] {
+#if BN_X86_64
+    constexpr unsigned kFlushToZero = 1u << 15, kDenormalsAreZero = 1u << 6;
+    _mm_setcsr(_mm_getcsr() | kFlushToZero | kDenormalsAreZero);
+#endif
+    std::fesetround(FE_UPWARD);
+    ThreadPool pool(2);
+    const std::thread::id caller = std::this_thread::get_id();
+    while (!seen) {
+      pool.parallel_for(2, [&](size_t, size_t) {
+        if (std::this_thread::get_id() == caller) {
+          std::this_thread::sleep_for(std::chrono::milliseconds(1));  // leaves the other index to the worker
+          return;
+        }
+        volatile float small = 0x1p-100f, smaller = 0x1p-40f, one = 1, tiny = 0x1p-30f;
+        subnormal = small * smaller;
+        rounded = one + tiny;
+        seen = true;
+      });
+    }
+  });
+  starter.join();
+  BN_CHECK(subnormal == 0x1p-140f, "a worker lost a subnormal product");
+  BN_CHECK(rounded == 1, "a worker does not round to nearest");
+}
+
 void counts_usable_threads() {
   const size_t count = usable_thread_count();
   note("usable_thread_count() is " + std::to_string(count));
@@ -221,6 +256,7 @@ void add_tests() {
 #if !defined(_WIN32)
   add("common/thread_pool: workers take no signals", workers_take_no_signals);
 #endif
+  add("common/thread_pool: workers round to nearest and keep subnormal numbers", workers_round_to_nearest);
   add("common/thread_pool: counts usable threads", counts_usable_threads);
   add("common/cpu_quota: reads cgroup v2", reads_cgroup_v2);
   add("common/cpu_quota: reads cgroup v1", reads_cgroup_v1);

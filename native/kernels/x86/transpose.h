@@ -4,7 +4,7 @@
 
 #include <cstddef>
 
-namespace bert_native::avx2 {
+namespace bert_native::x86 {
 namespace {
 
 // out[j·out_stride + i] = in[i·in_stride + j] for i, j < 4
@@ -21,4 +21,4 @@ inline void transpose_4x4(float* out, size_t out_stride, const float* in, size_t
 }
 
 }  // namespace
-}  // namespace bert_native::avx2
+}  // namespace bert_native::x86
