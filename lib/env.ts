@@ -5,7 +5,7 @@ import { optionError } from './options.ts';
 
 /** Settings of the process. */
 export const env = {
-  /** Where `from_pretrained('name')` looks for a folder of that name before the hub cache. */
+  /** Where `from_pretrained('name')` looks for a folder of that name before the hub cache: `models` unless set. */
   localModelPath: 'models',
 
   /** The hub cache, in the layout that Python's huggingface_hub writes: `HF_HUB_CACHE`, else `HF_HOME/hub`. */

@@ -1,7 +1,7 @@
 export { env } from './env.ts';
 export { BertNativeError, type ErrorCode } from './errors.ts';
-export { AutoConfig, AutoModel, type AutoModelOptions } from './models/auto.ts';
-export { BertConfig, BertModel, type BertModelOptions } from './models/bert.ts';
+export { type AnyConfig, AutoConfig, AutoModel, type AutoModelOptions } from './models/auto.ts';
+export { BertConfig, type BertConfigValues, BertModel, type BertModelOptions } from './models/bert.ts';
 export { type ConfigValues, PretrainedConfig } from './models/configuration.ts';
 export { type EmbedOptions, EncoderModel, type EncoderOutput } from './models/encoder-model.ts';
 export type { EncoderInputs, TensorInput } from './models/inputs.ts';
@@ -13,12 +13,19 @@ export {
   PreTrainedModel as Model,
   type SaveOptions,
 } from './models/modeling.ts';
+export type { DataType } from './tensor/data-type.ts';
 export { ModelOutput } from './tensor/model-output.ts';
-export { Tensor } from './tensor/tensor.ts';
-export { AutoTokenizer } from './tokenizers/auto.ts';
-export { BatchEncoding } from './tokenizers/batch-encoding.ts';
+export type { NestedList } from './tensor/nested.ts';
+export { type Slice, Tensor } from './tensor/tensor.ts';
+export { AutoTokenizer, type AutoTokenizerOptions } from './tokenizers/auto.ts';
+export { BatchEncoding, type TensorValues } from './tokenizers/batch-encoding.ts';
 export { BertTokenizer, BertTokenizerFast, type BertTokenizerOptions } from './tokenizers/bert.ts';
 export type { EncodeOptions } from './tokenizers/encode-options.ts';
 export type { AddedTokenInput } from './tokenizers/special-tokens.ts';
 export type { TextInput } from './tokenizers/text-input.ts';
-export { type DecodeOptions, PreTrainedTokenizer } from './tokenizers/tokenizer.ts';
+export {
+  type DecodeOptions,
+  PreTrainedTokenizer,
+  type TokenIds,
+  type TokenizeOptions,
+} from './tokenizers/tokenizer.ts';

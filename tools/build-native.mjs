@@ -3,9 +3,10 @@
 // Usage: node tools/build-native.mjs [--debug] [--no-tests] [-- extra cmake-js arguments]
 
 import { spawnSync } from 'node:child_process';
+import { existsSync, readFileSync, rmSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { availableParallelism } from 'node:os';
-import { dirname } from 'node:path';
+import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 
 const root = dirname(dirname(fileURLToPath(import.meta.url)));
@@ -45,6 +46,21 @@ const options = [
   `--CDBERT_NATIVE_TESTS=${own.includes('--no-tests') ? 'OFF' : 'ON'}`,
   ...passed,
 ];
+// A build folder that was made elsewhere, or for another generator, would only be refused: what it holds is made anew.
+const cache = join(root, 'build', 'CMakeCache.txt');
+const ninja = versionOf('ninja') !== null;
+if (process.platform !== 'win32' && !ninja && !versionOf('make')) {
+  fail('neither make nor ninja was found. Install one (Debian: apt-get install make; macOS: xcode-select --install).');
+}
+if (existsSync(cache)) {
+  const text = readFileSync(cache, 'utf8');
+  const entry = (name) => text.match(new RegExp(`^${name}:\\w+=(.*)$`, 'm'))?.[1];
+  const moved = entry('CMAKE_HOME_DIRECTORY') !== root.replaceAll('\\', '/');
+  const otherGenerator = process.platform !== 'win32' && (entry('CMAKE_GENERATOR') === 'Ninja') !== ninja;
+  if (moved || otherGenerator) rmSync(join(root, 'build'), { recursive: true });
+}
+if (!existsSync(cache)) console.log('bert-native: building the addon; the first time takes a minute or more.');
+
 // Configured every time: cmake-js itself would go on with the options of the first build.
 for (const step of ['configure', 'build']) {
   const result = spawnSync(process.execPath, [cmakeJs, step, ...options], {

@@ -1,3 +1,5 @@
+import { existsSync } from 'node:fs';
+import { join } from 'node:path';
 import { nativeBinding } from '../binding/load.ts';
 import { resolveModelFolder } from '../hub/resolve.ts';
 import { AutoConfig, AutoModel } from '../models/auto.ts';
@@ -34,6 +36,7 @@ export async function runInfo(pathOrId: string): Promise<void> {
     ['vocabulary', `${number(config.vocab_size)} entries, ${config.type_vocab_size} token types`],
     ['parameters', `${number(model.num_parameters())} in the encoder, with its pooler`],
     ['stored', `${[...stored].map(([dtype, values]) => `${number(values)} values as ${dtype}`).join(', ')}`],
+    ['tokenizer', existsSync(join(folder, 'vocab.txt')) ? 'vocab.txt' : 'no vocab.txt'],
     ['files', `${checkpoint.files.length} (${checkpoint.format}), ${(size_bytes / 2 ** 20).toFixed(1)} MiB`],
     ['engine', `native, ${isa} (this processor has ${available_isas.join(', ')})`],
     ['threads', String(threads)],

@@ -9,33 +9,36 @@ import { fileError } from '../files.ts';
  * @throws BertNativeError `ERR_NOT_FOUND`, `ERR_IO`; `ERR_FILE_FORMAT` for bytes that are not UTF-8, with the line
  */
 export async function* readLines(path: string): AsyncGenerator<string> {
-  const decoder = new TextDecoder('utf-8', { fatal: true });
-  let number = 1;
-  let rest = '';
-  const decode = (bytes?: Uint8Array): string => {
+  const decoder = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true });
+  let number = 0;
+  const decode = (pieces: readonly Uint8Array[]): string => {
+    number++;
+    let bytes: Uint8Array = pieces.length === 1 ? pieces[0]! : Buffer.concat(pieces);
+    if (bytes.at(-1) === carriageReturn) bytes = bytes.subarray(0, -1);
     try {
-      return bytes === undefined ? decoder.decode() : decoder.decode(bytes, { stream: true });
-    } catch (error) {
-      throw new BertNativeError('ERR_FILE_FORMAT', `'${path}' is not UTF-8 at or shortly after line ${number}`, {
-        cause: error,
-      });
+      const line = decoder.decode(bytes);
+      return number === 1 && line.startsWith('\ufeff') ? line.slice(1) : line;
+    } catch (cause) {
+      throw new BertNativeError('ERR_FILE_FORMAT', `'${path}' is not UTF-8 in line ${number}`, { cause });
     }
   };
-  const withoutReturn = (line: string) => (line.endsWith('\r') ? line.slice(0, -1) : line);
 
+  // Cut as bytes: in UTF-8 the line feed is never part of another character. What a line is made of is joined once.
+  let pieces: Uint8Array[] = [];
   for await (const bytes of chunks(path)) {
-    const pieces = decode(bytes).split('\n');
-    // Joining only once a line ends keeps a line of many megabytes linear.
-    rest += pieces[0]!;
-    for (let i = 1; i < pieces.length; i++) {
-      yield withoutReturn(rest);
-      number++;
-      rest = pieces[i]!;
+    let start = 0;
+    for (let end = bytes.indexOf(lineFeed); end >= 0; end = bytes.indexOf(lineFeed, start)) {
+      yield decode([...pieces, bytes.subarray(start, end)]);
+      pieces = [];
+      start = end + 1;
     }
+    if (start < bytes.length) pieces.push(bytes.subarray(start));
   }
-  rest += decode();
-  if (rest !== '') yield withoutReturn(rest);
+  if (pieces.length > 0) yield decode(pieces);
 }
+
+const lineFeed = 0x0a;
+const carriageReturn = 0x0d;
 
 async function* chunks(path: string): AsyncGenerator<Uint8Array> {
   if (path === '-') {

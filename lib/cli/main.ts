@@ -61,6 +61,12 @@ program
   .option('--threads <n>', 'threads of the native engine', positiveInteger)
   .action((options: EmbedArguments) => runEmbed(options));
 
+// A reader that has seen enough, such as head, closes the pipe: nothing is left to do then.
+process.stdout.on('error', (error: NodeJS.ErrnoException) => {
+  if (error.code !== 'EPIPE') throw error;
+  process.exit();
+});
+
 try {
   await program.parseAsync();
 } catch (error) {

@@ -1,5 +1,5 @@
-import { dirname, extname } from 'node:path';
-import { type AtomicFile, makeFolder, openAtomicFile } from '../files.ts';
+import { extname } from 'node:path';
+import { type AtomicFile, openAtomicFile } from '../files.ts';
 import { optionError } from '../options.ts';
 
 /** Takes rows of vectors as they come; the file appears whole when it is closed, and not at all when it is abandoned. */
@@ -19,7 +19,6 @@ export async function openVectorWriter(path: string): Promise<VectorWriter> {
   const ending = extname(path);
   if (ending !== '.npy' && ending !== '.jsonl')
     throw optionError('--output', path, 'a file that ends in .npy or .jsonl');
-  await makeFolder(dirname(path));
   const file = await openAtomicFile(path);
   return ending === '.npy' ? npyWriter(file) : jsonLinesWriter(file);
 }

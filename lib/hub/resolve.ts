@@ -52,7 +52,10 @@ export async function resolveModelFolder(pathOrId: string, options: ResolveOptio
   if (await exists(candidates[0]!)) {
     throw new BertNativeError('ERR_NOT_FOUND', `'${pathOrId}' is a file; the folder that holds the model is needed`);
   }
-  const cache = isModelId(pathOrId) ? ` and the hub cache '${options.cache_dir ?? env.cacheDir}'` : '';
+  const cache = isModelId(pathOrId)
+    ? ` and the hub cache '${options.cache_dir ?? env.cacheDir}'; nothing is downloaded, ` +
+      `but what 'huggingface-cli download ${pathOrId}' fetches is found there`
+    : '';
   throw new BertNativeError(
     'ERR_NOT_FOUND',
     `no model folder '${pathOrId}': looked at ${candidates.map((path) => `'${path}'`).join(', ')}${cache}`,

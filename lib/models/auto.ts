@@ -6,9 +6,12 @@ import { type ConfigValues, loadConfigValues, PretrainedConfig, readConfigValues
 import type { EncoderModel } from './encoder-model.ts';
 import type { FromPretrainedOptions, InitOptions } from './modeling.ts';
 
+/** What {@link AutoConfig} gives: a configuration of one of the families. */
+export type AnyConfig = BertConfig;
+
 /** A model family as the Auto classes see it. A new family adds its line to {@link families}. */
 interface Family {
-  readonly config: new (values?: ConfigValues) => PretrainedConfig;
+  readonly config: new (values?: ConfigValues) => AnyConfig;
   readonly model: EncoderModelClass;
 }
 
@@ -39,7 +42,7 @@ function familyOf(model_type: unknown, where: string): Family {
 /** Picks the configuration class by `model_type`. */
 export const AutoConfig = {
   /** @throws BertNativeError `ERR_UNSUPPORTED_MODEL`, and what the family's own class throws */
-  async from_pretrained(pathOrId: string, options?: (ResolveOptions & ConfigValues) | null): Promise<PretrainedConfig> {
+  async from_pretrained(pathOrId: string, options?: (ResolveOptions & ConfigValues) | null): Promise<AnyConfig> {
     const values = await loadConfigValues(pathOrId, options);
     return new (familyOf(values.model_type, `'${pathOrId}'`).config)(values);
   },

@@ -28,6 +28,22 @@ const activations: Readonly<Record<string, Activation>> = {
 
 const positionEmbeddingTypes = ['absolute', 'relative_key', 'relative_key_query'] as const;
 
+/** Fields of a {@link BertConfig} that differ from the defaults; fields of other names are kept as they are. */
+export interface BertConfigValues extends ConfigValues {
+  vocab_size?: number;
+  hidden_size?: number;
+  num_hidden_layers?: number;
+  num_attention_heads?: number;
+  intermediate_size?: number;
+  hidden_act?: string;
+  max_position_embeddings?: number;
+  type_vocab_size?: number;
+  initializer_range?: number;
+  layer_norm_eps?: number;
+  pad_token_id?: number | null;
+  position_embedding_type?: (typeof positionEmbeddingTypes)[number];
+}
+
 /** The settings of a BERT model; the defaults are those of bert-base-uncased. */
 export class BertConfig extends PretrainedConfig {
   static readonly model_type = 'bert';
@@ -55,7 +71,7 @@ export class BertConfig extends PretrainedConfig {
    * @param values fields that differ from the defaults
    * @throws BertNativeError `ERR_CONFIG` for values that describe no model
    */
-  constructor(values: ConfigValues = {}) {
+  constructor(values: BertConfigValues = {}) {
     super();
     const defaults = {
       vocab_size: 30522,
@@ -83,7 +99,7 @@ export class BertConfig extends PretrainedConfig {
    */
   static async from_pretrained(
     pathOrId: string,
-    options?: (ResolveOptions & ConfigValues) | null,
+    options?: (ResolveOptions & BertConfigValues) | null,
   ): Promise<BertConfig> {
     return new BertConfig(await loadConfigValues(pathOrId, options));
   }

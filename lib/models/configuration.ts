@@ -3,7 +3,7 @@ import { inspect } from 'node:util';
 import { BertNativeError } from '../errors.ts';
 import { makeFolder, readJsonObject, writeFileAtomically } from '../files.ts';
 import { type ResolveOptions, resolveModelFolder, resolveRules } from '../hub/resolve.ts';
-import { checkOption, describe, optionsObject, pickOptions, stringRule } from '../options.ts';
+import { checkOption, describe, nearest, optionsObject, pickOptions, stringRule, warnOnce } from '../options.ts';
 
 /** More classes than this are a broken file, not a model. */
 const maxLabels = 1 << 20;
@@ -38,12 +38,26 @@ export abstract class PretrainedConfig {
     const given = Object.fromEntries(
       Object.entries(rest).filter(([name, value]) => value !== undefined && !(name in Object.getPrototypeOf(this))),
     );
+    this.warnOfMisspelling(Object.keys(given), Object.keys(defaults));
     Object.assign(this, { output_hidden_states: false, output_attentions: false }, defaults, given);
     this.assignLabels(given, num_labels);
     for (const field of ['output_hidden_states', 'output_attentions'] as const) {
       const value: unknown = this[field] ?? false;
       if (typeof value !== 'boolean') throw configError(field, value, 'true or false');
       this[field] = value;
+    }
+  }
+
+  /** A field that no class reads is kept; one that differs from a known name by a letter or two was meant otherwise. */
+  private warnOfMisspelling(given: readonly string[], known: readonly string[]): void {
+    for (const name of given.filter((field) => !known.includes(field))) {
+      const meant = nearest(name, known, 2);
+      if (meant === undefined) continue;
+      warnOnce(
+        'BERT_NATIVE_UNKNOWN_FIELD',
+        `${this.constructor.name} ${name}`,
+        `${this.constructor.name}: the field '${name}' changes nothing; did you mean '${meant}'?`,
+      );
     }
   }
 

@@ -7,6 +7,8 @@ import { PreTrainedModel } from './modeling.ts';
 
 /** `last_hidden_state` `[B, S, H]`, `pooler_output` `[B, H]`; per layer `[B, S, H]` and `[B, A, S, S]` where asked for. */
 export interface EncoderOutput extends ModelOutput {
+  readonly 0: Tensor<'float32'>;
+  readonly 1: Tensor<'float32'>;
   readonly last_hidden_state: Tensor<'float32'>;
   /** tanh of a linear map of the first position's state; there unless the model was made without its pooler. */
   readonly pooler_output: Tensor<'float32'>;
@@ -51,7 +53,14 @@ export abstract class EncoderModel extends PreTrainedModel {
   }
 
   /** @internal what a call of the instance does */
-  override async _call(inputs: EncoderInputs | TensorInput): Promise<EncoderOutput> {
+  override async _call(inputs: EncoderInputs | TensorInput, ...others: unknown[]): Promise<EncoderOutput> {
+    if (others.some((value) => value !== undefined)) {
+      throw optionError(
+        'the second argument of the model',
+        others[0],
+        'one argument, { input_ids, attention_mask, … }',
+      );
+    }
     const given = asEncoderInputs(inputs);
     const request = readEncoderInputs(given, this.specification);
     const { batch: B, sequence: S } = request;

@@ -161,7 +161,8 @@ function nested(name: string, input: NestedInput): { data: ArrayLike<number | bi
     return flattenNested(input, name === 'inputs_embeds' ? 'float32' : 'int64');
   } catch (error) {
     if (!(error instanceof BertNativeError)) throw error;
-    throw new BertNativeError(error.code, `${name}: ${error.message}`, { cause: error });
+    const hint = error.code === 'ERR_SHAPE' ? '; the tokenizer makes rows equal with padding: true' : '';
+    throw new BertNativeError(error.code, `${name}: ${error.message}${hint}`, { cause: error });
   }
 }
 

@@ -84,7 +84,8 @@ export class Tensor<T extends DataType = DataType> {
   }
 
   /** The parts along the first dimension: tensors, or the elements themselves where it is the only one. */
-  *[Symbol.iterator](): Generator<Tensor<T> | Element<T>> {
+  // biome-ignore lint/suspicious/noExplicitAny: only the number of dimensions tells which; `any`, as in transformers.js.
+  *[Symbol.iterator](): Generator<any, void, undefined> {
     if (this.dims.length === 0) throw new BertNativeError('ERR_SHAPE', 'a tensor without dimensions has no parts');
     if (this.dims.length === 1) {
       yield* this.data as Iterable<Element<T>>;

@@ -205,6 +205,9 @@ function readVocabTxt(path: string): VocabTxt {
   try {
     bytes = readFileSync(path);
   } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === 'EISDIR') {
+      throw optionError('the vocabulary', path, 'a vocab.txt; BertTokenizer.from_pretrained takes a folder');
+    }
     throw fileError('reading', path, error);
   }
   return new VocabTxt(bytes, path);

@@ -51,6 +51,14 @@ describe('tokenize', () => {
     ]);
   });
 
+  test('a reader that closes the pipe ends it quietly', () => {
+    const lines = 'a b c\n'.repeat(50_000);
+    const command = `${JSON.stringify(process.execPath)} ${JSON.stringify(program)} tokenize --model ${JSON.stringify(demoModelFolder)} | head -1`;
+    const { stdout, stderr } = spawnSync('sh', ['-c', command], { encoding: 'utf8', input: lines });
+    expect(stdout).toMatch(/^\[CLS\] a +b +c +\[SEP\]\n$/);
+    expect(stderr).toBe('');
+  });
+
   test('reads standard input, and cuts', () => {
     const { stdout } = attempt(['tokenize', '--model', demoModelFolder, '--json', '--max-length', '3'], 'a b c\n\nd\n');
     const lines = stdout
@@ -181,7 +189,7 @@ describe('mistakes', () => {
     [
       'an input that is not UTF-8',
       ['embed', '--model', demoModelFolder, '--input', bad, '--output', output],
-      'not UTF-8',
+      'not UTF-8 in line 2',
     ],
     [
       'an output of another kind',

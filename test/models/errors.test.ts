@@ -14,6 +14,7 @@ import {
 } from '../../lib/index.ts';
 import { fixturesFolder } from '../support/fixtures.ts';
 import { temporaryFolder } from '../support/temporary.ts';
+import { withWarnings } from '../support/warnings.ts';
 
 const library = pathToFileURL(join(import.meta.dirname, '..', '..', 'dist', 'index.js')).href;
 
@@ -111,6 +112,12 @@ for (const engine of ['native', 'reference'] as const) {
     ];
     test.each(calls)('%s', async (_, inputs, code, facts) => expectError(await rejection(inputs), code, ...facts));
 
+    test('a second argument, as Python would take for the mask', async () => {
+      const call = model as unknown as (ids: unknown, mask: unknown) => Promise<unknown>;
+      const error = await call([[1, 2]], [[1, 0]]).catch((thrown) => thrown);
+      expectError(error, 'ERR_OPTION', 'second argument', 'attention_mask');
+    });
+
     test('goes on working afterwards', async () => {
       const { last_hidden_state } = await model({ input_ids: [[1, 2]] });
       expect(last_hidden_state.dims).toEqual([1, 2, 16]);
@@ -174,6 +181,16 @@ describe('configurations that describe no model', () => {
       }
     })();
     expectError(error, 'ERR_CONFIG', ...facts);
+  });
+
+  test('a misspelt field is warned about, an unknown one is kept', async () => {
+    const { result, warnings } = await withWarnings(
+      async () => new BertConfig({ num_hidden_layer: 4, bos_token_id: 1, custom: 2 }),
+    );
+    expect(warnings.map(({ message }) => message)).toEqual([
+      "BertConfig: the field 'num_hidden_layer' changes nothing; did you mean 'num_hidden_layers'?",
+    ]);
+    expect(result.to_dict()).toMatchObject({ num_hidden_layers: 12, num_hidden_layer: 4, bos_token_id: 1, custom: 2 });
   });
 
   test('keys that would replace methods or the prototype are left out', () => {
