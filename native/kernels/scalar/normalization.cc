@@ -17,7 +17,10 @@ void layer_norm_f32(float* out, const float* x, const float* gamma, const float*
 void softmax_f32(float* x, float scale, size_t n) {
   const double factor = scale;
   double maximum = factor * x[0];
-  for (size_t i = 1; i < n; ++i) maximum = std::fmax(maximum, factor * x[i]);
+  for (size_t i = 1; i < n; ++i) {
+    const double value = factor * x[i];  // not std::fmax, which makes GCC 12 for arm64 fail in its vectoriser
+    if (value > maximum) maximum = value;
+  }
   double sum = 0;
   for (size_t i = 0; i < n; ++i) {
     const double e = std::exp(factor * x[i] - maximum);
