@@ -33,7 +33,14 @@ export async function withFileSource<T>(path: string, use: (source: ByteSource) 
 
 /** Memory that stands for a file: what tests and fuzzers feed to the readers. */
 export function memorySource(bytes: Uint8Array, path = '(memory)'): ByteSource {
-  const file: CheckpointFile = { path, size_bytes: bytes.byteLength, modified_ns: 0n, device: 0n, inode: 0n };
+  const file: CheckpointFile = {
+    path,
+    size_bytes: bytes.byteLength,
+    modified_ns: 0n,
+    changed_ns: 0n,
+    device: 0n,
+    inode: 0n,
+  };
   return {
     file,
     read: async (offset, length) => {
@@ -60,13 +67,19 @@ export async function identify(handle: FileHandle, path: string): Promise<Checkp
   });
   if (!stat.isFile()) throw new BertNativeError('ERR_IO', `${path}: not a regular file`);
   const { dev, ino, mtimeNs } = stat;
+  // Windows keeps no such time that both Node and the native side could read.
+  const changed_ns = process.platform === 'win32' ? 0n : stat.ctimeNs;
   // Node reads both as signed; NTFS and network file systems use all 64 bits.
   const [device, inode] = [BigInt.asUintN(64, dev), BigInt.asUintN(64, ino)];
-  return { path, size_bytes: Number(stat.size), modified_ns: mtimeNs, device, inode };
+  return { path, size_bytes: Number(stat.size), modified_ns: mtimeNs, changed_ns, device, inode };
 }
 
 function requireUnchanged(before: CheckpointFile, after: CheckpointFile): void {
-  if (before.size_bytes !== after.size_bytes || before.modified_ns !== after.modified_ns) {
+  if (
+    before.size_bytes !== after.size_bytes ||
+    before.modified_ns !== after.modified_ns ||
+    before.changed_ns !== after.changed_ns
+  ) {
     throw new BertNativeError('ERR_IO', `${before.path}: the file was changed while its header was read`);
   }
 }

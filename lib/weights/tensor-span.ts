@@ -8,6 +8,8 @@ export interface CheckpointFile {
   readonly path: string;
   readonly size_bytes: number;
   readonly modified_ns: bigint;
+  /** The inode's time of change, which copying with preserved times does not bring along; 0 where there is none. */
+  readonly changed_ns: bigint;
   readonly device: bigint;
   readonly inode: bigint;
 }

@@ -86,6 +86,7 @@ FileSpan read_file_span(const Napi::Object& span) {
   result.path = get_string(file, "path");
   result.identity.size_bytes = get_size(file, "size_bytes");
   result.identity.modified_ns = get_int64(file, "modified_ns");
+  result.identity.changed_ns = get_int64(file, "changed_ns");
   result.identity.device = get_uint64(file, "device");
   result.identity.inode = get_uint64(file, "inode");
   result.byte_offset = get_size(span, "byte_offset");

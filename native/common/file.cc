@@ -89,6 +89,8 @@ namespace {
   throw Error(ErrorCode::kIo, action + " '" + path + "' failed: " + std::strerror(errno));
 }
 
+int64_t nanoseconds(const timespec& time) { return static_cast<int64_t>(time.tv_sec) * 1000000000 + time.tv_nsec; }
+
 }  // namespace
 
 File::File(const std::string& path_utf8) : path_(path_utf8) {
@@ -129,9 +131,11 @@ FileIdentity File::identity() const {
   identity.inode = static_cast<uint64_t>(status.st_ino);
   identity.size_bytes = static_cast<uint64_t>(status.st_size);
 #if defined(__APPLE__)
-  identity.modified_ns = static_cast<int64_t>(status.st_mtimespec.tv_sec) * 1000000000 + status.st_mtimespec.tv_nsec;
+  identity.modified_ns = nanoseconds(status.st_mtimespec);
+  identity.changed_ns = nanoseconds(status.st_ctimespec);
 #else
-  identity.modified_ns = static_cast<int64_t>(status.st_mtim.tv_sec) * 1000000000 + status.st_mtim.tv_nsec;
+  identity.modified_ns = nanoseconds(status.st_mtim);
+  identity.changed_ns = nanoseconds(status.st_ctim);
 #endif
   return identity;
 }

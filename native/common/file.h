@@ -12,6 +12,7 @@ struct FileIdentity {
   uint64_t inode = 0;
   uint64_t size_bytes = 0;
   int64_t modified_ns = 0;
+  int64_t changed_ns = 0;  // of the inode: copying with preserved times does not bring it along. 0 on Windows.
 
   bool operator==(const FileIdentity&) const = default;
 };

@@ -67,6 +67,7 @@ struct AddValues {
     key.add(span.identity.inode);
     key.add(span.identity.size_bytes);
     key.add(span.identity.modified_ns);
+    key.add(span.identity.changed_ns);
     key.add(span.byte_offset);
     key.add(static_cast<int>(span.dtype));
     for (const uint64_t stride : span.strides) key.add(stride);

@@ -227,9 +227,12 @@ const File& ParameterReader::State::open(const std::string& name, const FileSpan
     found = files.emplace(span.path, std::pair(std::move(file), identity)).first;
   }
   if (found->second.second != span.identity) {
-    throw Error(ErrorCode::kIo, "'" + span.path + "' changed after its header was read, before parameter '" + name +
-                                    "' could be loaded: " + std::to_string(found->second.second.size_bytes) +
-                                    " bytes now, " + std::to_string(span.identity.size_bytes) + " bytes then");
+    const uint64_t now = found->second.second.size_bytes, then = span.identity.size_bytes;
+    throw Error(ErrorCode::kIo,
+                "'" + span.path + "' was changed or replaced after its header was read, before parameter '" + name +
+                    "' could be loaded" +
+                    (now == then ? std::string()
+                                 : ": " + std::to_string(now) + " bytes now, " + std::to_string(then) + " bytes then"));
   }
   return found->second.first;
 }

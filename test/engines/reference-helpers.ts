@@ -10,8 +10,8 @@ import { temporaryFolder } from '../support/temporary.ts';
 // --- files ---
 
 export function describeFile(path: string): CheckpointFile {
-  const { size, mtimeNs, dev, ino } = statSync(path, { bigint: true });
-  return { path, size_bytes: Number(size), modified_ns: mtimeNs, device: dev, inode: ino };
+  const { size, mtimeNs, ctimeNs, dev, ino } = statSync(path, { bigint: true });
+  return { path, size_bytes: Number(size), modified_ns: mtimeNs, changed_ns: ctimeNs, device: dev, inode: ino };
 }
 
 /** A file that is gone when the file's tests are done. */

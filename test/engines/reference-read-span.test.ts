@@ -110,6 +110,7 @@ describe('files', () => {
     const file = describeFile(path);
     for (const changed of [
       { ...file, modified_ns: file.modified_ns + 1n },
+      { ...file, changed_ns: file.changed_ns + 1n },
       { ...file, inode: file.inode + 1n },
       { ...file, device: file.device + 1n },
     ]) {
@@ -134,7 +135,14 @@ describe('files', () => {
   });
 
   test('that are not there are refused', async () => {
-    const file = { path: '/nonexistent/model.safetensors', size_bytes: 16, modified_ns: 0n, device: 0n, inode: 0n };
+    const file = {
+      path: '/nonexistent/model.safetensors',
+      size_bytes: 16,
+      modified_ns: 0n,
+      changed_ns: 0n,
+      device: 0n,
+      inode: 0n,
+    };
     await using reader = new SpanReader();
     await expect(reader.read({ ...layout, file })).rejects.toMatchObject({
       code: 'ERR_IO',

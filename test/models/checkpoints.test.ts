@@ -305,10 +305,10 @@ describe('a checkpoint that changes between its opening and its loading', () => 
     return { path, specification, sources };
   }
 
-  // Each change but the last is seen in one property of the file alone. Other content of the same size, written into the
-  // same file with its time set back, leaves the properties as they were.
+  // Most of these the inode's own time of change would give away by itself; where a system keeps none, the others do.
   test.each<[string, (path: string) => void]>([
     ['another time', (path) => utimesSync(path, time, new Date(time.getTime() + 5000))],
+    ['other content of the same size with its time set back', (path) => write(path, bytes.map((byte) => byte ^ 1))],
     ['fewer bytes', (path) => write(path, bytes.subarray(0, -100))],
     ['more bytes', (path) => write(path, Buffer.concat([bytes, Buffer.alloc(100)]))],
     [
@@ -328,8 +328,7 @@ describe('a checkpoint that changes between its opening and its loading', () => 
   });
 
   test('no change: loaded', async () => {
-    const { path, specification, sources } = await opened();
-    write(path, bytes);
+    const { specification, sources } = await opened();
     (await nativeEngine.load(specification, sources)).dispose();
     expect((await loadParameters(specification, sources)).size).toBe(sources.size);
   });

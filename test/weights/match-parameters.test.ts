@@ -3,7 +3,14 @@ import { BertNativeError, type ErrorCode } from '../../lib/errors.ts';
 import type { CheckpointTensor } from '../../lib/weights/checkpoint-tensor.ts';
 import { type MatchRequest, matchParameters } from '../../lib/weights/match-parameters.ts';
 
-const file = { path: '/models/bert/model.safetensors', size_bytes: 0, modified_ns: 0n, device: 0n, inode: 0n };
+const file = {
+  path: '/models/bert/model.safetensors',
+  size_bytes: 0,
+  modified_ns: 0n,
+  changed_ns: 0n,
+  device: 0n,
+  inode: 0n,
+};
 
 const span = (...shape: number[]): CheckpointTensor => ({
   file,

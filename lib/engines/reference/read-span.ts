@@ -84,7 +84,7 @@ export class SpanReader {
 
 async function checkIdentity(handle: FileHandle, expected: CheckpointFile): Promise<void> {
   const found = await identify(handle, expected.path);
-  const changed = (['size_bytes', 'modified_ns', 'inode', 'device'] as const).filter(
+  const changed = (['size_bytes', 'modified_ns', 'changed_ns', 'inode', 'device'] as const).filter(
     (field) => found[field] !== expected[field],
   );
   if (changed.length > 0) {

@@ -78,7 +78,8 @@ void different_loads_have_different_keys() {
   check_differs("the device", [](Load& load) { ++load.span().identity.device; });
   check_differs("the inode", [](Load& load) { ++load.span().identity.inode; });
   check_differs("the file's size", [](Load& load) { ++load.span().identity.size_bytes; });
-  check_differs("the time of change", [](Load& load) { ++load.span().identity.modified_ns; });
+  check_differs("the time of modification", [](Load& load) { ++load.span().identity.modified_ns; });
+  check_differs("the inode's time of change", [](Load& load) { ++load.span().identity.changed_ns; });
   check_differs("byte_offset", [](Load& load) { load.span().byte_offset = 128; });
   check_differs("the dtype", [](Load& load) { load.span().dtype = Dtype::kF16; });
   check_differs("the strides", [](Load& load) { load.span().strides = {1, 7}; });
