@@ -308,7 +308,14 @@ describe('a checkpoint that changes between its opening and its loading', () => 
   // Most of these the inode's own time of change would give away by itself; where a system keeps none, the others do.
   test.each<[string, (path: string) => void]>([
     ['another time', (path) => utimesSync(path, time, new Date(time.getTime() + 5000))],
-    ['other content of the same size with its time set back', (path) => write(path, bytes.map((byte) => byte ^ 1))],
+    [
+      'other content of the same size with its time set back',
+      (path) =>
+        write(
+          path,
+          bytes.map((byte) => byte ^ 1),
+        ),
+    ],
     ['fewer bytes', (path) => write(path, bytes.subarray(0, -100))],
     ['more bytes', (path) => write(path, Buffer.concat([bytes, Buffer.alloc(100)]))],
     [

@@ -270,7 +270,7 @@ void notices_changed_files() {
     check_throws(ErrorCode::kIo, "rewritten", [&] { reader.finish(); });
   }
   ParameterReader reader(sources, scalar_kernels());
-  check_throws(ErrorCode::kIo, "changed after", [&] { reader.read_rows("w", 0, 4, out); });
+  check_throws(ErrorCode::kIo, "was changed", [&] { reader.read_rows("w", 0, 4, out); });
   std::filesystem::remove(path);
   ParameterReader without_file(sources, scalar_kernels());
   check_throws(ErrorCode::kIo, "opening", [&] { without_file.read_rows("w", 0, 4, out); });
