@@ -555,7 +555,7 @@ void refuses_a_changed_file() {
   const FileIdentity identity = File(path).identity();
   std::filesystem::last_write_time(path, std::filesystem::last_write_time(path) + std::chrono::seconds(5));
   sources["layers.1.mlp.up.bias"] = {{100}, FileSpan{path, identity, 0, Dtype::kF32, {1}}};
-  check_throws(ErrorCode::kIo, "was changed its header was read",
+  check_throws(ErrorCode::kIo, "was changed or replaced after its header was read",
                [&] { CpuEncoder::load(model.specification, sources, *kernel_table(Isa::kScalar), pool); });
 }
 
