@@ -12,23 +12,25 @@ export function fileError(action: string, path: string, cause: unknown): BertNat
   return new BertNativeError(absent ? 'ERR_NOT_FOUND' : 'ERR_IO', `${path}: ${action} failed: ${reason}`, { cause });
 }
 
-/** The largest file that is read whole: far above any configuration or vocabulary. */
-const maxWholeFileBytes = 256 << 20;
+/** The largest file that is read whole: far above any vocabulary. */
+const maxWholeFileBytes = 64 << 20;
+/** A megabyte holds the labels of 20,000 classes. What JSON of this size expands to still fits into a default heap. */
+const maxJsonBytes = 16 << 20;
 
 /**
  * A file's bytes, or undefined where there is no such file.
  *
  * @throws BertNativeError `ERR_IO` if it cannot be read, `ERR_FILE_FORMAT` if it is too large to be what was looked for
  */
-export async function readFileIfPresent(path: string): Promise<Uint8Array | undefined> {
+export async function readFileIfPresent(
+  path: string,
+  limit_bytes = maxWholeFileBytes,
+): Promise<Uint8Array | undefined> {
   try {
     const entry = await stat(path);
     if (!entry.isFile()) throw new BertNativeError('ERR_IO', `${path}: not a regular file`);
-    if (entry.size > maxWholeFileBytes) {
-      throw new BertNativeError(
-        'ERR_FILE_FORMAT',
-        `${path}: ${entry.size} bytes; at most ${maxWholeFileBytes} are read`,
-      );
+    if (entry.size > limit_bytes) {
+      throw new BertNativeError('ERR_FILE_FORMAT', `${path}: ${entry.size} bytes; at most ${limit_bytes} are read`);
     }
     return await readFile(path);
   } catch (cause) {
@@ -46,7 +48,7 @@ export type JsonObject = Record<string, unknown>;
  * @throws BertNativeError `ERR_IO`; `ERR_FILE_FORMAT` if the file holds anything else
  */
 export async function readJsonObjectIfPresent(path: string): Promise<JsonObject | undefined> {
-  const bytes = await readFileIfPresent(path);
+  const bytes = await readFileIfPresent(path, maxJsonBytes);
   if (bytes === undefined) return undefined;
   let value: unknown;
   try {

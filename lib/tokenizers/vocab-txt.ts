@@ -19,6 +19,12 @@ export class VocabTxt {
     if (!isUtf8(bytes)) {
       throw new BertNativeError('ERR_FILE_FORMAT', `${path}: line ${invalidLine(bytes)} is not UTF-8`);
     }
+    if (lineBreaks(bytes) > maxTokens) {
+      throw new BertNativeError(
+        'ERR_FILE_FORMAT',
+        `${path} has more than ${maxTokens} lines: expected one token per line`,
+      );
+    }
     const lines = new TextDecoder().decode(bytes).split(/\r\n|\r|\n/);
     if (lines.at(-1) === '') lines.pop();
     if (lines.length === 0) {
@@ -44,6 +50,15 @@ export class VocabTxt {
     });
     return new VocabTxt(Buffer.from(tokens.map((token) => `${token}\n`).join('')), 'vocab');
   }
+}
+
+/** Several times the largest vocabulary there is. */
+const maxTokens = 1 << 23;
+
+function lineBreaks(bytes: Uint8Array): number {
+  let count = 0;
+  for (const byte of bytes) if (byte === 0x0a || byte === 0x0d) count++;
+  return count;
 }
 
 /** The first line, counted from 1, whose bytes are not UTF-8. */

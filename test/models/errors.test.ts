@@ -265,6 +265,8 @@ describe('from_pretrained', () => {
       );
     }
     expectError(await failure(BertConfig.from_pretrained(write({}))), 'ERR_NOT_FOUND', 'config.json');
+    const large = write({ 'config.json': `{"x": [${'{},'.repeat(6e6)}{}]}` });
+    expectError(await failure(BertConfig.from_pretrained(large)), 'ERR_FILE_FORMAT', '16777216');
   });
 
   test('a folder without weights', async () => {

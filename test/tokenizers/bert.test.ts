@@ -114,12 +114,15 @@ describe('the vocabulary', () => {
     expect(() => build(['[UNK]', 0], ['a', '1'])).toThrow(failure('ERR_OPTION', /id of "a" in vocab is "1"/));
   });
 
-  test('anything else', () => {
+  test('anything else', async () => {
     expect(() => new BertTokenizer(7 as never)).toThrow(failure('ERR_OPTION', /^the vocabulary is 7/));
     expect(() => new BertTokenizer(null as never)).toThrow(failure('ERR_OPTION', /^the vocabulary is null/));
     expect(() => new BertTokenizer({ vocab: 'a' } as never)).toThrow(failure('ERR_OPTION', /^the vocabulary is/));
     expect(() => new BertTokenizer(join(folder, 'none.txt'))).toThrow(failure('ERR_NOT_FOUND', /none.txt/));
     expect(() => new BertTokenizer(folder)).toThrow(failure('ERR_OPTION', /from_pretrained takes a folder/));
+    const breaks = join(folder, 'breaks.txt');
+    await writeFile(breaks, Buffer.alloc(2 ** 23 + 1, '\n'));
+    expect(() => new BertTokenizer(breaks)).toThrow(failure('ERR_FILE_FORMAT', /more than 8388608 lines/));
   });
 
   test('the last of equal tokens is the one that text is turned into', () => {
