@@ -85,7 +85,8 @@ describe('malformed headers', () => {
     [2n ** 31n, 'header of 2147483648 bytes'],
     [2n ** 63n, 'header of 9223372036854775808 bytes'],
     [2n ** 64n - 1n, 'header of 18446744073709551615 bytes'],
-    [99_999_999n, 'truncated'],
+    [2n ** 24n + 1n, 'header of 16777217 bytes'],
+    [2n ** 24n, 'truncated'],
   ])('length %s', async (length, message) => {
     const bytes = safetensorsBytes({ a: f32([1], 0, 4) }, 4);
     bytes.writeBigUInt64LE(length);
