@@ -24,4 +24,19 @@ export const env = {
     if (!Number.isInteger(threads)) throw optionError('env.numThreads', threads, 'a whole number, at least 1');
     nativeBinding().set_thread_count(threads);
   },
+
+  /**
+   * Tokens that may wait for the native engine, of all models of the process together: a call that would make it more
+   * rejects with `ERR_QUEUE_FULL`. `Infinity` unless set. Positions that are masked do not count where no result shows
+   * them.
+   */
+  get maxQueuedTokens(): number {
+    return nativeBinding().system_info().max_queued_tokens;
+  },
+  set maxQueuedTokens(tokens: number) {
+    if (!(Number.isSafeInteger(tokens) && tokens >= 1) && tokens !== Infinity) {
+      throw optionError('env.maxQueuedTokens', tokens, 'a whole number, at least 1, or Infinity');
+    }
+    nativeBinding().set_max_queued_tokens(tokens);
+  },
 };

@@ -1,3 +1,4 @@
+export type { ForwardTrace } from './diagnostics.ts';
 export { env } from './env.ts';
 export { BertNativeError, type ErrorCode } from './errors.ts';
 export { type AnyConfig, AutoConfig, AutoModel, type AutoModelOptions } from './models/auto.ts';
@@ -9,6 +10,7 @@ export {
   type EngineOptions,
   type FromPretrainedOptions,
   type InitOptions,
+  type ModelStats,
   PreTrainedModel,
   PreTrainedModel as Model,
   type SaveOptions,

@@ -168,6 +168,13 @@ export const booleanRule: OptionRule = { expected: 'true or false', accepts: (va
 
 export const stringRule: OptionRule = { expected: 'a string', accepts: (value) => typeof value === 'string' };
 
+export const signalRule: OptionRule = {
+  expected: 'an AbortSignal',
+  accepts: (value) =>
+    typeof (value as AbortSignal).aborted === 'boolean' &&
+    typeof (value as AbortSignal).addEventListener === 'function',
+};
+
 export function integerRule(minimum: number): OptionRule {
   return {
     expected: `an integer from ${minimum} up`,

@@ -1,4 +1,4 @@
-import type { ForwardRequest, ForwardResult, ParameterSource } from '../engines/engine.ts';
+import type { EncoderStats, ForwardRequest, ForwardResult, ParameterSource } from '../engines/engine.ts';
 import type { EncoderSpecification } from '../engines/specification.ts';
 
 /** The typed surface of the addon: everything that `native/binding/addon.cc` exports. */
@@ -8,6 +8,8 @@ export interface NativeBinding {
   system_info(): SystemInfo;
   /** Threads of the pool that all models of the process share. @throws BertNativeError `ERR_OPTION` outside 1 to 1024 */
   set_thread_count(threads: number): void;
+  /** Tokens that may wait in the process, or Infinity; past them `forward` throws `ERR_QUEUE_FULL`. */
+  set_max_queued_tokens(tokens: number): void;
   /** Loads on a thread of the library; equal loads of one process share their weights. */
   load_encoder(
     specification: EncoderSpecification,
@@ -24,12 +26,17 @@ export interface SystemInfo {
   readonly available_isas: readonly string[];
   /** How many threads forward passes run on. */
   readonly threads: number;
+  readonly max_queued_tokens: number;
 }
 
 /** Weights, packed for this processor, that this environment holds until `dispose`. */
 export interface NativeEncoder {
   /** Copies the request, then computes off the JavaScript thread; the arrays of the result are its memory. */
-  forward(request: ForwardRequest): Promise<ForwardResult>;
+  forward(request: ForwardRequest & { readonly call_id: number }): Promise<ForwardResult>;
+  /** Rejects the call of that id, unless it is 0 or settled, with `ERR_ABORTED`; its memory is not written any more. */
+  abort(call_id: number): void;
+  /** Also after `dispose`. */
+  stats(): EncoderStats;
   read_parameter(name: string): Promise<Float32Array>;
   /** Calls in flight finish; later ones throw `ERR_DISPOSED`. */
   dispose(): void;

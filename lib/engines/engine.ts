@@ -43,7 +43,12 @@ export interface ForwardRequest {
    */
   readonly masked_positions: 'compute' | 'skip';
   readonly outputs: OutputSelection;
+  /** Memory that some of the outputs go to, over SharedArrayBuffers, each of the output's length; null: all is new. */
+  readonly out?: OutputArrays | null;
 }
+
+/** Arrays of a caller's own by the name of the output. */
+export type OutputArrays = { readonly [Name in 'last_hidden_state' | 'pooler_output' | 'pooled']?: Float32Array };
 
 /** Which results to compute. */
 export interface OutputSelection {
@@ -65,11 +70,31 @@ export interface ForwardResult {
   hidden_states?: Float32Array[];
   attentions?: Float32Array[];
   pooled?: Float32Array;
+  /** How long the call waited for its turn, and from then until it was done. */
+  queued_ms: number;
+  running_ms: number;
+}
+
+/** What the calls of one encoder are doing, and have done. */
+export interface EncoderStats {
+  /** Calls that wait, and calls of which something has been computed. */
+  readonly queued_calls: number;
+  readonly running_calls: number;
+  /** Calls that have resolved or failed; aborted ones are not counted. */
+  readonly finished_calls: number;
+  /** Tokens that wait to be computed, and that have been. Masked positions that no result shows are not counted. */
+  readonly queued_tokens: number;
+  readonly computed_tokens: number;
+  readonly threads: number;
+  /** Memory that forward passes hold for what they are computing, of all models of the process. */
+  readonly workspace_size_bytes: number;
 }
 
 /** An encoder with its weights in place. */
 export interface LoadedEncoder {
-  forward(request: ForwardRequest): Promise<ForwardResult>;
+  /** When the signal aborts, the call stops and the memory it writes to is free at once; the promise rejects. */
+  forward(request: ForwardRequest, signal?: AbortSignal | null): Promise<ForwardResult>;
+  stats(): EncoderStats;
   /** The parameter's values as loaded, row-major, exact to the bit. */
   readParameter(name: string): Promise<Float32Array>;
   readonly weights_size_bytes: number;

@@ -1,4 +1,6 @@
+import { onAbort } from '../abort.ts';
 import { nativeBinding } from '../binding/load.ts';
+import type { NativeEncoder } from '../binding/native.ts';
 import type { Engine, ForwardRequest, ForwardResult, LoadedEncoder, ParameterSources } from './engine.ts';
 import type { EncoderSpecification } from './specification.ts';
 
@@ -12,9 +14,28 @@ export const nativeEngine: Engine = {
     return {
       weights_size_bytes,
       // async: the addon throws what is wrong with a call before it starts; callers of an engine await one kind of failure.
-      forward: async (request: ForwardRequest): Promise<ForwardResult> => encoder.forward(request),
+      forward: async (request, signal) => forward(encoder, request, signal),
+      stats: () => encoder.stats(),
       readParameter: async (name: string): Promise<Float32Array> => encoder.read_parameter(name),
       dispose: () => encoder.dispose(),
     };
   },
 };
+
+let lastCallId = 0;
+
+async function forward(
+  encoder: NativeEncoder,
+  request: ForwardRequest,
+  signal: AbortSignal | null | undefined,
+): Promise<ForwardResult> {
+  if (!signal) return encoder.forward({ ...request, call_id: 0 });
+  const call_id = ++lastCallId;
+  const call = encoder.forward({ ...request, call_id });
+  const release = onAbort(signal, () => encoder.abort(call_id));
+  try {
+    return await call;
+  } finally {
+    release();
+  }
+}

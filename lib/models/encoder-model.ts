@@ -1,7 +1,10 @@
-import type { LoadedEncoder } from '../engines/engine.ts';
-import { booleanRule, checkOptions, type OptionRules, oneOfRule, optionError } from '../options.ts';
+import { rejectOnAbort, throwIfAborted } from '../abort.ts';
+import { traceForward } from '../diagnostics.ts';
+import type { ForwardRequest, ForwardResult, LoadedEncoder, OutputArrays } from '../engines/engine.ts';
+import { booleanRule, checkOptions, type OptionRules, oneOfRule, optionError, signalRule } from '../options.ts';
 import { ModelOutput } from '../tensor/model-output.ts';
 import { Tensor } from '../tensor/tensor.ts';
+import { CallerArrays } from './caller-arrays.ts';
 import { asEncoderInputs, type EncoderInputs, readEncoderInputs, type TensorInput } from './inputs.ts';
 import { PreTrainedModel } from './modeling.ts';
 
@@ -27,19 +30,31 @@ export interface EmbedOptions {
   readonly pooling?: 'mean' | 'cls' | 'max' | 'pooler' | null;
   /** Divide each vector by its L2 norm; default false. */
   readonly normalize?: boolean | null;
+  /**
+   * Where to put the vectors: exactly B·H elements. Memory that is shared (over a SharedArrayBuffer) is filled in place;
+   * any other gets a copy when the call resolves.
+   */
+  readonly out?: Float32Array | null;
+  /** Aborts the call: it rejects at once with `ERR_ABORTED`, whose cause is the signal's reason. */
+  readonly signal?: AbortSignal | null;
 }
 
 const embedRules: OptionRules<EmbedOptions> = {
   pooling: oneOfRule('mean', 'cls', 'max', 'pooler'),
   normalize: booleanRule,
+  out: { expected: 'a Float32Array', accepts: (value) => value instanceof Float32Array },
+  signal: signalRule,
 };
+
+/** A request without what the model adds to it. */
+type Request = Omit<ForwardRequest, 'out'>;
 
 export interface EncoderModel {
   /**
    * Runs the encoder off the JavaScript thread.
    *
    * @throws (rejects) BertNativeError `ERR_OPTION`, `ERR_SHAPE`, `ERR_DTYPE`, `ERR_TOKEN_ID`, `ERR_SEQUENCE_TOO_LONG`,
-   *   `ERR_MEMORY`, `ERR_DISPOSED`
+   *   `ERR_QUEUE_FULL`, `ERR_MEMORY`, `ERR_DISPOSED`, `ERR_ABORTED`
    */
   (inputs: EncoderInputs | TensorInput): Promise<EncoderOutput>;
 }
@@ -62,18 +77,24 @@ export abstract class EncoderModel extends PreTrainedModel {
       );
     }
     const given = asEncoderInputs(inputs);
-    const request = readEncoderInputs(given, this.specification);
-    const { batch: B, sequence: S } = request;
-    const outputs = {
-      last_hidden_state: true,
-      pooler_output: this.specification.pooler !== null,
-      hidden_states: given.output_hidden_states ?? this.config.output_hidden_states,
-      attentions: given.output_attentions ?? this.config.output_attentions,
-      pooled: null,
+    throwIfAborted(given.signal);
+    const inputsRead = readEncoderInputs(given, this.specification);
+    const { hidden_size: H, layers, pooler } = this.specification;
+    const { batch: B, sequence: S } = inputsRead;
+    const request = {
+      ...inputsRead,
+      outputs: {
+        last_hidden_state: true,
+        pooler_output: pooler !== null,
+        hidden_states: given.output_hidden_states ?? this.config.output_hidden_states,
+        attentions: given.output_attentions ?? this.config.output_attentions,
+        pooled: null,
+      },
     };
-    const result = await this.withEncoder((encoder: LoadedEncoder) => encoder.forward({ ...request, outputs }));
+    const sizes = { last_hidden_state: B * S * H, ...(pooler !== null ? { pooler_output: B * H } : {}) };
+    const out = given.out ? new CallerArrays(given.out, sizes, (name) => `out.${name}`) : null;
+    const result = await this.#forward(request, out, given.signal);
 
-    const { hidden_size: H, layers } = this.specification;
     const tensor = (data: Float32Array | undefined, ...dims: number[]) => data && new Tensor('float32', data, dims);
     return ModelOutput.of({
       last_hidden_state: tensor(result.last_hidden_state, B, S, H),
@@ -92,24 +113,52 @@ export abstract class EncoderModel extends PreTrainedModel {
    * @throws (rejects) as a call of the model
    */
   async embed(inputs: EncoderInputs | TensorInput, options?: EmbedOptions | null): Promise<Tensor<'float32'>> {
-    const { pooling = 'mean', normalize = false } = checkOptions('embed', options, embedRules);
+    const { pooling = 'mean', normalize = false, out, ...others } = checkOptions('embed', options, embedRules);
+    const given = asEncoderInputs(inputs);
+    const signal = others.signal ?? given.signal;
+    if (given.out) throw optionError('out', given.out, 'it in the second argument of embed');
     if (pooling === 'pooler' && this.specification.pooler === null) {
       throw optionError('pooling', pooling, "'mean', 'cls' or 'max': this model was made without its pooler");
     }
-    const request = readEncoderInputs(asEncoderInputs(inputs), this.specification);
-    const outputs = {
-      last_hidden_state: false,
-      pooler_output: pooling === 'pooler',
-      hidden_states: false,
-      attentions: false,
-      pooled: pooling === 'pooler' ? null : { mode: pooling, normalize },
+    throwIfAborted(signal);
+    const request = {
+      ...readEncoderInputs(given, this.specification),
+      masked_positions: 'skip' as const,
+      outputs: {
+        last_hidden_state: false,
+        pooler_output: pooling === 'pooler',
+        hidden_states: false,
+        attentions: false,
+        pooled: pooling === 'pooler' ? null : { mode: pooling, normalize },
+      },
     };
-    const { pooler_output, pooled } = await this.withEncoder((encoder: LoadedEncoder) =>
-      encoder.forward({ ...request, masked_positions: 'skip', outputs }),
-    );
-    const dims = [request.batch, this.specification.hidden_size];
-    if (pooling !== 'pooler') return new Tensor('float32', pooled!, dims);
-    const vectors = new Tensor('float32', pooler_output!, dims);
-    return normalize ? vectors.normalize(2, 1) : vectors;
+    const output = pooling === 'pooler' ? 'pooler_output' : 'pooled';
+    const dims = [request.batch, this.specification.hidden_size] as const;
+    const arrays = out ? new CallerArrays({ [output]: out }, { [output]: dims[0] * dims[1] }, () => 'out') : null;
+    const { [output]: data } = await this.#forward(request, arrays, signal);
+    const vectors = new Tensor('float32', data!, dims);
+    if (pooling !== 'pooler' || !normalize) return vectors;
+    data!.set(vectors.normalize(2, 1).data);
+    return vectors;
+  }
+
+  #forward(
+    request: Request,
+    arrays: CallerArrays | null,
+    signal: AbortSignal | null | undefined,
+  ): Promise<ForwardResult> {
+    const out: OutputArrays | null = arrays?.shared ?? null;
+    const { model_type } = this.config;
+    const trace = { model_type, engine: this.engine, batch: request.batch, sequence: request.sequence };
+    const run = async (encoder: LoadedEncoder) => {
+      throwIfAborted(signal); // the weights may have been loaded meanwhile
+      const result = await encoder.forward({ ...request, out }, signal);
+      arrays?.fill(result);
+      return result;
+    };
+    return traceForward(trace, () => {
+      const call = this.withEncoder(run);
+      return signal ? rejectOnAbort(call, signal) : call;
+    });
   }
 }

@@ -1,7 +1,15 @@
 import type { ForwardRequest } from '../engines/engine.ts';
 import type { EncoderSpecification } from '../engines/specification.ts';
 import { BertNativeError } from '../errors.ts';
-import { booleanRule, checkOptions, describe, type OptionRules, oneOfRule, optionError } from '../options.ts';
+import {
+  booleanRule,
+  checkOptions,
+  describe,
+  type OptionRules,
+  oneOfRule,
+  optionError,
+  signalRule,
+} from '../options.ts';
 import { convertElement } from '../tensor/data-type.ts';
 import { flattenNested, type NestedInput } from '../tensor/nested.ts';
 import { Tensor } from '../tensor/tensor.ts';
@@ -30,6 +38,13 @@ export interface EncoderInputs {
   output_attentions?: boolean | null;
   /** `compute` (as the Python reference does) or `skip`: zeros where the mask is 0, and less work. */
   masked_positions?: 'compute' | 'skip' | null;
+  /**
+   * Arrays to put outputs into, by the output's name, each of exactly its length. Memory that is shared (over a
+   * SharedArrayBuffer) is filled in place; any other gets a copy when the call resolves.
+   */
+  out?: { readonly last_hidden_state?: Float32Array; readonly pooler_output?: Float32Array } | null;
+  /** Aborts the call: it rejects at once with `ERR_ABORTED`, whose cause is the signal's reason. */
+  signal?: AbortSignal | null;
 }
 
 /** Arrays are checked where they are read. */
@@ -44,6 +59,8 @@ const inputRules: OptionRules<EncoderInputs> = {
   output_hidden_states: booleanRule,
   output_attentions: booleanRule,
   masked_positions: oneOfRule('compute', 'skip'),
+  out: anyValue,
+  signal: signalRule,
 };
 
 /** What a tokenizer may return besides a model's inputs; a call may pass it along. */
@@ -64,7 +81,7 @@ export function asEncoderInputs(inputs: EncoderInputs | TensorInput): EncoderInp
   return inputs as EncoderInputs;
 }
 
-type RequestInputs = Omit<ForwardRequest, 'outputs'>;
+type RequestInputs = Omit<ForwardRequest, 'outputs' | 'out'>;
 
 /**
  * Checks a call's inputs against a specification and copies them into the arrays that engines take.

@@ -2,7 +2,7 @@ import { rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { inspect } from 'node:util';
 import { Callable } from '../callable.ts';
-import type { Engine, LoadedEncoder, ParameterSource, ParameterSources } from '../engines/engine.ts';
+import type { EncoderStats, Engine, LoadedEncoder, ParameterSource, ParameterSources } from '../engines/engine.ts';
 import { nativeEngine } from '../engines/native.ts';
 import { encoderParameters, type Parameter } from '../engines/parameters.ts';
 import { parameterSeed } from '../engines/random.ts';
@@ -70,6 +70,27 @@ export interface FromPretrainedOptions extends ResolveOptions, InitOptions {
   /** Missing weights are `ERR_WEIGHT_MISSING` instead of a warning and a random initialisation. */
   readonly strict?: boolean | null;
 }
+
+/** What {@link PreTrainedModel.stats} tells. */
+export interface ModelStats extends Omit<EncoderStats, 'workspace_size_bytes'> {
+  readonly memory: {
+    /** Of the weights as they are held for computing, shared by all models of the process made from the same files. */
+    readonly weights_size_bytes: number;
+    /** What forward passes hold for what they are computing, of all models of the process; given back when idle. */
+    readonly workspace_size_bytes: number;
+  };
+}
+
+/** Before the weights are there. */
+const noCalls: EncoderStats = {
+  queued_calls: 0,
+  running_calls: 0,
+  finished_calls: 0,
+  queued_tokens: 0,
+  computed_tokens: 0,
+  threads: 0,
+  workspace_size_bytes: 0,
+};
 
 export interface SaveOptions {
   /** `true` (default): `model.safetensors`; `false`: `pytorch_model.bin`, as `torch.load` reads it. */
@@ -154,6 +175,7 @@ export abstract class PreTrainedModel extends Callable {
   readonly #engine: Engine;
   readonly #parameters: LoadedParameters;
   #encoder: Promise<LoadedEncoder> | undefined;
+  #loaded: LoadedEncoder | undefined;
   #pendingCalls = 0;
   #disposed = false;
 
@@ -217,6 +239,7 @@ export abstract class PreTrainedModel extends Callable {
         this.#encoder = undefined; // the next call tries again
         throw error;
       });
+      this.#loaded = encoder;
       return await use(encoder);
     } finally {
       this.#pendingCalls--;
@@ -231,6 +254,16 @@ export abstract class PreTrainedModel extends Callable {
   /** The engine in use. */
   get engine(): 'native' | 'reference' {
     return this.#engine.name;
+  }
+
+  /** What the calls of this model are doing, and the memory that it takes. */
+  stats(): ModelStats {
+    const { threads, workspace_size_bytes, ...calls } = this.#loaded?.stats() ?? noCalls;
+    return {
+      ...calls,
+      threads,
+      memory: { weights_size_bytes: this.#loaded?.weights_size_bytes ?? 0, workspace_size_bytes },
+    };
   }
 
   /** The number of parameters. */
@@ -299,6 +332,7 @@ export abstract class PreTrainedModel extends Callable {
       () => {},
     );
     this.#encoder = undefined;
+    this.#loaded = undefined;
   }
 
   #savedParameters() {

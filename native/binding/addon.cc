@@ -1,5 +1,8 @@
 #include <napi.h>
 
+#include <cmath>
+#include <limits>
+
 #include "binding/encoder.h"
 #include "binding/environment.h"
 #include "binding/errors.h"
@@ -13,7 +16,8 @@ namespace bert_native {
 
 namespace {
 
-// system_info(): { isa, available_isas, threads }. Throws ERR_OPTION or ERR_DEVICE for a wrong BERT_NATIVE_ISA.
+// system_info(): { isa, available_isas, threads, max_queued_tokens }. Throws ERR_OPTION or ERR_DEVICE for a wrong
+// BERT_NATIVE_ISA.
 Napi::Value system_info(const Napi::CallbackInfo& info) {
   const Napi::Env env = info.Env();
   return guarded(env, [&]() -> Napi::Value {
@@ -22,14 +26,27 @@ Napi::Value system_info(const Napi::CallbackInfo& info) {
     const Napi::Array names = Napi::Array::New(env);
     for (const Isa isa : available_isas()) names.Set(names.Length(), isa_name(isa));
     result.Set("available_isas", names);
-    result.Set("threads", static_cast<double>(Scheduler::forward_passes().thread_count()));
+    result.Set("threads", static_cast<double>(Scheduler::instance().thread_count()));
+    const size_t most = Scheduler::instance().max_queued_tokens();
+    const bool unlimited = most == std::numeric_limits<size_t>::max();
+    result.Set("max_queued_tokens", unlimited ? std::numeric_limits<double>::infinity() : static_cast<double>(most));
     return result;
   });
 }
 
 Napi::Value set_thread_count(const Napi::CallbackInfo& info) {
   return guarded(info.Env(), [&]() -> Napi::Value {
-    Scheduler::forward_passes().set_thread_count(to_size(info[0], "numThreads"));
+    Scheduler::instance().set_thread_count(to_size(info[0], "numThreads"));
+    return info.Env().Undefined();
+  });
+}
+
+// Infinity: no limit.
+Napi::Value set_max_queued_tokens(const Napi::CallbackInfo& info) {
+  return guarded(info.Env(), [&]() -> Napi::Value {
+    const double tokens = info[0].ToNumber().DoubleValue();
+    Scheduler::instance().set_max_queued_tokens(std::isinf(tokens) ? std::numeric_limits<size_t>::max()
+                                                                   : to_size(info[0], "maxQueuedTokens"));
     return info.Env().Undefined();
   });
 }
@@ -42,6 +59,7 @@ Napi::Object init(Napi::Env env, Napi::Object exports) {
   exports.Set("set_error_class", Napi::Function::New(env, set_error_class));
   exports.Set("system_info", Napi::Function::New(env, system_info));
   exports.Set("set_thread_count", Napi::Function::New(env, set_thread_count));
+  exports.Set("set_max_queued_tokens", Napi::Function::New(env, set_max_queued_tokens));
   exports.Set("load_encoder", Napi::Function::New(env, load_encoder));
   exports.Set("create_tokenizer", Napi::Function::New(env, create_tokenizer));
   return exports;

@@ -1,5 +1,6 @@
 #include "binding/encoder.h"
 
+#include <chrono>
 #include <cstring>
 #include <memory>
 #include <string>
@@ -12,8 +13,10 @@
 #include "binding/jobs.h"
 #include "binding/values.h"
 #include "common/errors.h"
+#include "cpu/background.h"
 #include "cpu/encoder.h"
 #include "cpu/encoder_registry.h"
+#include "cpu/forward_task.h"
 #include "cpu/scheduler.h"
 #include "encoder/batch.h"
 #include "encoder/parameter_source.h"
@@ -157,13 +160,15 @@ std::vector<T> copy_optional(const Napi::Object& object, const char* field, napi
 
 // ---------- results ----------
 
-// Float32Arrays whose memory V8 allocated, collected under their names in one object that keeps them alive.
+// Float32Arrays whose memory V8 allocated, or the caller's own, collected under their names in one object that keeps
+// them alive.
 class Outputs {
  public:
-  explicit Outputs(Napi::Env env) : env_(env), object_(Napi::Object::New(env)) {}
+  // out: the caller's arrays by name, over shared memory, or null.
+  Outputs(Napi::Env env, const Napi::Value& out) : env_(env), object_(Napi::Object::New(env)), out_(out) {}
 
   float* add(const char* name, size_t size) {
-    Napi::Float32Array array = allocate(size);
+    Napi::Float32Array array = own(name, size);
     object_.Set(name, array);
     return array.Data();
   }
@@ -183,10 +188,21 @@ class Outputs {
   Napi::ObjectReference hold() const { return Napi::Persistent(object_); }
 
  private:
+  Napi::Float32Array own(const char* name, size_t size) {
+    const Napi::Value given = out_.IsObject() ? out_.As<Napi::Object>().Get(name) : env_.Null();
+    if (!given.IsTypedArray()) return allocate(size);
+    const auto array = given.As<Napi::TypedArray>();
+    if (array.TypedArrayType() != napi_float32_array || array.ElementLength() != size) {
+      throw_expected(std::string("out.") + name, "a Float32Array of " + std::to_string(size) + " elements");
+    }
+    return given.As<Napi::Float32Array>();
+  }
+
   Napi::Float32Array allocate(size_t size) { return make_typed_array<Napi::Float32Array>(env_, "Float32Array", size); }
 
   Napi::Env env_;
   Napi::Object object_;
+  Napi::Value out_;
 };
 
 size_t product(std::initializer_list<size_t> factors) {
@@ -202,10 +218,10 @@ size_t product(std::initializer_list<size_t> factors) {
 
 // ---------- jobs ----------
 
-class LoadJob : public Job {
+class LoadJob : public ThreadJob {
  public:
   LoadJob(Napi::Env env, EncoderSpecification specification, ParameterSources sources)
-      : Job(env), specification_(std::move(specification)), sources_(std::move(sources)) {}
+      : ThreadJob(env), specification_(std::move(specification)), sources_(std::move(sources)) {}
 
   void run(ThreadPool& pool) override {
     const KernelTable& kernels = selected_kernels();
@@ -220,57 +236,83 @@ class LoadJob : public Job {
   std::shared_ptr<const CpuEncoder> encoder_;
 };
 
+// A call with the memory of its inputs.
+struct RequestTask : ForwardTask {
+  std::vector<int32_t> input_ids, token_type_ids, position_ids;
+  std::vector<float> inputs_embeds;
+  std::vector<uint8_t> attention_mask;
+};
+
 class ForwardJob : public Job {
  public:
-  ForwardJob(Napi::Env env, std::shared_ptr<const CpuEncoder> encoder, const Napi::Object& request)
-      : Job(env), encoder_(std::move(encoder)) {
-    const size_t B = get_size(request, "batch"), S = get_size(request, "sequence");
-    const size_t H = encoder_->specification().hidden_size;
-    input_ids_ = copy_optional<int32_t>(request, "input_ids", napi_int32_array, product({B, S}));
-    inputs_embeds_ = copy_optional<float>(request, "inputs_embeds", napi_float32_array, product({B, S, H}));
-    attention_mask_ = copy_optional<uint8_t>(request, "attention_mask", napi_uint8_array, product({B, S}));
-    token_type_ids_ = copy_optional<int32_t>(request, "token_type_ids", napi_int32_array, product({B, S}));
-    position_ids_ = copy_optional<int32_t>(request, "position_ids", napi_int32_array, product({B, S}));
-    if (input_ids_.empty() && inputs_embeds_.empty() && B * S > 0) throw_expected("input_ids", "ids or inputs_embeds");
-
-    options_.compute_masked_positions = get_string(request, "masked_positions") == "compute";
-    add_sequences(B, S);
-    add_outputs(env, as_object(request.Get("outputs"), "outputs"), B, S, H);
+  ForwardJob(Napi::Env env, std::shared_ptr<const CpuEncoder> encoder, std::shared_ptr<ForwardCounters> counters,
+             const Napi::Object& request)
+      : Job(env), task_(std::make_shared<RequestTask>()) {
+    const EncoderSpecification& specification = encoder->specification();
+    task_->encoder = std::move(encoder);
+    task_->counters = std::move(counters);
+    const size_t B = get_size(request, "batch"), S = get_size(request, "sequence"), H = specification.hidden_size;
+    RequestTask& task = *task_;
+    task.input_ids = copy_optional<int32_t>(request, "input_ids", napi_int32_array, product({B, S}));
+    task.inputs_embeds = copy_optional<float>(request, "inputs_embeds", napi_float32_array, product({B, S, H}));
+    task.attention_mask = copy_optional<uint8_t>(request, "attention_mask", napi_uint8_array, product({B, S}));
+    task.token_type_ids = copy_optional<int32_t>(request, "token_type_ids", napi_int32_array, product({B, S}));
+    task.position_ids = copy_optional<int32_t>(request, "position_ids", napi_int32_array, product({B, S}));
+    if (task.input_ids.empty() && task.inputs_embeds.empty() && B * S > 0) {
+      throw_expected("input_ids", "ids or inputs_embeds");
+    }
+    add_sequences(B, S, H, get_string(request, "masked_positions") == "compute");
+    add_outputs(env, request, specification, B, S);
   }
 
-  void run(ThreadPool& pool) override { encoder_->forward(sequences_, options_, pool, cancelled()); }
-  Napi::Value result(Napi::Env) override { return outputs_.Value(); }
+  void start(Finish finish) {
+    task_->done = std::move(finish);
+    Scheduler::instance().submit(task_);
+  }
+  void cancel() override { Scheduler::instance().cancel(*task_); }
+
+  Napi::Value result(Napi::Env env) override {
+    using Milliseconds = std::chrono::duration<double, std::milli>;
+    const auto number = [&](Milliseconds time) { return Napi::Number::New(env, time.count()); };
+    const Napi::Object result = outputs_.Value();
+    result.Set("queued_ms", number(task_->started_at - task_->submitted_at));
+    result.Set("running_ms", number(task_->finished_at - task_->started_at));
+    return result;
+  }
 
  private:
-  void add_sequences(size_t B, size_t S) {
+  void add_sequences(size_t B, size_t S, size_t H, bool compute_masked_positions) {
     const auto row = [](const auto& values, size_t offset) {
       return values.empty() ? nullptr : values.data() + offset;
     };
-    const size_t H = encoder_->specification().hidden_size;
+    task_->sequences.resize(B);
     for (size_t b = 0; b < B; b++) {
-      Sequence sequence;
+      Sequence& sequence = task_->sequences[b];
       sequence.length = S;
-      sequence.input_ids = row(input_ids_, b * S);
-      sequence.inputs_embeds = row(inputs_embeds_, b * S * H);
-      sequence.attention_mask = row(attention_mask_, b * S);
-      sequence.token_type_ids = row(token_type_ids_, b * S);
-      sequence.position_ids = row(position_ids_, b * S);
-      sequences_.push_back(std::move(sequence));
+      sequence.input_ids = row(task_->input_ids, b * S);
+      sequence.inputs_embeds = row(task_->inputs_embeds, b * S * H);
+      sequence.attention_mask = row(task_->attention_mask, b * S);
+      sequence.token_type_ids = row(task_->token_type_ids, b * S);
+      sequence.position_ids = row(task_->position_ids, b * S);
+      sequence.options.compute_masked_positions = compute_masked_positions;
     }
   }
 
-  void add_outputs(Napi::Env env, const Napi::Object& wanted, size_t B, size_t S, size_t H) {
-    const std::vector<LayerSpecification>& layers = encoder_->specification().layers;
-    Outputs outputs(env);
+  void add_outputs(Napi::Env env, const Napi::Object& request, const EncoderSpecification& specification, size_t B,
+                   size_t S) {
+    const size_t H = specification.hidden_size;
+    const std::vector<LayerSpecification>& layers = specification.layers;
+    const Napi::Object wanted = as_object(request.Get("outputs"), "outputs");
+    Outputs outputs(env, request.Get("out"));
     const auto each_row = [&](float* base, size_t row_size, auto&& assign) {
-      for (size_t b = 0; b < B; b++) assign(sequences_[b], base + b * row_size);
+      for (size_t b = 0; b < B; b++) assign(task_->sequences[b], base + b * row_size);
     };
     if (get_boolean(wanted, "last_hidden_state")) {
       each_row(outputs.add("last_hidden_state", product({B, S, H})), S * H,
                [](Sequence& sequence, float* out) { sequence.last_hidden_state = out; });
     }
     if (get_boolean(wanted, "pooler_output")) {
-      if (!encoder_->specification().pooler) throw_expected("pooler_output", "false: this encoder has no pooler");
+      if (!specification.pooler) throw_expected("pooler_output", "false: this encoder has no pooler");
       each_row(outputs.add("pooler_output", product({B, H})), H,
                [](Sequence& sequence, float* out) { sequence.pooler_output = out; });
     }
@@ -288,29 +330,27 @@ class ForwardJob : public Job {
     const Napi::Value pooled = wanted.Get("pooled");
     if (pooled.IsObject()) {
       const Napi::Object settings = pooled.As<Napi::Object>();
-      options_.pooling = get_choice<Pooling>(
+      const Pooling pooling = get_choice<Pooling>(
           settings, "mode", {{"mean", Pooling::kMean}, {"cls", Pooling::kCls}, {"max", Pooling::kMax}});
-      options_.normalize = get_boolean(settings, "normalize");
-      each_row(outputs.add("pooled", product({B, H})), H,
-               [](Sequence& sequence, float* out) { sequence.pooled = out; });
+      const bool normalize = get_boolean(settings, "normalize");
+      each_row(outputs.add("pooled", product({B, H})), H, [&](Sequence& sequence, float* out) {
+        sequence.pooled = out;
+        sequence.options.pooling = pooling;
+        sequence.options.normalize = normalize;
+      });
     }
     outputs_ = outputs.hold();
   }
 
-  std::shared_ptr<const CpuEncoder> encoder_;
-  std::vector<int32_t> input_ids_, token_type_ids_, position_ids_;
-  std::vector<float> inputs_embeds_;
-  std::vector<uint8_t> attention_mask_;
-  std::vector<Sequence> sequences_;
-  BatchOptions options_;
+  std::shared_ptr<RequestTask> task_;
   Napi::ObjectReference outputs_;
 };
 
-class ReadParameterJob : public Job {
+class ReadParameterJob : public ThreadJob {
  public:
   ReadParameterJob(Napi::Env env, std::shared_ptr<const CpuEncoder> encoder, std::string name)
-      : Job(env), encoder_(std::move(encoder)), name_(std::move(name)) {
-    Outputs outputs(env);
+      : ThreadJob(env), encoder_(std::move(encoder)), name_(std::move(name)) {
+    Outputs outputs(env, env.Null());
     values_ = outputs.add("values", element_count());
     outputs_ = outputs.hold();
   }
@@ -342,6 +382,8 @@ class NativeEncoder : public Napi::ObjectWrap<NativeEncoder> {
     return DefineClass(env, "NativeEncoder",
                        {
                            InstanceMethod<&NativeEncoder::forward>("forward"),
+                           InstanceMethod<&NativeEncoder::abort>("abort"),
+                           InstanceMethod<&NativeEncoder::stats>("stats"),
                            InstanceMethod<&NativeEncoder::read_parameter>("read_parameter"),
                            InstanceMethod<&NativeEncoder::dispose>("dispose"),
                            InstanceAccessor<&NativeEncoder::weights_size_bytes>("weights_size_bytes"),
@@ -363,8 +405,10 @@ class NativeEncoder : public Napi::ObjectWrap<NativeEncoder> {
   Napi::Value forward(const Napi::CallbackInfo& info) {
     const Napi::Env env = info.Env();
     return guarded(env, [&]() -> Napi::Value {
-      auto job = std::make_unique<ForwardJob>(env, encoder(), as_object(info[0], "request"));
-      return environment_data(env).jobs.submit(std::move(job), run_on_pool);
+      const Napi::Object request = as_object(info[0], "request");
+      auto job = std::make_unique<ForwardJob>(env, encoder(), counters_, request);
+      const auto start = [started = job.get()](Finish finish) { started->start(std::move(finish)); };
+      return environment_data(env).jobs.submit(std::move(job), get_size(request, "call_id"), start);
     });
   }
 
@@ -373,6 +417,33 @@ class NativeEncoder : public Napi::ObjectWrap<NativeEncoder> {
     return guarded(env, [&]() -> Napi::Value {
       auto job = std::make_unique<ReadParameterJob>(env, encoder(), info[0].ToString().Utf8Value());
       return environment_data(env).jobs.submit(std::move(job), run_in_background);
+    });
+  }
+
+  Napi::Value abort(const Napi::CallbackInfo& info) {
+    return guarded(info.Env(), [&]() -> Napi::Value {
+      environment_data(info.Env()).jobs.abort(to_size(info[0], "call_id"));
+      return info.Env().Undefined();
+    });
+  }
+
+  // Still tells what was done once the encoder is disposed of.
+  Napi::Value stats(const Napi::CallbackInfo& info) {
+    const Napi::Env env = info.Env();
+    return guarded(env, [&]() -> Napi::Value {
+      Scheduler& scheduler = Scheduler::instance();
+      const Napi::Object result = Napi::Object::New(env);
+      const auto set = [&](const char* name, uint64_t value) {
+        result.Set(name, Napi::Number::New(env, static_cast<double>(value)));
+      };
+      set("queued_calls", counters_->queued_calls);
+      set("running_calls", counters_->running_calls);
+      set("finished_calls", counters_->finished_calls);
+      set("queued_tokens", counters_->queued_tokens);
+      set("computed_tokens", counters_->computed_tokens);
+      set("threads", scheduler.thread_count());
+      set("workspace_size_bytes", scheduler.workspace_size_bytes());
+      return result;
     });
   }
 
@@ -399,6 +470,7 @@ class NativeEncoder : public Napi::ObjectWrap<NativeEncoder> {
   }
 
   std::shared_ptr<const CpuEncoder> encoder_;
+  std::shared_ptr<ForwardCounters> counters_ = std::make_shared<ForwardCounters>();
 };
 
 Napi::Value LoadJob::result(Napi::Env env) { return NativeEncoder::wrap(env, std::move(encoder_)); }

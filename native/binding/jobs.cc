@@ -4,6 +4,7 @@
 #include <utility>
 
 #include "binding/errors.h"
+#include "common/errors.h"
 
 namespace bert_native {
 
@@ -13,7 +14,7 @@ struct JobQueue::Shared {
   bool closed = false;  // no job may start any more
   size_t running = 0;
   // Jobs hold references into JavaScript, so they live here and are destroyed on the environment's thread only.
-  std::unordered_map<Job*, std::unique_ptr<Job>> waiting_or_running;
+  std::unordered_map<uint64_t, std::unique_ptr<Job>> waiting_or_running;  // by serial number
   std::vector<std::unique_ptr<Job>> finished;
 };
 
@@ -35,49 +36,78 @@ JobQueue::JobQueue(Napi::Env env) : env_(env), shared_(std::make_shared<Shared>(
 
 JobQueue::~JobQueue() = default;
 
-Napi::Promise JobQueue::submit(std::unique_ptr<Job> job, const Dispatch& dispatch) {
+Napi::Promise JobQueue::submit(std::unique_ptr<ThreadJob> job, Dispatch dispatch) {
+  ThreadJob* const running = job.get();
+  return submit(std::move(job), 0, [&](Finish finish) {
+    dispatch([shared = shared_, running, finish = std::move(finish)](ThreadPool& pool) {
+      {
+        const std::lock_guard lock(shared->mutex);
+        if (shared->closed) return;  // the environment is gone, and the job with it
+        shared->running++;
+      }
+      std::exception_ptr failure;
+      try {
+        running->run(pool);
+      } catch (...) {
+        failure = std::current_exception();
+      }
+      finish(failure);
+      const std::lock_guard lock(shared->mutex);
+      if (--shared->running == 0) shared->idle.notify_all();
+    });
+  });
+}
+
+Napi::Promise JobQueue::submit(std::unique_ptr<Job> job, uint64_t call_id, const std::function<void(Finish)>& start) {
   const Napi::Promise promise = job->deferred().Promise();
-  Job* const key = job.get();
+  const uint64_t serial = ++last_serial_;
+  job->call_id_ = call_id;
   {
     const std::lock_guard lock(shared_->mutex);
-    shared_->waiting_or_running.emplace(key, std::move(job));
+    shared_->waiting_or_running.emplace(serial, std::move(job));
     shared_->finished.reserve(shared_->finished.size() + shared_->waiting_or_running.size());
   }
   if (unsettled_++ == 0) check(env_, napi_ref_threadsafe_function(env_, wake_));
 
   try {
-    dispatch_job(dispatch, key);
+    if (call_id != 0) abortable_.emplace(call_id, serial);
+    start([shared = shared_, serial, wake = wake_](std::exception_ptr failure) {
+      const std::lock_guard lock(shared->mutex);
+      const auto entry = shared->waiting_or_running.find(serial);
+      if (entry == shared->waiting_or_running.end()) return;  // aborted, or its environment is gone
+      entry->second->failure_ = failure;
+      shared->finished.push_back(std::move(entry->second));  // submit() reserved its place: this cannot fail
+      shared->waiting_or_running.erase(entry);
+      // One wake-up settles everything that is finished by then. Under the lock: tear_down() cannot pass in between.
+      if (!shared->closed && shared->finished.size() == 1) {
+        napi_call_threadsafe_function(wake, nullptr, napi_tsfn_nonblocking);
+      }
+    });
   } catch (...) {
+    abortable_.erase(call_id);
     const std::lock_guard lock(shared_->mutex);
-    shared_->waiting_or_running.erase(key);
+    shared_->waiting_or_running.erase(serial);
     if (--unsettled_ == 0) napi_unref_threadsafe_function(env_, wake_);
     throw;
   }
   return promise;
 }
 
-void JobQueue::dispatch_job(const Dispatch& dispatch, Job* key) {
-  dispatch([shared = shared_, key, wake = wake_](ThreadPool& pool) {
-    {
-      const std::lock_guard lock(shared->mutex);
-      if (shared->closed) return;  // the environment is gone, and the job with it
-      shared->running++;
-    }
-    try {
-      key->run(pool);
-    } catch (...) {
-      key->failure_ = std::current_exception();
-    }
-    const std::lock_guard lock(shared->mutex);
-    const auto entry = shared->waiting_or_running.find(key);
-    shared->finished.push_back(std::move(entry->second));  // submit() reserved its place: this cannot fail
-    shared->waiting_or_running.erase(entry);
-    // One wake-up settles everything that is finished by then. Under the lock: tear_down() cannot pass in between.
-    if (!shared->closed && shared->finished.size() == 1) {
-      napi_call_threadsafe_function(wake, nullptr, napi_tsfn_nonblocking);
-    }
-    if (--shared->running == 0) shared->idle.notify_all();
-  });
+void JobQueue::abort(uint64_t call_id) {
+  const auto known = abortable_.find(call_id);
+  if (known == abortable_.end()) return;
+  std::unique_ptr<Job> job;
+  {
+    const std::lock_guard lock(shared_->mutex);
+    const auto entry = shared_->waiting_or_running.find(known->second);
+    if (entry == shared_->waiting_or_running.end()) return;  // done, and about to be settled
+    job = std::move(entry->second);
+    shared_->waiting_or_running.erase(entry);
+  }
+  job->cancel();
+  job->failure_ = std::make_exception_ptr(Error(ErrorCode::kAborted, "the call was aborted"));
+  settle(env_, *job);
+  if (--unsettled_ == 0) napi_unref_threadsafe_function(env_, wake_);
 }
 
 void JobQueue::on_wake(napi_env env, napi_value, void* context, void*) {
@@ -101,6 +131,7 @@ void JobQueue::settle_finished(Napi::Env env) {
 }
 
 void JobQueue::settle(Napi::Env env, Job& job) {
+  if (job.call_id_ != 0) abortable_.erase(job.call_id_);
   try {
     try {
       guarded(env, [&] {
@@ -122,7 +153,7 @@ void JobQueue::on_teardown(void* self) { static_cast<JobQueue*>(self)->tear_down
 void JobQueue::tear_down() {
   std::unique_lock lock(shared_->mutex);
   shared_->closed = true;
-  for (const auto& [key, job] : shared_->waiting_or_running) job->cancelled_ = true;
+  for (const auto& [serial, job] : shared_->waiting_or_running) job->cancel();
   shared_->idle.wait(lock, [&] { return shared_->running == 0; });
   shared_->waiting_or_running.clear();
   shared_->finished.clear();

@@ -2,8 +2,8 @@
 
 #include <napi.h>
 
-#include <atomic>
 #include <condition_variable>
+#include <cstdint>
 #include <exception>
 #include <functional>
 #include <memory>
@@ -11,38 +11,48 @@
 #include <unordered_map>
 #include <vector>
 
-#include "cpu/scheduler.h"
+#include "cpu/background.h"
 
 namespace bert_native {
 
-// One asynchronous call from JavaScript: run() on a thread of the library, then result() on the thread of the
-// environment that made the call, whose promise resolves with it; what run() throws rejects the promise instead. The
-// constructor and result() may use JavaScript, run() touches plain C++ data only.
+// One asynchronous call from JavaScript, made, settled and destroyed on the thread of its environment. Its promise
+// resolves with result().
 class Job {
  public:
   explicit Job(Napi::Env env) : deferred_(Napi::Promise::Deferred::New(env)) {}
   virtual ~Job() = default;
 
-  virtual void run(ThreadPool& pool) = 0;
+  // From its return on the work touches nothing of the job's any more. Only for jobs that are aborted, or whose
+  // environment ends.
+  virtual void cancel() {}
   virtual Napi::Value result(Napi::Env env) = 0;
 
   const Napi::Promise::Deferred& deferred() const { return deferred_; }
-  const std::atomic<bool>& cancelled() const { return cancelled_; }
 
  private:
   friend class JobQueue;
   Napi::Promise::Deferred deferred_;
-  std::atomic<bool> cancelled_{false};
   std::exception_ptr failure_;
+  uint64_t call_id_ = 0;
 };
 
-// Hands a function to one of the library's threads, to be called there once: run_on_pool and its likes.
-using Dispatch = std::function<void(Scheduler::Job)>;
+// A job that is one function: run() on a thread of the library, on plain C++ data only. What it throws rejects the
+// promise.
+class ThreadJob : public Job {
+ public:
+  using Job::Job;
+  virtual void run(ThreadPool& pool) = 0;
+};
+
+// Hands a function to one of the library's threads, to be called there once.
+using Dispatch = void (*)(BackgroundJob);
+// Tells, from any thread and once, that a job is done.
+using Finish = std::function<void(std::exception_ptr failure)>;
 
 // The jobs of one JavaScript environment (the main thread or a worker), which owns it.
 //
 // A pending job keeps the environment's event loop alive, an idle queue does not. When the environment is torn down
-// (process exit, a worker terminated in mid-run), waiting jobs are dropped and running ones cancelled and awaited
+// (process exit, a worker terminated in mid-run), all jobs are cancelled, and run() of those that are in it is awaited,
 // before the memory that they write to goes away.
 class JobQueue {
  public:
@@ -52,22 +62,31 @@ class JobQueue {
   JobQueue& operator=(const JobQueue&) = delete;
 
   // Returns the job's promise. Throws what `dispatch` throws; the job is gone then.
-  Napi::Promise submit(std::unique_ptr<Job> job, const Dispatch& dispatch);
+  Napi::Promise submit(std::unique_ptr<ThreadJob> job, Dispatch dispatch);
+  // For work that is not one function: `start` has it begin, and it calls what `start` was given when it is done.
+  // call_id: what abort() knows it by; 0: it is never aborted.
+  Napi::Promise submit(std::unique_ptr<Job> job, uint64_t call_id, const std::function<void(Finish)>& start);
+
+  // Rejects the promise with kAborted now, if the job is not done yet.
+  void abort(uint64_t call_id);
 
  private:
   struct Shared;  // outlives the queue as long as a dispatched function may still look at it
 
-  void dispatch_job(const Dispatch& dispatch, Job* key);
   static void on_wake(napi_env env, napi_value callback, void* context, void* data);
   static void on_teardown(void* self);
   void settle_finished(Napi::Env env);
-  static void settle(Napi::Env env, Job& job);
+  void settle(Napi::Env env, Job& job);
   void tear_down();
 
   Napi::Env env_;
   napi_threadsafe_function wake_ = nullptr;
   std::shared_ptr<Shared> shared_;
-  size_t unsettled_ = 0;  // on the JavaScript thread only
+
+  // On the JavaScript thread only.
+  size_t unsettled_ = 0;
+  uint64_t last_serial_ = 0;
+  std::unordered_map<uint64_t, uint64_t> abortable_;  // serial numbers of jobs by call_id
 };
 
 }  // namespace bert_native

@@ -11,7 +11,7 @@
 #include "binding/errors.h"
 #include "binding/jobs.h"
 #include "binding/values.h"
-#include "cpu/scheduler.h"
+#include "cpu/background.h"
 #include "tokenizer/tokenizer.h"
 
 namespace bert_native {
@@ -195,10 +195,10 @@ Napi::Value encode(const Napi::CallbackInfo& info, const SharedTokenizer& tokeni
   });
 }
 
-class EncodeJob : public Job {
+class EncodeJob : public ThreadJob {
  public:
   EncodeJob(Napi::Env env, SharedTokenizer tokenizer, EncodeInput input, EncodeOptions options)
-      : Job(env), tokenizer_(std::move(tokenizer)), input_(std::move(input)), options_(options) {}
+      : ThreadJob(env), tokenizer_(std::move(tokenizer)), input_(std::move(input)), options_(options) {}
 
   void run(ThreadPool&) override { encoding_ = tokenizer_->encode(input_, options_); }
   Napi::Value result(Napi::Env env) override { return to_object(env, encoding_, options_); }

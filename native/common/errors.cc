@@ -26,6 +26,8 @@ const char* error_code_name(ErrorCode code) {
       return "ERR_DEVICE";
     case ErrorCode::kMemory:
       return "ERR_MEMORY";
+    case ErrorCode::kQueueFull:
+      return "ERR_QUEUE_FULL";
     case ErrorCode::kDisposed:
       return "ERR_DISPOSED";
     case ErrorCode::kAborted:

@@ -18,6 +18,7 @@ enum class ErrorCode {
   kFileFormat,       // a file that does not follow its format
   kDevice,           // the processor lacks what was asked for
   kMemory,           // an allocation failed
+  kQueueFull,        // more work would wait than allowed
   kDisposed,         // the model was disposed
   kAborted,          // the caller aborted
   kIo,               // reading or writing failed, or a file changed while it was read

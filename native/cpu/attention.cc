@@ -17,13 +17,11 @@ constexpr size_t kTasksPerThread = 4;
 // The work of one task on one (sequence, head).
 class HeadAttention {
  public:
-  HeadAttention(const AttentionLayer& layer, const PlannedBlock& block, const AttentionTask& task,
-                const BatchOptions& options, float* projections, size_t stride, AttentionScratch& scratch,
-                const KernelTable& kernels)
+  HeadAttention(const AttentionLayer& layer, const PlannedBlock& block, const AttentionTask& task, float* projections,
+                size_t stride, AttentionScratch& scratch, const KernelTable& kernels)
       : layer_(layer),
         block_(block),
         sequence_(block.sequences[task.sequence]),
-        options_(options),
         kernels_(kernels),
         scratch_(scratch),
         head_(task.head),
@@ -184,9 +182,9 @@ class HeadAttention {
   void store_probabilities(size_t row, const float* probabilities) {
     const Sequence& request = *sequence_.sequence;
     const size_t l = position(row);
-    if (request.attentions.empty() || request.attentions[layer_.index] == nullptr || !is_shown(request, l, options_)) {
-      return;
-    }
+    if (request.attentions.empty() || request.attentions[layer_.index] == nullptr || !is_shown(request, l)) return;
+    const OutputAccess access(request);
+    if (!access) return;
     float* out = request.attentions[layer_.index] + (head_ * request.length + l) * request.length;
     std::fill_n(out, request.length, 0.0f);
     for (size_t key = 0; key < key_count_; ++key) out[position(sequence_.key_begin + key)] = probabilities[key];
@@ -213,7 +211,6 @@ class HeadAttention {
   const AttentionLayer& layer_;
   const PlannedBlock& block_;
   const PlannedSequence& sequence_;
-  const BatchOptions& options_;
   const KernelTable& kernels_;
   AttentionScratch& scratch_;
   size_t head_;
@@ -260,11 +257,9 @@ std::vector<AttentionTask> first_row_attention_tasks(const PlannedBlock& block, 
   return tasks;
 }
 
-void attend(const AttentionLayer& layer, const PlannedBlock& block, const AttentionTask& task,
-            const BatchOptions& options, float* projections, size_t stride, AttentionScratch& scratch,
-            const KernelTable& kernels) {
-  HeadAttention(layer, block, task, options, projections, stride, scratch, kernels)
-      .run(task.query_begin, task.query_end);
+void attend(const AttentionLayer& layer, const PlannedBlock& block, const AttentionTask& task, float* projections,
+            size_t stride, AttentionScratch& scratch, const KernelTable& kernels) {
+  HeadAttention(layer, block, task, projections, stride, scratch, kernels).run(task.query_begin, task.query_end);
 }
 
 }  // namespace bert_native

@@ -47,6 +47,12 @@ class AttentionScratch {
     return buffers_[slot].data();
   }
 
+  size_t size_in_bytes() const {
+    size_t size = 0;
+    for (const auto& buffer : buffers_) size += buffer.size_in_bytes();
+    return size;
+  }
+
   static constexpr size_t kKeyPanels = 0, kValuePanels = 1, kQueryStrips = 2, kScores = 3, kProbabilityStrip = 4,
                           kContext = 5, kKeyStrip = 6, kDistanceProducts = 7;
 
@@ -56,8 +62,7 @@ class AttentionScratch {
 
 // Runs one task. projections: [rows, 3·A·D], row stride `stride`: queries, keys, values of every row of the block. The
 // result takes the place of the queries. Probabilities go to the sequence's `attentions` where it wants them.
-void attend(const AttentionLayer& layer, const PlannedBlock& block, const AttentionTask& task,
-            const BatchOptions& options, float* projections, size_t stride, AttentionScratch& scratch,
-            const KernelTable& kernels);
+void attend(const AttentionLayer& layer, const PlannedBlock& block, const AttentionTask& task, float* projections,
+            size_t stride, AttentionScratch& scratch, const KernelTable& kernels);
 
 }  // namespace bert_native

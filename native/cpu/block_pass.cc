@@ -19,16 +19,27 @@ constexpr size_t kGroupLeastStrips = 4;
 
 }  // namespace
 
+size_t Workspace::size_in_bytes() const {
+  size_t size = hidden.size_in_bytes() + projections.size_in_bytes() + shared_rows.size_in_bytes();
+  for (const RowScratch& scratch : thread_rows) size += scratch.size_in_bytes();
+  for (const AttentionScratch& scratch : thread_attention) size += scratch.size_in_bytes();
+  return size;
+}
+
+size_t RowScratch::size_in_bytes() const {
+  return input_strips.size_in_bytes() + inner_strips.size_in_bytes() + attended.size_in_bytes() +
+         inner.size_in_bytes() + output.size_in_bytes();
+}
+
 BlockPass::BlockPass(const EncoderSpecification& specification, const EncoderWeights& weights,
-                     const KernelTable& kernels, const PlannedBlock& block, const BatchOptions& options,
-                     ThreadPool& pool, const std::atomic<bool>& cancelled, Workspace& workspace)
+                     const KernelTable& kernels, const PlannedBlock& block, ThreadPool& pool, PassControl& control,
+                     Workspace& workspace)
     : specification_(specification),
       weights_(weights),
       kernels_(kernels),
       block_(block),
-      options_(options),
       pool_(pool),
-      cancelled_(cancelled),
+      control_(control),
       workspace_(workspace),
       hidden_size_(specification.hidden_size),
       row_count_(block.rows.size()) {
@@ -62,7 +73,7 @@ void BlockPass::run() {
 bool BlockPass::wants_only_first_rows() const {
   return std::all_of(block_.sequences.begin(), block_.sequences.end(), [this](const PlannedSequence& planned) {
     const Sequence& sequence = *planned.sequence;
-    const bool pools_all = sequence.pooled != nullptr && options_.pooling != Pooling::kCls;
+    const bool pools_all = sequence.pooled != nullptr && sequence.options.pooling != Pooling::kCls;
     return !pools_all && sequence.last_hidden_state == nullptr && sequence.hidden_states.empty() &&
            sequence.attentions.empty();
   });
@@ -86,26 +97,28 @@ size_t BlockPass::first_row(size_t sequence) const {
   return only_first_rows_ ? sequence : block_.sequences[sequence].first_row;
 }
 
-void BlockPass::throw_if_cancelled() const {
-  if (cancelled_) throw Error(ErrorCode::kAborted, "the forward pass was aborted");
+void BlockPass::begin_step() {
+  throw_if_abandoned();
+  control_.between_steps();
+}
+
+void BlockPass::throw_if_abandoned() const {
+  if (control_.is_abandoned()) throw Error(ErrorCode::kAborted, "the forward pass was aborted");
 }
 
 RowScratch& BlockPass::prepare(RowScratch& scratch, size_t rows, size_t chunk) const {
-  if (scratch.rows >= rows && scratch.chunk >= chunk) return scratch;
   const size_t strip_rows = ceil_div(rows, kernels_.gemm_rows) * kernels_.gemm_rows;
-  scratch.rows = scratch.chunk = 0;  // until everything below has been allocated
   scratch.input_strips.reserve(strip_rows * std::max(hidden_size_, widest_attention_));
   scratch.inner_strips.reserve(strip_rows * chunk);
   scratch.attended.reserve(rows * hidden_stride_);
   scratch.inner.reserve(rows * row_stride(chunk));
   scratch.output.reserve(rows * hidden_stride_);
-  scratch.rows = rows;
   scratch.chunk = chunk;
   return scratch;
 }
 
 void BlockPass::for_row_groups(const std::function<void(const RowGroup&)>& body) {
-  throw_if_cancelled();
+  begin_step();
   const size_t rows = row_count_, threads = pool_.thread_count();
   const size_t strip_rows = kernels_.gemm_rows, strips = ceil_div(rows, strip_rows);
   const size_t whole_inner = ceil_div(widest_inner_, kernels_.gemm_cols) * kernels_.gemm_cols;
@@ -119,7 +132,7 @@ void BlockPass::for_row_groups(const std::function<void(const RowGroup&)>& body)
   const size_t chunk = std::min(whole_inner, std::max<size_t>(1, kGroupChunk / chunk_unit) * chunk_unit);
   const size_t groups = std::min(strips, ceil_div(ceil_div(strips, group_strips), threads) * threads);
   pool_.parallel_for(groups, [&](size_t index, size_t worker) {
-    throw_if_cancelled();
+    throw_if_abandoned();
     const size_t begin = index * strips / groups * strip_rows;
     const size_t end = std::min(rows, (index + 1) * strips / groups * strip_rows);
     body({begin, end - begin, Spread(), prepare(workspace_.thread_rows[worker], group_strips * strip_rows, chunk)});
@@ -191,7 +204,7 @@ void BlockPass::project(const RowGroup& group, size_t layer) {
 }
 
 void BlockPass::attend_layer(size_t layer) {
-  throw_if_cancelled();
+  begin_step();
   const LayerSpecification& specification = specification_.layers[layer];
   const AttentionLayer attention{.heads = specification.num_attention_heads,
                                  .head_size = specification.head_size,
@@ -203,8 +216,8 @@ void BlockPass::attend_layer(size_t layer) {
       only_first_rows_ ? first_row_attention_tasks(block_, attention.heads)
                        : attention_tasks(block_, attention.heads, pool_.thread_count(), kernels_);
   pool_.parallel_for(tasks.size(), [&](size_t index, size_t worker) {
-    throw_if_cancelled();
-    attend(attention, block_, tasks[index], options_, workspace_.projections.data(), projection_stride_,
+    throw_if_abandoned();
+    attend(attention, block_, tasks[index], workspace_.projections.data(), projection_stride_,
            workspace_.thread_attention[worker], kernels_);
   });
 }
@@ -296,7 +309,8 @@ void BlockPass::store_row(size_t row, size_t hidden_state) const {
   if (only_first_rows_) return;
   const size_t position = block_.rows[row].position;
   const Sequence& sequence = *block_.sequences[block_.rows[row].sequence].sequence;
-  if (!is_shown(sequence, position, options_)) return;
+  const OutputAccess access(sequence);
+  if (!access || !is_shown(sequence, position)) return;
   const auto store = [&](float* out) {
     if (out != nullptr) std::copy_n(hidden_row(row), hidden_size_, out + position * hidden_size_);
   };
@@ -314,7 +328,7 @@ void BlockPass::run_poolers() {
   const LinearWeights& linear = weights_.pooler;
   const auto activate = kernels_.add_bias_activate_f32[static_cast<size_t>(Activation::kTanh)];
   for (size_t first = 0; first < wanting.size(); first += most) {
-    throw_if_cancelled();
+    throw_if_abandoned();
     const size_t count = std::min(most, wanting.size() - first);
     RowScratch& scratch = prepare(workspace_.shared_rows, count, kernels_.gemm_cols);
     const RowGroup group{0, count, Spread(pool_), scratch};
@@ -333,8 +347,9 @@ void BlockPass::run_poolers() {
                for (size_t row = part.row_begin; row < part.row_end; ++row) {
                  float* x = output + row * hidden_stride_ + part.col_begin;
                  activate(x, linear.bias.data() + part.col_begin, part.col_end - part.col_begin);
-                 std::copy_n(x, part.col_end - part.col_begin,
-                             block_.sequences[wanting[first + row]].sequence->pooler_output + part.col_begin);
+                 const Sequence& sequence = *block_.sequences[wanting[first + row]].sequence;
+                 const OutputAccess access(sequence);
+                 if (access) std::copy_n(x, part.col_end - part.col_begin, sequence.pooler_output + part.col_begin);
                }
              });
   }
@@ -343,11 +358,13 @@ void BlockPass::run_poolers() {
 void BlockPass::pool() {
   pool_.parallel_for(block_.sequences.size(), [this](size_t index, size_t) {
     const PlannedSequence& planned = block_.sequences[index];
+    const OutputOptions& options = planned.sequence->options;
     float* out = planned.sequence->pooled;
-    if (out == nullptr) return;
-    pool_f32(out, options_.pooling, hidden_row(planned.key_begin), planned.uniform_attention ? 0 : planned.key_count,
+    const OutputAccess access(*planned.sequence);
+    if (out == nullptr || !access) return;
+    pool_f32(out, options.pooling, hidden_row(planned.key_begin), planned.uniform_attention ? 0 : planned.key_count,
              hidden_stride_, hidden_row(first_row(index)), hidden_size_, kernels_);
-    if (options_.normalize) normalize_l2_f32(out, hidden_size_, kernels_);
+    if (options.normalize) normalize_l2_f32(out, hidden_size_, kernels_);
   });
 }
 

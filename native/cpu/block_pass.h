@@ -1,6 +1,5 @@
 #pragma once
 
-#include <atomic>
 #include <cstddef>
 #include <functional>
 #include <vector>
@@ -18,22 +17,35 @@ namespace bert_native {
 
 // Memory for the rows that one job carries through a layer. H hidden_size, A·D width of attention.
 struct RowScratch {
-  size_t rows = 0;                    // that it has room for
-  size_t chunk = 0;                   // columns of the MLP's inner layer that it has room for
+  size_t chunk = 0;                   // columns of the MLP's inner layer that are computed at a time
   AlignedBuffer<float> input_strips;  // packed [rows, max(H, A·D)]
   AlignedBuffer<float> inner_strips;  // packed [rows, chunk]
   AlignedBuffer<float> attended;      // [rows, H]: after attention and its norm
   AlignedBuffer<float> inner;         // [rows, chunk]
   AlignedBuffer<float> output;        // [rows, H]
+
+  size_t size_in_bytes() const;
 };
 
-// The memory of one forward pass, kept from block to block.
+// The memory of one block at a time, of any encoder: it grows to what the largest needs.
 struct Workspace {
   AlignedBuffer<float> hidden;       // [rows, H], the residual stream
   AlignedBuffer<float> projections;  // [rows, 3·A·D]: queries, keys, values; attention puts its result over the queries
   RowScratch shared_rows;            // for the jobs that all threads do together
   std::vector<RowScratch> thread_rows;
   std::vector<AttentionScratch> thread_attention;
+
+  size_t size_in_bytes() const;
+};
+
+// What a pass asks of whoever runs it.
+class PassControl {
+ public:
+  virtual ~PassControl() = default;
+  // Whether nobody waits for any of the block's results any more. Called often, from every thread of the pool.
+  virtual bool is_abandoned() const { return false; }
+  // Called between steps, with the pool free: other work may run on it before the pass goes on.
+  virtual void between_steps() {}
 };
 
 // One block of a forward pass. What a row goes through between two attentions depends on that row alone, so the pass
@@ -43,10 +55,9 @@ struct Workspace {
 class BlockPass {
  public:
   BlockPass(const EncoderSpecification& specification, const EncoderWeights& weights, const KernelTable& kernels,
-            const PlannedBlock& block, const BatchOptions& options, ThreadPool& pool,
-            const std::atomic<bool>& cancelled, Workspace& workspace);
+            const PlannedBlock& block, ThreadPool& pool, PassControl& control, Workspace& workspace);
 
-  // Fills every output of the block's sequences. Throws kAborted, kMemory.
+  // Fills every output of the block's sequences. Throws kAborted where it is abandoned, and kMemory.
   void run();
 
  private:
@@ -60,7 +71,8 @@ class BlockPass {
   bool wants_only_first_rows() const;
   void keep_only_first_rows();
   size_t first_row(size_t sequence) const;
-  void throw_if_cancelled() const;
+  void begin_step();
+  void throw_if_abandoned() const;
   RowScratch& prepare(RowScratch& scratch, size_t rows, size_t chunk) const;
   void for_row_groups(const std::function<void(const RowGroup&)>& body);
 
@@ -85,9 +97,8 @@ class BlockPass {
   const EncoderWeights& weights_;
   const KernelTable& kernels_;
   const PlannedBlock& block_;
-  const BatchOptions& options_;
   ThreadPool& pool_;
-  const std::atomic<bool>& cancelled_;
+  PassControl& control_;
   Workspace& workspace_;
   size_t hidden_size_;
   size_t widest_attention_ = 0, widest_inner_ = 0;

@@ -11,16 +11,15 @@ namespace bert_native {
 
 namespace {
 
-// Rows that run through the layers together: enough to keep many threads busy, few enough to bound the workspace.
-constexpr size_t kRowBudget = 2048;
-
 // Everything that no row of a block will fill: positions that are not shown, and all of a sequence without rows.
-void zero_unshown(const EncoderSpecification& specification, const Sequence& sequence, const BatchOptions& options) {
+void zero_unshown(const EncoderSpecification& specification, const Sequence& sequence) {
+  const OutputAccess access(sequence);
+  if (!access) return;
   const size_t hidden_size = specification.hidden_size, length = sequence.length;
   const auto zero_rows = [&](float* out, size_t size) {
     if (out == nullptr) return;
     for (size_t position = 0; position < length; ++position) {
-      if (!is_shown(sequence, position, options)) std::fill_n(out + position * size, size, 0.0f);
+      if (!is_shown(sequence, position)) std::fill_n(out + position * size, size, 0.0f);
     }
   };
   zero_rows(sequence.last_hidden_state, hidden_size);
@@ -54,15 +53,13 @@ std::unique_ptr<CpuEncoder> CpuEncoder::load(const EncoderSpecification& specifi
   return std::unique_ptr<CpuEncoder>(new CpuEncoder(std::move(state)));
 }
 
-void CpuEncoder::forward(const std::vector<Sequence>& sequences, const BatchOptions& options, ThreadPool& pool,
-                         const std::atomic<bool>& cancelled) const {
+void CpuEncoder::run_block(const std::vector<const Sequence*>& sequences, ThreadPool& pool, PassControl& control,
+                           Workspace& workspace) const {
   const EncoderSpecification& specification = state_->specification;
-  check_batch(specification, sequences);
-  for (const Sequence& sequence : sequences) zero_unshown(specification, sequence, options);
-  Workspace workspace;
-  for (const PlannedBlock& block : plan_batch(sequences, options, kRowBudget)) {
-    BlockPass(specification, state_->weights, state_->kernels, block, options, pool, cancelled, workspace).run();
-  }
+  for (const Sequence* sequence : sequences) zero_unshown(specification, *sequence);
+  const PlannedBlock block = plan_block(sequences);
+  if (block.rows.empty()) return;
+  BlockPass(specification, state_->weights, state_->kernels, block, pool, control, workspace).run();
 }
 
 void CpuEncoder::read_parameter(const std::string& name, float* out) const {

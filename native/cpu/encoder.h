@@ -1,12 +1,12 @@
 #pragma once
 
-#include <atomic>
 #include <cstddef>
 #include <memory>
 #include <string>
 #include <vector>
 
 #include "common/thread_pool.h"
+#include "cpu/block_pass.h"
 #include "encoder/batch.h"
 #include "encoder/parameter_source.h"
 #include "encoder/specification.h"
@@ -14,8 +14,8 @@
 
 namespace bert_native {
 
-// An encoder with its packed weights, ready to run on the CPU. Immutable after load(): forward() may run on several
-// threads at once, each call with its own workspace.
+// An encoder with its packed weights, ready to run on the CPU. Immutable after load(): run_block() may run on several
+// threads at once, each call with its own workspace and pool.
 class CpuEncoder {
  public:
   // Reads and packs every parameter, then lets go of the canonical tensors. `sources` must hold exactly
@@ -24,12 +24,11 @@ class CpuEncoder {
                                           const KernelTable& kernels, ThreadPool& pool);
   ~CpuEncoder();
 
-  // Runs the sequences through all layers, about 2048 tokens at a time (or one longer sequence), and fills the outputs
-  // they name. The workspace is 4·(H + 3·A·D) bytes for each of these tokens and some MiB for each thread (H
-  // hidden_size, A·D width of attention); it lives as long as the call. Throws kTokenId, kSequenceTooLong, kShape
-  // before computing anything; kAborted soon after `cancelled` becomes true, between blocks of work; kMemory.
-  void forward(const std::vector<Sequence>& sequences, const BatchOptions& options, ThreadPool& pool,
-               const std::atomic<bool>& cancelled) const;
+  // Runs sequences that check_batch() has seen through all layers and fills the outputs they name. The workspace grows
+  // to 4·(H + 3·A·D) bytes for each row and some MiB for each thread (H hidden_size, A·D width of attention). Throws
+  // kAborted soon after `control` says that the block is abandoned; kMemory.
+  void run_block(const std::vector<const Sequence*>& sequences, ThreadPool& pool, PassControl& control,
+                 Workspace& workspace) const;
 
   // The parameter's values as loaded, row-major; exact. out holds the product of its shape.
   void read_parameter(const std::string& name, float* out) const;

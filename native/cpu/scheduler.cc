@@ -1,15 +1,29 @@
 #include "cpu/scheduler.h"
 
+#include <algorithm>
+#include <chrono>
 #include <cstdlib>
+#include <new>
+#include <numeric>
 #include <string>
 #include <utility>
+#include <vector>
 
 #include "common/errors.h"
 #include "common/threads.h"
+#include "encoder/plan.h"
 
 namespace bert_native {
 
 namespace {
+
+// Rows of a block for each thread, and bounds of the whole. On a few threads throughput hardly depends on it: more only
+// makes others wait longer.
+constexpr size_t kRowsPerThread = 512, kLeastBlockRows = 512, kMostBlockRows = 4096;
+// Rows slipped in between two steps of a larger block, at most.
+constexpr size_t kInterruptionRows = 256;
+// An idle pool keeps the memory of its last block for so long.
+constexpr std::chrono::seconds kWorkspaceKept{1};
 
 std::string range_text() { return "expected a whole number from 1 to " + std::to_string(Scheduler::kMaxThreads); }
 
@@ -35,41 +49,118 @@ std::unique_ptr<ThreadPool> make_pool(size_t threads) noexcept {
   return nullptr;
 }
 
-// A job that breaks its promise not to throw loses its result; the process and the jobs behind it go on.
-void run_job(const Scheduler::Job& job, ThreadPool& pool) noexcept {
+size_t block_rows(size_t threads) { return std::clamp(kRowsPerThread * threads, kLeastBlockRows, kMostBlockRows); }
+
+bool is_out_of_memory(const std::exception_ptr& failure) {
   try {
-    job(pool);
+    std::rethrow_exception(failure);
+  } catch (const Error& error) {
+    return error.code() == ErrorCode::kMemory;
+  } catch (const std::bad_alloc&) {
+    return true;
   } catch (...) {
+    return false;
   }
+}
+
+std::vector<const Sequence*> sequences_of(const Block& block) {
+  std::vector<const Sequence*> sequences;
+  for (const auto& [task, begin, end] : block.shares) {
+    for (size_t i = begin; i < end; ++i) sequences.push_back(&task->sequences[i]);
+  }
+  return sequences;
+}
+
+size_t sequence_count(const Block& block) {
+  size_t count = 0;
+  for (const Block::Share& share : block.shares) count += share.end - share.begin;
+  return count;
+}
+
+std::pair<Block, Block> halves(const Block& block) {
+  std::pair<Block, Block> result;
+  size_t left = sequence_count(block) / 2;
+  for (const auto& [task, begin, end] : block.shares) {
+    const size_t cut = begin + std::min(left, end - begin);
+    if (cut > begin) result.first.shares.push_back({task, begin, cut});
+    if (end > cut) result.second.shares.push_back({task, cut, end});
+    left -= cut - begin;
+  }
+  return result;
 }
 
 }  // namespace
 
-// Both live until the process ends: their threads may not be joined while static objects are being destroyed.
+class Scheduler::BlockControl : public PassControl {
+ public:
+  BlockControl(Scheduler& scheduler, const Block& block, bool interruptible)
+      : scheduler_(scheduler), block_(block), interruptible_(interruptible) {}
 
-Scheduler& Scheduler::forward_passes() {
+  bool is_abandoned() const override {
+    return std::all_of(block_.shares.begin(), block_.shares.end(),
+                       [](const Block::Share& share) { return share.task->gate.is_closed(); });
+  }
+  void between_steps() override {
+    if (interruptible_) scheduler_.run_interruptions();
+  }
+
+ private:
+  Scheduler& scheduler_;
+  const Block& block_;
+  bool interruptible_;
+};
+
+Scheduler& Scheduler::instance() {
+  // Lives until the process ends: its threads may not be joined while static objects are being destroyed.
   static Scheduler* const scheduler = new Scheduler();
   return *scheduler;
 }
 
-Scheduler& Scheduler::background() {
-  static Scheduler* const scheduler = [] {
-    auto* created = new Scheduler();
-    created->set_thread_count(1);
-    return created;
-  }();
-  return *scheduler;
-}
+void Scheduler::submit(std::shared_ptr<ForwardTask> task) {
+  check_batch(task->encoder->specification(), task->sequences);
+  size_t total = 0;
+  task->rows.reserve(task->sequences.size());
+  for (Sequence& sequence : task->sequences) {
+    sequence.gate = &task->gate;
+    task->rows.push_back(static_cast<uint32_t>(std::max<size_t>(1, needed_rows(sequence))));
+    total += task->rows.back();
+  }
+  task->unfinished = task->sequences.size();
+  task->submitted_at = task->started_at = task->finished_at = ForwardTask::Clock::now();
+  if (task->unfinished == 0) {
+    ++task->counters->finished_calls;
+    task->done(nullptr);
+    return;
+  }
 
-void Scheduler::submit(Job job) {
   const std::lock_guard lock(mutex_);
   if (!threads_wanted_) threads_wanted_ = default_thread_count();
+  const size_t waiting = queue_.waiting_rows();
+  if (total > max_queued_tokens_ || waiting > max_queued_tokens_ - total) {
+    throw Error(ErrorCode::kQueueFull, "the call brings " + std::to_string(total) + " tokens and " +
+                                           std::to_string(waiting) + " wait already: expected at most " +
+                                           std::to_string(max_queued_tokens_) +
+                                           " together, which is env.maxQueuedTokens");
+  }
   if (!started_) {
     start_thread([this] { serve(); }).detach();
     started_ = true;
   }
-  queue_.push_back(std::move(job));
+  ForwardCounters& counters = *task->counters;
+  queue_.add(std::move(task));
+  ++counters.queued_calls;
+  counters.queued_tokens += total;
   wake_.notify_one();
+}
+
+void Scheduler::cancel(ForwardTask& task) {
+  const std::lock_guard lock(mutex_);
+  if (task.gate.is_closed() || task.unfinished == 0) return;
+  task.gate.close();
+  const bool started = task.next > 0;
+  --(started ? task.counters->running_calls : task.counters->queued_calls);
+  task.counters->queued_tokens -= task.waiting_rows;
+  queue_.remove(task);
 }
 
 size_t Scheduler::thread_count() {
@@ -86,34 +177,134 @@ void Scheduler::set_thread_count(size_t threads) {
   threads_wanted_ = threads;
 }
 
+void Scheduler::set_max_queued_tokens(size_t tokens) {
+  const std::lock_guard lock(mutex_);
+  max_queued_tokens_ = tokens;
+}
+
+size_t Scheduler::max_queued_tokens() {
+  const std::lock_guard lock(mutex_);
+  return max_queued_tokens_;
+}
+
 void Scheduler::serve() {
-  std::unique_ptr<ThreadPool> pool;
-  size_t pool_threads = 0;
   for (;;) {
-    Job job;
+    Block block;
     size_t threads;
     {
       std::unique_lock lock(mutex_);
-      wake_.wait(lock, [&] { return !queue_.empty(); });
-      job = std::move(queue_.front());
-      queue_.pop_front();
+      await_task(lock);
       threads = *threads_wanted_;
+      block = queue_.take(block_rows(threads));
+      begin(block);
     }
-    if (pool_threads != threads) {
-      pool = nullptr;
-      pool = make_pool(threads);
-      pool_threads = threads;
+    if (pool_threads_ != threads) {
+      pool_ = nullptr;
+      pool_ = make_pool(threads);
+      pool_threads_ = threads;
     }
-    run_job(job, pool != nullptr ? *pool : own_thread_);
+    const bool interruptible = !block.small;
+    run(std::move(block), workspace_, interruptible);
   }
 }
 
-void run_on_pool(Scheduler::Job job) { Scheduler::forward_passes().submit(std::move(job)); }
+void Scheduler::await_task(std::unique_lock<std::mutex>& lock) {
+  const auto has_task = [&] { return !queue_.is_empty(); };
+  if (wake_.wait_for(lock, kWorkspaceKept, has_task)) return;
+  lock.unlock();
+  workspace_ = {};
+  interruption_workspace_ = {};
+  workspace_size_bytes_ = 0;
+  lock.lock();
+  wake_.wait(lock, has_task);
+}
 
-void run_in_background(Scheduler::Job job) { Scheduler::background().submit(std::move(job)); }
+void Scheduler::run_interruptions() {
+  for (;;) {
+    Block block;
+    {
+      const std::lock_guard lock(mutex_);
+      block = queue_.take_interruption(kInterruptionRows);
+      begin(block);
+    }
+    if (block.shares.empty()) return;
+    run(std::move(block), interruption_workspace_, false);
+  }
+}
 
-void run_on_own_thread(Scheduler::Job job) {
-  start_thread([job = std::move(job), pool = std::make_shared<ThreadPool>(1)] { run_job(job, *pool); }).detach();
+void Scheduler::run(Block block, Workspace& workspace, bool interruptible) noexcept {
+  BlockControl control(*this, block, interruptible);
+  compute(block, workspace, control);
+  workspace_size_bytes_ = workspace_.size_in_bytes() + interruption_workspace_.size_in_bytes();
+  settle(block);
+}
+
+// Where memory is short the block is tried again in halves, down to single sequences: a call fails only if it cannot be
+// computed by itself.
+void Scheduler::compute(const Block& block, Workspace& workspace, PassControl& control) noexcept {
+  std::exception_ptr failure;
+  try {
+    const CpuEncoder& encoder = *block.shares.front().task->encoder;
+    encoder.run_block(sequences_of(block), pool(), control, workspace);
+    return;
+  } catch (...) {
+    failure = std::current_exception();
+  }
+  if (is_out_of_memory(failure) && sequence_count(block) > 1) {
+    try {
+      workspace = {};
+      const auto [first, second] = halves(block);
+      compute(first, workspace, control);
+      compute(second, workspace, control);
+      return;
+    } catch (...) {
+    }
+  }
+  for (const Block::Share& share : block.shares) share.task->failure = failure;
+}
+
+// Notes what take() gave, before the lock is let go of.
+void Scheduler::begin(const Block& block) {
+  const auto now = ForwardTask::Clock::now();
+  for (const auto& [task, begin, end] : block.shares) {
+    const auto rows = task->rows.begin();
+    task->counters->queued_tokens -=
+        std::accumulate(rows + static_cast<ptrdiff_t>(begin), rows + static_cast<ptrdiff_t>(end), size_t{0});
+    if (begin > 0) continue;
+    task->started_at = now;
+    --task->counters->queued_calls;
+    ++task->counters->running_calls;
+  }
+}
+
+void Scheduler::settle(const Block& block) noexcept {
+  {
+    const std::lock_guard lock(mutex_);
+    const auto now = ForwardTask::Clock::now();
+    for (const auto& [task, begin, end] : block.shares) {
+      if (task->gate.is_closed() || task->unfinished == 0) continue;
+      task->unfinished -= end - begin;
+      if (task->failure != nullptr) {
+        task->counters->queued_tokens -= task->waiting_rows;
+        queue_.remove(*task);
+        task->unfinished = 0;
+      } else {
+        const auto rows = task->rows.begin();
+        task->counters->computed_tokens +=
+            std::accumulate(rows + static_cast<ptrdiff_t>(begin), rows + static_cast<ptrdiff_t>(end), size_t{0});
+      }
+      if (task->unfinished > 0) continue;
+      task->finished_at = now;
+      --task->counters->running_calls;
+      ++task->counters->finished_calls;
+    }
+  }
+  for (const Block::Share& share : block.shares) {
+    ForwardTask& task = *share.task;
+    if (task.unfinished > 0 || task.gate.is_closed() || !task.done) continue;
+    const auto done = std::exchange(task.done, nullptr);
+    done(task.failure);
+  }
 }
 
 }  // namespace bert_native

@@ -1,57 +1,73 @@
 #pragma once
 
+#include <atomic>
 #include <condition_variable>
 #include <cstddef>
-#include <deque>
-#include <functional>
+#include <limits>
 #include <memory>
 #include <mutex>
 #include <optional>
 
 #include "common/thread_pool.h"
+#include "cpu/block_pass.h"
+#include "cpu/forward_task.h"
+#include "cpu/task_queue.h"
 
 namespace bert_native {
 
-// A queue of jobs that run one after another, in order of arrival, each on a whole thread pool. Its thread starts with
-// the first job and sleeps while there is none.
+// Runs the forward passes of all models of the process on one thread pool. Whenever the pool is free it takes what
+// waits, of as many calls of one model as fit a block, and runs it at once: nothing is held back for company. Small
+// calls that come while a larger block runs are slipped in between two of its steps. A sequence's result does not
+// depend on any of this.
 class Scheduler {
  public:
-  // Reports its failures itself: what it throws is lost.
-  using Job = std::function<void(ThreadPool& pool)>;
+  static Scheduler& instance();
 
-  // The process's queue of forward passes.
-  static Scheduler& forward_passes();
-  // A queue with a pool of one, for what should not wait behind forward passes: tokenizing, reading parameters back.
-  static Scheduler& background();
-
-  // Throws kMemory where the system gives no thread for the queue, and what thread_count() throws.
-  void submit(Job job);
+  // Checks the task's sequences and queues them. Throws what check_batch() throws; kQueueFull where they would make
+  // more tokens wait than set_max_queued_tokens() allows; kMemory where the system gives no thread.
+  void submit(std::shared_ptr<ForwardTask> task);
+  // From its return on the task's outputs are not written and `done` is not called, unless that has begun. What of it
+  // waits is dropped; a block that computes for nobody else stops soon.
+  void cancel(ForwardTask& task);
 
   // Threads that the pool has or will have: what set_thread_count() said, else BERT_NATIVE_THREADS, else
   // usable_thread_count(). Throws kOption where the variable is not a whole number from 1 to kMaxThreads.
   size_t thread_count();
-  // Takes effect before the next job. Throws kOption outside 1 to kMaxThreads.
+  // Takes effect before the next block. Throws kOption outside 1 to kMaxThreads.
   void set_thread_count(size_t threads);
+  void set_max_queued_tokens(size_t tokens);
+  size_t max_queued_tokens();
+  size_t workspace_size_bytes() const { return workspace_size_bytes_; }
 
   static constexpr size_t kMaxThreads = 1024;
 
  private:
+  class BlockControl;
+
   Scheduler() = default;
   void serve();
+  void await_task(std::unique_lock<std::mutex>& lock);
+  void run_interruptions();
+  void run(Block block, Workspace& workspace, bool interruptible) noexcept;
+  void compute(const Block& block, Workspace& workspace, PassControl& control) noexcept;
+  void begin(const Block& block);
+  void settle(const Block& block) noexcept;
+  ThreadPool& pool() { return pool_ != nullptr ? *pool_ : own_thread_; }
 
   ThreadPool own_thread_{1};  // the serving thread alone: for where the system gives no other
+
   std::mutex mutex_;
   std::condition_variable wake_;
-  std::deque<Job> queue_;
+  TaskQueue queue_;
   bool started_ = false;
   std::optional<size_t> threads_wanted_;
+  size_t max_queued_tokens_ = std::numeric_limits<size_t>::max();
+
+  // Of the serving thread.
+  std::unique_ptr<ThreadPool> pool_;
+  size_t pool_threads_ = 0;
+  Workspace workspace_, interruption_workspace_;
+  std::atomic<size_t> workspace_size_bytes_{0};
 };
-
-void run_on_pool(Scheduler::Job job);        // submits to forward_passes()
-void run_in_background(Scheduler::Job job);  // submits to background()
-
-// Starts a thread for this one job, with a pool of one: for loading, which takes long and waits for the disk.
-// Throws kMemory where the system gives no thread.
-void run_on_own_thread(Scheduler::Job job);
 
 }  // namespace bert_native

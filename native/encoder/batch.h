@@ -1,10 +1,56 @@
 #pragma once
 
+#include <atomic>
 #include <cstddef>
 #include <cstdint>
+#include <thread>
 #include <vector>
 
 namespace bert_native {
+
+// Guards the memory that a request's results go to: its owner may take it back at any time, whatever is being computed.
+class OutputGate {
+ public:
+  // From the return of close() on nothing is written any more. Waits for writes that have begun.
+  void close() {
+    state_.fetch_or(kClosed);
+    while ((state_ & ~kClosed) != 0) std::this_thread::yield();
+  }
+  bool is_closed() const { return (state_ & kClosed) != 0; }
+
+ private:
+  friend class OutputAccess;
+  static constexpr uint32_t kClosed = uint32_t{1} << 31;
+  std::atomic<uint32_t> state_{0};  // writers inside, and whether it is closed
+};
+
+struct Sequence;
+
+// Keeps the gate of a sequence open while it lives. Whoever writes results looks first whether it was open.
+class OutputAccess {
+ public:
+  explicit OutputAccess(const Sequence& sequence);
+  ~OutputAccess();
+  OutputAccess(const OutputAccess&) = delete;
+  explicit operator bool() const { return open_; }
+
+ private:
+  OutputGate* gate_;
+  bool open_ = true;
+};
+
+// How `pooled` is made from the last hidden state: mean and maximum over the positions whose mask is 1 (zeros where
+// there are none), or position 0, whatever its mask.
+enum class Pooling { kMean, kCls, kMax };
+
+struct OutputOptions {
+  // Rows whose mask is 0 never act as keys. true: they are computed as queries all the same wherever a returned value
+  // shows them, as the reference does. false: they come back as zeros; only position 0 is computed if a pooler needs
+  // it. Where all masks are 0, every row attends to all S equally, as in the reference.
+  bool compute_masked_positions = true;
+  Pooling pooling = Pooling::kMean;
+  bool normalize = false;  // divide `pooled` by its L2 norm (at least 1e-12)
+};
 
 // One row of a request, S positions wide, and where its results go. Pointers are the request's own memory and outlive
 // the forward pass. Null output pointers are not wanted. Legend: S positions, H hidden_size, A heads, L layers.
@@ -18,22 +64,19 @@ struct Sequence {
 
   float* last_hidden_state = nullptr;  // [S,H]
   float* pooler_output = nullptr;      // [H]
-  float* pooled = nullptr;             // [H], by BatchOptions::pooling
+  float* pooled = nullptr;             // [H], by OutputOptions::pooling
   std::vector<float*> hidden_states;   // L+1 of [S,H], the embeddings first; or empty
   std::vector<float*> attentions;      // L of [A,S,S]: probabilities, from position to position; or empty
+  OutputOptions options;
+  OutputGate* gate = nullptr;  // null: the outputs stay until the pass is done
 };
 
-// How `pooled` is made from the last hidden state: mean and maximum over the positions whose mask is 1 (zeros where
-// there are none), or position 0, whatever its mask.
-enum class Pooling { kMean, kCls, kMax };
+inline OutputAccess::OutputAccess(const Sequence& sequence) : gate_(sequence.gate) {
+  if (gate_ != nullptr) open_ = (gate_->state_.fetch_add(1) & OutputGate::kClosed) == 0;
+}
 
-struct BatchOptions {
-  // Rows whose mask is 0 never act as keys. true: they are computed as queries all the same wherever a returned value
-  // shows them, as the reference does. false: they come back as zeros; only position 0 is computed if a pooler needs
-  // it. Where all masks are 0, every row attends to all S equally, as in the reference.
-  bool compute_masked_positions = true;
-  Pooling pooling = Pooling::kMean;
-  bool normalize = false;  // divide `pooled` by its L2 norm (at least 1e-12)
-};
+inline OutputAccess::~OutputAccess() {
+  if (gate_ != nullptr) gate_->state_.fetch_sub(1);
+}
 
 }  // namespace bert_native

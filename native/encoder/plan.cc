@@ -56,7 +56,8 @@ struct Demand {
   }
 };
 
-Demand demand(const Sequence& sequence, const BatchOptions& options) {
+Demand demand(const Sequence& sequence) {
+  const OutputOptions& options = sequence.options;
   Demand demand;
   if (sequence.length == 0) return demand;
   const bool per_token =
@@ -142,25 +143,15 @@ void check_batch(const EncoderSpecification& specification, const std::vector<Se
   }
 }
 
-std::vector<PlannedBlock> plan_batch(const std::vector<Sequence>& sequences, const BatchOptions& options,
-                                     size_t row_budget) {
-  std::vector<PlannedBlock> blocks;
+size_t needed_rows(const Sequence& sequence) { return demand(sequence).rows(sequence.length); }
+
+PlannedBlock plan_block(const std::vector<const Sequence*>& sequences) {
   std::vector<Candidate> candidates;
-  size_t rows = 0;
-  for (const Sequence& sequence : sequences) {
-    const Demand needed = demand(sequence, options);
-    const size_t needed_rows = needed.rows(sequence.length);
-    if (needed_rows == 0) continue;
-    if (!candidates.empty() && rows + needed_rows > row_budget) {
-      blocks.push_back(lay_out(std::move(candidates)));
-      candidates.clear();
-      rows = 0;
-    }
-    candidates.push_back({&sequence, needed});
-    rows += needed_rows;
+  for (const Sequence* sequence : sequences) {
+    const Demand needed = demand(*sequence);
+    if (needed.rows(sequence->length) > 0) candidates.push_back({sequence, needed});
   }
-  if (!candidates.empty()) blocks.push_back(lay_out(std::move(candidates)));
-  return blocks;
+  return lay_out(std::move(candidates));
 }
 
 }  // namespace bert_native

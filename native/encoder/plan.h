@@ -40,8 +40,8 @@ inline bool is_key(const Sequence& sequence, size_t position) {
 }
 
 // Whether a per-token output shows the position's values; it shows zeros otherwise.
-inline bool is_shown(const Sequence& sequence, size_t position, const BatchOptions& options) {
-  return options.compute_masked_positions || is_key(sequence, position);
+inline bool is_shown(const Sequence& sequence, size_t position) {
+  return sequence.options.compute_masked_positions || is_key(sequence, position);
 }
 
 // Throws kTokenId for a token or type id outside its table; kSequenceTooLong for more positions than the model has, and
@@ -49,9 +49,10 @@ inline bool is_shown(const Sequence& sequence, size_t position, const BatchOptio
 // and position.
 void check_batch(const EncoderSpecification& specification, const std::vector<Sequence>& sequences);
 
-// Cuts a checked batch into blocks of about `row_budget` rows; a longer sequence has a block of its own. Sequences of
-// which nothing needs computing are in none.
-std::vector<PlannedBlock> plan_batch(const std::vector<Sequence>& sequences, const BatchOptions& options,
-                                     size_t row_budget);
+// Rows that the sequence's results need computed; 0 where there is nothing to compute.
+size_t needed_rows(const Sequence& sequence);
+
+// Lays checked sequences out as one block. Those that need no rows are left out.
+PlannedBlock plan_block(const std::vector<const Sequence*>& sequences);
 
 }  // namespace bert_native

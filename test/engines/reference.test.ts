@@ -210,7 +210,10 @@ test('only what was asked for is returned', async () => {
   const result = await encoder.forward(
     request({ batch: 1, sequence: 4, outputs: { ...nothing, pooler_output: true } }),
   );
-  expect(Object.keys(result)).toEqual(['pooler_output']);
+  const { queued_ms, running_ms, ...outputs } = result;
+  expect(Object.keys(outputs)).toEqual(['pooler_output']);
+  expect(queued_ms).toBe(0);
+  expect(running_ms).toBeGreaterThan(0);
 });
 
 test('the event loop runs during a forward pass', async () => {
@@ -327,7 +330,7 @@ test('a disposed encoder finishes what runs and refuses the rest', async () => {
   const running = encoder.forward(request({ batch: 1, sequence: 4 }));
   encoder.dispose();
   encoder.dispose();
-  expect(await running).toEqual(expected);
+  expect(await running).toEqual({ ...expected, running_ms: expect.any(Number) });
   await expect(encoder.forward(request({ batch: 1, sequence: 4 }))).rejects.toMatchObject({ code: 'ERR_DISPOSED' });
   await expect(encoder.readParameter('embeddings.word')).rejects.toMatchObject({ code: 'ERR_DISPOSED' });
 });

@@ -1,3 +1,4 @@
+import { throwIfAborted } from '../../abort.ts';
 import type { ForwardRequest, ForwardResult } from '../engine.ts';
 import type { EncoderSpecification } from '../specification.ts';
 import { embed } from './embeddings.ts';
@@ -17,31 +18,36 @@ export async function runForward(
   specification: EncoderSpecification,
   weights: EncoderWeights,
   request: ForwardRequest,
-): Promise<ForwardResult> {
+  signal?: AbortSignal | null,
+): Promise<Outputs> {
   const result = allocateResult(specification, request);
   for (let row = 0; row < request.batch; ++row) {
     const sequence = planSequence(request, row);
-    if (sequence.columns.length > 0) await runSequence(specification, weights, request, sequence, result);
+    if (sequence.columns.length > 0) await runSequence(specification, weights, request, sequence, result, signal);
   }
   return result;
 }
 
-function allocateResult(specification: EncoderSpecification, request: ForwardRequest): ForwardResult {
+type Outputs = Omit<ForwardResult, 'queued_ms' | 'running_ms'>;
+
+function allocateResult(specification: EncoderSpecification, request: ForwardRequest): Outputs {
   const { batch, sequence, outputs } = request;
   const { hidden_size, layers } = specification;
   const perToken = () => allocateFloats(batch * sequence * hidden_size);
   const perRow = () => allocateFloats(batch * hidden_size);
 
-  const result: ForwardResult = {};
-  if (outputs.last_hidden_state) result.last_hidden_state = perToken();
-  if (outputs.pooler_output) result.pooler_output = perRow();
+  const result: Outputs = {};
+  // The rows that are not shown stay zero, also where the memory is the caller's.
+  const own = (array: Float32Array | undefined) => array?.fill(0);
+  if (outputs.last_hidden_state) result.last_hidden_state = own(request.out?.last_hidden_state) ?? perToken();
+  if (outputs.pooler_output) result.pooler_output = own(request.out?.pooler_output) ?? perRow();
   if (outputs.hidden_states) result.hidden_states = Array.from({ length: layers.length + 1 }, perToken);
   if (outputs.attentions) {
     result.attentions = layers.map(({ attention }) =>
       allocateFloats(batch * attention.num_attention_heads * sequence * sequence),
     );
   }
-  if (outputs.pooled !== null) result.pooled = perRow();
+  if (outputs.pooled !== null) result.pooled = own(request.out?.pooled) ?? perRow();
   return result;
 }
 
@@ -50,7 +56,8 @@ async function runSequence(
   weights: EncoderWeights,
   request: ForwardRequest,
   sequence: Sequence,
-  result: ForwardResult,
+  result: Outputs,
+  signal: AbortSignal | null | undefined,
 ): Promise<void> {
   const { hidden_size } = specification;
   const hidden = allocateDoubles(sequence.columns.length * hidden_size);
@@ -66,9 +73,11 @@ async function runSequence(
   embed(weights.embeddings, request, sequence, hidden);
   store(result.hidden_states?.[0]);
   for (const [index, layer] of weights.layers.entries()) {
+    throwIfAborted(signal);
     await runLayer(layer, sequence, hidden, rowOf(result.attentions?.[index], request, sequence.row));
     store(result.hidden_states?.[index + 1]);
   }
+  throwIfAborted(signal);
   store(result.last_hidden_state);
 
   const { pooled } = request.outputs;

@@ -1,5 +1,12 @@
 import { BertNativeError } from '../../errors.ts';
-import type { Engine, ForwardRequest, ForwardResult, LoadedEncoder, ParameterSources } from '../engine.ts';
+import type {
+  EncoderStats,
+  Engine,
+  ForwardRequest,
+  ForwardResult,
+  LoadedEncoder,
+  ParameterSources,
+} from '../engine.ts';
 import type { EncoderSpecification } from '../specification.ts';
 import { checkRequest, checkSpecification } from './check.ts';
 import { runForward } from './forward.ts';
@@ -21,6 +28,9 @@ export const referenceEngine: Engine = {
 class ReferenceEncoder implements LoadedEncoder {
   readonly weights_size_bytes: number;
   readonly #specification: EncoderSpecification;
+  #running_calls = 0;
+  #finished_calls = 0;
+  #computed_tokens = 0;
   #loaded: { readonly parameters: ParameterValues; readonly weights: EncoderWeights } | null;
 
   constructor(specification: EncoderSpecification, parameters: ParameterValues) {
@@ -29,10 +39,31 @@ class ReferenceEncoder implements LoadedEncoder {
     this.weights_size_bytes = [...parameters.values()].reduce((sum, { byteLength }) => sum + byteLength, 0);
   }
 
-  async forward(request: ForwardRequest): Promise<ForwardResult> {
+  async forward(request: ForwardRequest, signal?: AbortSignal | null): Promise<ForwardResult> {
     const { weights } = this.#notDisposed();
     checkRequest(this.#specification, request);
-    return runForward(this.#specification, weights, request);
+    this.#running_calls++;
+    const start = performance.now();
+    try {
+      const outputs = await runForward(this.#specification, weights, request, signal);
+      this.#computed_tokens += countTokens(request);
+      return { ...outputs, queued_ms: 0, running_ms: performance.now() - start };
+    } finally {
+      this.#running_calls--;
+      if (!signal?.aborted) this.#finished_calls++;
+    }
+  }
+
+  stats(): EncoderStats {
+    return {
+      queued_calls: 0,
+      running_calls: this.#running_calls,
+      finished_calls: this.#finished_calls,
+      queued_tokens: 0,
+      computed_tokens: this.#computed_tokens,
+      threads: 1,
+      workspace_size_bytes: 0,
+    };
   }
 
   async readParameter(name: string): Promise<Float32Array> {
@@ -50,4 +81,9 @@ class ReferenceEncoder implements LoadedEncoder {
     if (this.#loaded === null) throw new BertNativeError('ERR_DISPOSED', 'the model was disposed');
     return this.#loaded;
   }
+}
+
+/** Positions whose mask is 1. */
+function countTokens({ batch, sequence, attention_mask }: ForwardRequest): number {
+  return attention_mask?.reduce((count, value) => count + value, 0) ?? batch * sequence;
 }

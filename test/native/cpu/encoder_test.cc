@@ -17,6 +17,8 @@
 #include "check_throws.h"
 #include "common/errors.h"
 #include "cpu/reference_encoder.h"
+#include "cpu/requests.h"
+#include "encoder/plan.h"
 #include "encoder/random.h"
 #include "harness.h"
 #include "temporary_folder.h"
@@ -25,187 +27,37 @@ namespace bert_native::test {
 
 namespace {
 
-// A repeatable stream of small whole numbers.
-class Numbers {
- public:
-  explicit Numbers(uint32_t seed) : seed_(seed) {}
-  size_t below(size_t limit) { return philox4x32({count_++, 0, 0, 0}, {seed_, 0})[0] % limit; }
+// Rows of a block in these tests.
+constexpr size_t kBlockRows = 1024;
 
- private:
-  uint32_t seed_, count_ = 0;
-};
-
-// --- models ---
-
-struct Sizes {
-  size_t hidden, heads, head_size, inner, layers;
-};
-
-EncoderSpecification make_specification(Sizes sizes, Activation activation = Activation::kGeluErf,
-                                        AttentionPosition attention_position = AttentionPosition::kNone) {
-  EncoderSpecification specification;
-  specification.hidden_size = sizes.hidden;
-  specification.embeddings = {131, PositionEmbedding::kAbsolute, 64, 3, 1e-12f};
-  specification.layers.assign(sizes.layers,
-                              {sizes.heads, sizes.head_size, attention_position, sizes.inner, activation, 1e-5f});
-  specification.pooler = true;
-  return specification;
+// Checks the sequences, then runs them block by block in one workspace, as the scheduler does.
+void run(const CpuEncoder& encoder, const std::vector<Sequence>& sequences, ThreadPool& pool, PassControl& control) {
+  check_batch(encoder.specification(), sequences);
+  Workspace workspace;
+  std::vector<const Sequence*> block;
+  size_t rows = 0;
+  for (const Sequence& sequence : sequences) {
+    if (rows > 0 && rows + needed_rows(sequence) > kBlockRows) {
+      encoder.run_block(block, pool, control, workspace);
+      block.clear();
+      rows = 0;
+    }
+    block.push_back(&sequence);
+    rows += needed_rows(sequence);
+  }
+  encoder.run_block(block, pool, control, workspace);
 }
 
-// Random parameters, none of them trivial: gains around 1, other vectors and matrices around 0.
-ParameterSources make_parameters(const EncoderSpecification& specification) {
-  ParameterSources sources;
-  uint64_t seed = 100;
-  for (const Parameter& parameter : encoder_parameters(specification)) {
-    size_t count = 1;
-    for (const size_t size : parameter.shape) count *= size;
-    const bool gain = parameter.name.find("norm.weight") != std::string::npos;
-    const bool matrix = parameter.shape.size() == 2;
-    std::vector<float> values(count);
-    normal_values(values.data(), count, ++seed, 0,
-                  matrix ? 0.7 / std::sqrt(static_cast<double>(parameter.shape[1])) : 0.2);
-    if (gain) {
-      for (float& value : values) value += 1;
-    }
-    sources[parameter.name] = {parameter.shape, std::move(values)};
-  }
-  return sources;
-}
-
-struct Model {
-  EncoderSpecification specification;
-  ParameterSources parameters;
-
-  explicit Model(EncoderSpecification made)
-      : specification(std::move(made)), parameters(make_parameters(specification)) {}
-
-  std::unique_ptr<CpuEncoder> load(Isa isa, ThreadPool& pool) const {
-    return CpuEncoder::load(specification, parameters, *kernel_table(isa), pool);
-  }
-};
-
-// --- requests ---
-
-enum class Mask { kNone, kAll, kRight, kLeft, kInterior, kNothing, kOne };
-
-// A row of a request with all its memory. Outputs start as NaN, so that what is left out shows.
-struct Request {
-  std::vector<int32_t> input_ids, token_type_ids, position_ids;
-  std::vector<uint8_t> attention_mask;
-  std::vector<float> inputs_embeds;
-  std::vector<float> last_hidden_state, pooler_output, pooled;
-  std::vector<std::vector<float>> hidden_states, attentions;
-  Sequence sequence;
-
-  Request(const EncoderSpecification& specification, size_t length, Mask mask, Numbers& numbers,
-          bool explicit_ids = false) {
-    sequence.length = length;
-    for (size_t i = 0; i < length; ++i) {
-      input_ids.push_back(static_cast<int32_t>(numbers.below(specification.embeddings.vocab_size)));
-    }
-    sequence.input_ids = input_ids.data();
-    if (explicit_ids) {
-      for (size_t i = 0; i < length; ++i) {
-        token_type_ids.push_back(static_cast<int32_t>(numbers.below(specification.embeddings.type_vocab_size)));
-        position_ids.push_back(static_cast<int32_t>(numbers.below(specification.embeddings.max_position_embeddings)));
-      }
-      sequence.token_type_ids = token_type_ids.data();
-      sequence.position_ids = position_ids.data();
-    }
-    if (mask != Mask::kNone) {
-      for (size_t i = 0; i < length; ++i) attention_mask.push_back(masked(mask, i, length) ? 0 : 1);
-      sequence.attention_mask = attention_mask.data();
-    }
-  }
-  Request(const Request&) = delete;
-  Request(Request&&) = default;
-
-  static bool masked(Mask mask, size_t i, size_t length) {
-    switch (mask) {
-      case Mask::kRight:
-        return i >= length - length / 3;
-      case Mask::kLeft:
-        return i < length / 3 + 1 && length > 1;
-      case Mask::kInterior:
-        return i % 3 == 1 || i == length / 2;
-      case Mask::kNothing:
-        return true;
-      case Mask::kOne:
-        return i != length - 1;
-      default:
-        return false;
-    }
-  }
-
-  void embed(size_t hidden_size) {
-    inputs_embeds.resize(sequence.length * hidden_size);
-    normal_values(inputs_embeds.data(), inputs_embeds.size(), 77, 0, 0.5);
-    sequence.inputs_embeds = inputs_embeds.data();
-    sequence.input_ids = nullptr;
-  }
-
-  struct Wanted {
-    bool last_hidden_state = true, pooler_output = true, pooled = true, hidden_states = true, attentions = true;
-  };
-
-  void want(const EncoderSpecification& specification, const Wanted& wanted) {
-    const size_t hidden_size = specification.hidden_size, length = sequence.length;
-    const auto output = [](std::vector<float>& values, bool is_wanted, size_t size) {
-      values.assign(is_wanted ? size : 0, NAN);
-      return is_wanted ? values.data() : nullptr;
-    };
-    sequence.last_hidden_state = output(last_hidden_state, wanted.last_hidden_state, length * hidden_size);
-    sequence.pooler_output = output(pooler_output, wanted.pooler_output && specification.pooler, hidden_size);
-    sequence.pooled = output(pooled, wanted.pooled, hidden_size);
-    hidden_states.assign(wanted.hidden_states ? specification.layers.size() + 1 : 0, {});
-    attentions.assign(wanted.attentions ? specification.layers.size() : 0, {});
-    sequence.hidden_states.clear();
-    sequence.attentions.clear();
-    for (auto& values : hidden_states) sequence.hidden_states.push_back(output(values, true, length * hidden_size));
-    for (size_t layer = 0; layer < attentions.size(); ++layer) {
-      const size_t heads = specification.layers[layer].num_attention_heads;
-      sequence.attentions.push_back(output(attentions[layer], true, heads * length * length));
-    }
-  }
-
-  // All outputs one behind the other.
-  std::vector<float> outputs() const {
-    std::vector<float> all;
-    const auto append = [&](const std::vector<float>& values) { all.insert(all.end(), values.begin(), values.end()); };
-    append(last_hidden_state);
-    append(pooler_output);
-    append(pooled);
-    for (const auto& values : hidden_states) append(values);
-    for (const auto& values : attentions) append(values);
-    return all;
-  }
-};
-
-void run(const CpuEncoder& encoder, std::vector<Request>& requests, const BatchOptions& options, ThreadPool& pool,
+void run(const CpuEncoder& encoder, std::vector<Request>& requests, const OutputOptions& options, ThreadPool& pool,
          const Request::Wanted& wanted = {}) {
   std::vector<Sequence> sequences;
   for (Request& request : requests) {
     request.want(encoder.specification(), wanted);
+    request.sequence.options = options;
     sequences.push_back(request.sequence);
   }
-  encoder.forward(sequences, options, pool, false);
-}
-
-// Every kind of mask at lengths around the sizes of tiles.
-std::vector<Request> make_requests(const EncoderSpecification& specification, uint32_t seed,
-                                   std::vector<size_t> lengths = {1, 2, 7, 16, 33, 64}) {
-  Numbers numbers(seed);
-  std::vector<Request> requests;
-  for (const size_t length : lengths) {
-    for (const Mask mask :
-         {Mask::kNone, Mask::kAll, Mask::kRight, Mask::kLeft, Mask::kInterior, Mask::kNothing, Mask::kOne}) {
-      requests.emplace_back(specification, length, mask, numbers, numbers.below(2) == 0);
-    }
-  }
-  requests.emplace_back(specification, 9, Mask::kInterior, numbers);
-  requests.back().embed(specification.hidden_size);
-  requests.emplace_back(specification, 0, Mask::kAll, numbers);
-  return requests;
+  PassControl control;
+  run(encoder, sequences, pool, control);
 }
 
 // --- agreement with the reference ---
@@ -224,7 +76,7 @@ double compare(const std::string& what, const std::vector<float>& actual, const 
 }
 
 // Rows of [rows, columns] at positions that are not shown become zeros.
-Values hide(Values values, const Request& request, size_t columns, const BatchOptions& options) {
+Values hide(Values values, const Request& request, size_t columns, const OutputOptions& options) {
   if (options.compute_masked_positions || request.attention_mask.empty()) return values;
   for (size_t row = 0; row * columns < values.size(); ++row) {
     if (request.attention_mask[row % request.sequence.length] == 0) {
@@ -234,7 +86,7 @@ Values hide(Values values, const Request& request, size_t columns, const BatchOp
   return values;
 }
 
-double compare_with_reference(const Model& model, const Request& request, const BatchOptions& options,
+double compare_with_reference(const Model& model, const Request& request, const OutputOptions& options,
                               const std::string& name) {
   const EncoderSpecification& specification = model.specification;
   const size_t hidden_size = specification.hidden_size;
@@ -269,7 +121,7 @@ double compare_with_reference(const Model& model, const Request& request, const 
   return worst;
 }
 
-void agree_with_reference(Isa isa, const Model& model, const BatchOptions& options = {}) {
+void agree_with_reference(Isa isa, const Model& model, const OutputOptions& options = {}) {
   ThreadPool pool(2);
   const auto encoder = model.load(isa, pool);
   std::vector<Request> requests = make_requests(model.specification, 5);
@@ -281,12 +133,11 @@ void agree_with_reference(Isa isa, const Model& model, const BatchOptions& optio
   note("largest error " + std::to_string(worst * 1e6) + "e-6");
 }
 
-constexpr Sizes kOddSizes{36, 3, 12, 100, 2};
 constexpr AttentionPosition kNoPosition = AttentionPosition::kNone;
 
 void add_reference_tests(Isa isa) {
   const std::string suffix = std::string(", ") + isa_name(isa);
-  const auto add_model = [&](const std::string& name, EncoderSpecification specification, BatchOptions options = {}) {
+  const auto add_model = [&](const std::string& name, EncoderSpecification specification, OutputOptions options = {}) {
     add("cpu/encoder: agrees with float64, " + name + suffix,
         [isa, model = Model(std::move(specification)), options] { agree_with_reference(isa, model, options); });
   };
@@ -319,10 +170,6 @@ void add_reference_tests(Isa isa) {
 
 // --- same bits whatever the batch ---
 
-bool same_bits(const std::vector<float>& a, const std::vector<float>& b) {
-  return a.size() == b.size() && (a.empty() || std::memcmp(a.data(), b.data(), a.size() * sizeof(float)) == 0);
-}
-
 void check_same_bits(const std::vector<Request>& requests, const std::vector<std::vector<float>>& expected,
                      const std::vector<size_t>& order, const std::string& what) {
   for (size_t i = 0; i < requests.size(); ++i) {
@@ -339,7 +186,7 @@ std::vector<Request> take(std::vector<Request>& requests, const std::vector<size
 
 void same_bits_in_any_company(Isa isa, const Model& model) {
   const auto make = [&] { return make_requests(model.specification, 9, {1, 3, 16, 31, 50, 64}); };
-  const BatchOptions options;
+  const OutputOptions options;
   ThreadPool one(1), two(2), three(3);
   const auto encoder = model.load(isa, two);
 
@@ -390,7 +237,7 @@ void same_bits_across_blocks(Isa isa) {
   }
   ThreadPool pool(2);
   const auto encoder = model.load(isa, pool);
-  const BatchOptions options;
+  const OutputOptions options;
   run(*encoder, requests, options, pool);
   for (size_t i = 0; i < requests.size(); i += 7) {
     const std::vector<float> together = requests[i].outputs();
@@ -407,7 +254,7 @@ void same_bits_whatever_is_wanted(Isa isa) {
   ThreadPool pool(2);
   const auto encoder = model.load(isa, pool);
   for (const Pooling pooling : {Pooling::kMean, Pooling::kCls, Pooling::kMax}) {
-    BatchOptions options{.pooling = pooling};
+    OutputOptions options{.pooling = pooling};
     std::vector<Request> all = make_requests(model.specification, 4);
     run(*encoder, all, options, pool);
     for (const bool compute : {true, false}) {
@@ -624,26 +471,32 @@ void refuses_wrong_requests() {
          [](Request& request) { request.sequence.input_ids = nullptr; });
 
   const auto encoder = model.load(Isa::kScalar, pool);
+  PassControl control;
   const int32_t id = 5;
   float output[36];
   Sequence sequence;
   sequence.length = 1;
   sequence.input_ids = &id;
   sequence.hidden_states.assign(2, output);
-  check_throws(ErrorCode::kShape, "2 hidden_states: expected 3",
-               [&] { encoder->forward({sequence}, {}, pool, false); });
+  check_throws(ErrorCode::kShape, "2 hidden_states: expected 3", [&] { run(*encoder, {sequence}, pool, control); });
   sequence.hidden_states.clear();
   sequence.attentions.assign(3, output);
-  check_throws(ErrorCode::kShape, "3 attentions: expected 2", [&] { encoder->forward({sequence}, {}, pool, false); });
+  check_throws(ErrorCode::kShape, "3 attentions: expected 2", [&] { run(*encoder, {sequence}, pool, control); });
   EncoderSpecification without = model.specification;
   without.pooler = false;
   const auto without_pooler = Model(without).load(Isa::kScalar, pool);
   sequence.attentions.clear();
   sequence.pooler_output = output;
-  check_throws(ErrorCode::kShape, "no pooler", [&] { without_pooler->forward({sequence}, {}, pool, false); });
+  check_throws(ErrorCode::kShape, "no pooler", [&] { run(*without_pooler, {sequence}, pool, control); });
 }
 
-void stops_when_cancelled() {
+// Abandoned when a test says so.
+struct Abandonable : PassControl {
+  std::atomic<bool> abandoned{false};
+  bool is_abandoned() const override { return abandoned; }
+};
+
+void stops_when_abandoned() {
   const Model model(make_specification(kOddSizes));
   ThreadPool pool(2);
   const auto encoder = model.load(Isa::kScalar, pool);
@@ -659,34 +512,35 @@ void stops_when_cancelled() {
     }
   };
   grow_to(100);
-  std::atomic<bool> cancelled{true};
-  check_throws(ErrorCode::kAborted, "aborted", [&] { encoder->forward(sequences, {}, pool, cancelled); });
-  BN_CHECK(std::isnan(requests[0].hidden_states[0][0]), "a pass that was cancelled at its start computed something");
+  Abandonable control;
+  control.abandoned = true;
+  check_throws(ErrorCode::kAborted, "aborted", [&] { run(*encoder, sequences, pool, control); });
+  BN_CHECK(std::isnan(requests[0].hidden_states[0][0]), "a pass that was abandoned at its start computed something");
 
-  // Cancelled from another thread after a moment; larger and larger, until it comes in the middle.
+  // Abandoned from another thread after a moment; larger and larger, until it comes in the middle.
   bool in_the_middle = false;
   for (size_t count = 100; count <= 12800 && !in_the_middle; count *= 2) {
     grow_to(count);
-    cancelled = false;
-    std::thread canceller([&] {
+    control.abandoned = false;
+    std::thread quitter([&] {
       std::this_thread::sleep_for(std::chrono::milliseconds(20));
-      cancelled = true;
+      control.abandoned = true;
     });
     try {
-      encoder->forward(sequences, {}, pool, cancelled);
+      run(*encoder, sequences, pool, control);
     } catch (const Error& error) {
       BN_CHECK(error.code() == ErrorCode::kAborted, error.what());
       BN_CHECK(std::isnan(requests.back().last_hidden_state[0]), "the pass was aborted but ran to its end");
       in_the_middle = !std::isnan(requests[0].hidden_states[0][0]);
     }
-    canceller.join();
+    quitter.join();
   }
   BN_CHECK(in_the_middle, "no pass was stopped in the middle");
 
   grow_to(1);
-  cancelled = false;
-  encoder->forward(sequences, {}, pool, cancelled);
-  BN_CHECK(!std::isnan(requests.back().last_hidden_state[0]), "the encoder does not work after a cancelled pass");
+  control.abandoned = false;
+  run(*encoder, sequences, pool, control);
+  BN_CHECK(!std::isnan(requests.back().last_hidden_state[0]), "the encoder does not work after an abandoned pass");
 }
 
 void add_tests() {
@@ -712,7 +566,7 @@ void add_tests() {
   add("cpu/encoder: refuses a file that changed", refuses_a_changed_file);
   add("encoder/specification: refuses impossible sizes", refuses_impossible_specifications);
   add("cpu/encoder: refuses wrong requests", refuses_wrong_requests);
-  add("cpu/encoder: stops when cancelled", stops_when_cancelled);
+  add("cpu/encoder: stops when abandoned", stops_when_abandoned);
 }
 
 const Registration registration(add_tests);

@@ -36,24 +36,35 @@ std::string rows_of(const PlannedBlock& block) {
   return text;
 }
 
-// The blocks' rows, with a slash between blocks.
-std::string plan(const std::vector<Sequence>& sequences, const BatchOptions& options, size_t budget = 100) {
-  std::string text;
-  for (const PlannedBlock& block : plan_batch(sequences, options, budget)) {
-    text += (text.empty() ? "" : "/ ") + rows_of(block);
+// Sequences, and the block that they make. The block points into the sequences.
+struct Plan {
+  std::vector<Sequence> sequences;
+  PlannedBlock block;
+
+  Plan(std::vector<Sequence> planned, const OutputOptions& options) : sequences(std::move(planned)) {
+    std::vector<const Sequence*> pointers;
+    for (Sequence& sequence : sequences) {
+      sequence.options = options;
+      pointers.push_back(&sequence);
+    }
+    block = plan_block(pointers);
   }
-  return text;
-}
+  Plan(const Plan&) = delete;
+};
 
-void check_plan(const std::vector<Sequence>& sequences, const BatchOptions& options, const std::string& expected,
-                size_t budget = 100) {
-  const std::string actual = plan(sequences, options, budget);
+void check_plan(const std::vector<Sequence>& sequences, const OutputOptions& options, const std::string& expected) {
+  const Plan plan(sequences, options);
+  const std::string actual = rows_of(plan.block);
   BN_CHECK(actual == expected, "planned '" + actual + "', expected '" + expected + "'");
+  size_t rows = 0;
+  for (const Sequence& sequence : plan.sequences) rows += needed_rows(sequence);
+  BN_CHECK(rows == plan.block.rows.size(),
+           "needed_rows says " + std::to_string(rows) + " for a block of " + std::to_string(plan.block.rows.size()));
 }
 
-constexpr BatchOptions kCompute{};
-constexpr BatchOptions kSkip{.compute_masked_positions = false};
-constexpr BatchOptions kSkipCls{.compute_masked_positions = false, .pooling = Pooling::kCls};
+constexpr OutputOptions kCompute{};
+constexpr OutputOptions kSkip{.compute_masked_positions = false};
+constexpr OutputOptions kSkipCls{.compute_masked_positions = false, .pooling = Pooling::kCls};
 
 void plans_rows_by_demand() {
   Planned tokens({0, 1, 1, 0}), pooler({0, 1, 1, 0}), mean({0, 1, 1, 0}), nothing({0, 1, 1, 0}), full({1, 1});
@@ -88,19 +99,26 @@ void plans_sequences_without_keys() {
   check_plan({mean.sequence}, kCompute, "");
   check_plan({mean.sequence}, kSkipCls, "0:0 0:1 0:2 ");
   check_plan({empty.sequence}, kCompute, "");
-  const std::vector<Sequence> sequences{tokens.sequence};
-  const auto blocks = plan_batch(sequences, kCompute, 100);
-  BN_CHECK(blocks[0].sequences[0].uniform_attention, "attention over no key is uniform");
+  const Plan plan({tokens.sequence}, kCompute);
+  BN_CHECK(plan.block.sequences[0].uniform_attention, "attention over no key is uniform");
 }
 
-void cuts_blocks_between_sequences() {
+void puts_the_longest_first() {
   Planned one({1}), two({1, 1}), four({1, 1, 1, 1});
   one.want_tokens();
   two.want_tokens();
   four.want_tokens();
-  check_plan({one.sequence, two.sequence}, kCompute, "0:0 0:1 1:0 ", 3);  // the longer one first
-  check_plan({two.sequence, one.sequence, one.sequence}, kCompute, "0:0 0:1 1:0 / 0:0 ", 3);
-  check_plan({one.sequence, four.sequence, one.sequence}, kCompute, "0:0 / 0:0 0:1 0:2 0:3 / 0:0 ", 3);
+  check_plan({one.sequence, four.sequence, two.sequence}, kCompute, "0:0 0:1 0:2 0:3 1:0 1:1 2:0 ");
+}
+
+// Sequences of several calls, each with options of its own.
+void plans_sequences_by_their_own_options() {
+  Planned a({0, 1, 1}), b({0, 1, 1});
+  a.want_tokens();
+  b.want_tokens();
+  a.sequence.options = kSkip;
+  const PlannedBlock block = plan_block({&a.sequence, &b.sequence});
+  BN_CHECK(rows_of(block) == "0:1 0:2 1:1 1:2 | 1:0 ", rows_of(block));
 }
 
 void says_where_position_0_lies() {
@@ -108,11 +126,11 @@ void says_where_position_0_lies() {
   key.want_pooler();
   query.want_pooler();
   none.want_pooler();
-  const std::vector<Sequence> sequences{key.sequence, query.sequence, none.sequence};
-  const auto blocks = plan_batch(sequences, kSkip, 100);
-  BN_CHECK(blocks.size() == 1 && rows_of(blocks[0]) == "0:0 0:1 1:1 1:2 2:0 2:1 | 1:0 ", rows_of(blocks[0]));
+  const Plan plan({key.sequence, query.sequence, none.sequence}, kSkip);
+  const PlannedBlock& block = plan.block;
+  BN_CHECK(rows_of(block) == "0:0 0:1 1:1 1:2 2:0 2:1 | 1:0 ", rows_of(block));
   for (size_t i = 0; i < 3; ++i) {
-    const PlannedRow row = blocks[0].rows[blocks[0].sequences[i].first_row];
+    const PlannedRow row = block.rows[block.sequences[i].first_row];
     BN_CHECK(row.sequence == i && row.position == 0, "first_row of sequence " + std::to_string(i));
   }
 }
@@ -120,7 +138,8 @@ void says_where_position_0_lies() {
 void add_tests() {
   add("encoder/plan: rows are those that results need", plans_rows_by_demand);
   add("encoder/plan: sequences without keys", plans_sequences_without_keys);
-  add("encoder/plan: blocks end between sequences", cuts_blocks_between_sequences);
+  add("encoder/plan: the longest sequence first", puts_the_longest_first);
+  add("encoder/plan: sequences by their own options", plans_sequences_by_their_own_options);
   add("encoder/plan: says where position 0 lies", says_where_position_0_lies);
 }
 

@@ -1,0 +1,66 @@
+import type { ForwardResult, OutputArrays } from '../engines/engine.ts';
+import { BertNativeError } from '../errors.ts';
+import { describe, nearest, optionError } from '../options.ts';
+
+type OutputName = keyof OutputArrays;
+
+/** Arrays of the caller's own that a call's outputs go to. */
+export class CallerArrays {
+  /** Those over shared memory, which an engine fills in place. */
+  readonly shared: OutputArrays | null;
+  readonly #copied: readonly (readonly [name: OutputName, array: Float32Array, size: number])[];
+
+  /**
+   * @param out arrays by the output's name
+   * @param sizes how many elements each output of this call has
+   * @param option how the arrays are called in messages
+   * @throws BertNativeError `ERR_OPTION` for a name that is no output or what is no Float32Array, `ERR_SHAPE` for another
+   *   length
+   */
+  constructor(out: unknown, sizes: Readonly<Partial<Record<OutputName, number>>>, option: (name: string) => string) {
+    if (typeof out !== 'object' || out === null) throw optionError('out', out, 'an object of Float32Arrays');
+    const shared: { [Name in OutputName]?: Float32Array } = {};
+    const copied: [OutputName, Float32Array, number][] = [];
+    for (const [name, array] of Object.entries(out)) {
+      if (array === undefined || array === null) continue;
+      const size = Object.hasOwn(sizes, name) ? sizes[name as OutputName] : undefined;
+      if (size === undefined) throw unknownOutput(name, Object.keys(sizes));
+      if (!(array instanceof Float32Array)) throw optionError(option(name), array, 'a Float32Array');
+      if (array.length !== size) {
+        throw new BertNativeError('ERR_SHAPE', `${option(name)} has ${array.length} elements: expected ${size}`);
+      }
+      if (array.buffer instanceof SharedArrayBuffer) shared[name as OutputName] = array;
+      else copied.push([name as OutputName, array, size]);
+    }
+    this.shared = Object.keys(shared).length > 0 ? shared : null;
+    this.#copied = copied;
+  }
+
+  /**
+   * Copies the results to the arrays that are not shared, and puts these in the results' place.
+   *
+   * @throws BertNativeError `ERR_SHAPE` where an array was detached or resized while the call ran
+   */
+  fill(result: ForwardResult): void {
+    for (const [name, array, size] of this.#copied) {
+      if (array.length !== size) {
+        throw new BertNativeError(
+          'ERR_SHAPE',
+          `the array for ${name} was detached or resized while the call ran: it has ${array.length} elements now, ` +
+            `expected ${size}`,
+        );
+      }
+      array.set(result[name]!);
+      result[name] = array;
+    }
+  }
+}
+
+function unknownOutput(name: string, known: readonly string[]): BertNativeError {
+  const suggestion = nearest(name, known);
+  return new BertNativeError(
+    'ERR_OPTION',
+    `out.${name}: ${describe(name)} is no output of this call` +
+      `${suggestion ? `; did you mean '${suggestion}'?` : `; it has ${known.join(', ')}`}`,
+  );
+}

@@ -1,0 +1,48 @@
+#include "allocation_limit.h"
+
+#include <atomic>
+#include <cstdlib>
+#include <limits>
+#include <new>
+
+namespace {
+
+std::atomic<size_t> limit_bytes{std::numeric_limits<size_t>::max()};
+std::atomic<size_t> failed{0};
+
+}  // namespace
+
+// In place of the standard library's, which AlignedBuffer uses.
+void* operator new(size_t size, std::align_val_t alignment, const std::nothrow_t&) noexcept {
+  if (size > limit_bytes) {
+    ++failed;
+    return nullptr;
+  }
+  const size_t unit = static_cast<size_t>(alignment);
+#if defined(_WIN32)
+  return _aligned_malloc(size, unit);
+#else
+  return std::aligned_alloc(unit, (size + unit - 1) / unit * unit);
+#endif
+}
+
+void operator delete(void* memory, std::align_val_t) noexcept {
+#if defined(_WIN32)
+  _aligned_free(memory);
+#else
+  std::free(memory);
+#endif
+}
+
+namespace bert_native::test {
+
+AllocationLimit::AllocationLimit(size_t bytes) {
+  failed = 0;
+  limit_bytes = bytes;
+}
+
+AllocationLimit::~AllocationLimit() { limit_bytes = std::numeric_limits<size_t>::max(); }
+
+size_t AllocationLimit::failures() const { return failed; }
+
+}  // namespace bert_native::test
