@@ -2,7 +2,7 @@
 // Checks that the kernels compiled for wide instruction sets define no weak symbols. An inline function or template
 // instance with external linkage exists once per object file that uses it, and the linker keeps any one of them for the
 // whole program: the copy with wide instructions would end the program on a processor without them.
-// Usage: node tools/check-weak-symbols.mjs [build folder, default build]      Needs nm (GNU, LLVM or Apple).
+// Usage: node tools/check-weak-symbols.mjs [folder of objects, default build/native]      Needs nm (GNU, LLVM or Apple).
 
 import { spawnSync } from 'node:child_process';
 import { readdirSync } from 'node:fs';
@@ -10,7 +10,7 @@ import { basename, dirname, join, relative } from 'node:path';
 import { fileURLToPath } from 'node:url';
 
 const root = dirname(dirname(fileURLToPath(import.meta.url)));
-const buildFolder = process.argv[2] ?? join(root, 'build');
+const buildFolder = process.argv[2] ?? join(root, 'build', 'native');
 
 function fail(message) {
   console.error(`check-weak-symbols: ${message}`);

@@ -86,6 +86,43 @@ describe('same bits', () => {
     expect(together).toEqual(expected);
   });
 
+  test('calls that run at once, of one row and of many, whole and pooled, small ones in between large ones', async () => {
+    const [H, count] = [config.hidden_size, lengths.length];
+    const inputs = { input_ids: rows.input_ids, attention_mask: rows.attention_mask };
+    const one = (i: number) => ({ input_ids: [rows.input_ids[i]!.slice(0, lengths[i]!)] });
+    const many = {
+      input_ids: Array(12).fill(rows.input_ids).flat(),
+      attention_mask: Array(12).fill(rows.attention_mask).flat(),
+    };
+    const mean = await model.embed(inputs);
+    const max = await model.embed(inputs, { pooling: 'max', normalize: true });
+    const { pooler_output } = await model(inputs);
+    for (const wanted of [1, 2, 3]) {
+      env.numThreads = wanted;
+      const large = [model.embed(many), model.embed(many, { pooling: 'max', normalize: true })];
+      for (let round = 0; round < 4; round++) {
+        const small = lengths.map((_, i) => [
+          model.embed(one(i)),
+          model.embed(one(i), { pooling: 'max', normalize: true }),
+          model(one(i)).then((outputs) => outputs.pooler_output),
+        ]);
+        for (const [i, calls] of small.entries()) {
+          const vectors = await Promise.all(calls);
+          for (const [k, expected] of [mean, max, pooler_output].entries()) {
+            expect(vectors[k]!.data, `sequence ${i}`).toEqual(expected.data.slice(i * H, (i + 1) * H));
+          }
+        }
+      }
+      for (const [k, expected] of [mean, max].entries()) {
+        const { data } = await large[k]!;
+        for (let copy = 0; copy < 12; copy++) {
+          expect(data.slice(copy * count * H, (copy + 1) * count * H), `copy ${copy}`).toEqual(expected.data);
+        }
+      }
+    }
+    env.numThreads = threads;
+  });
+
   test('left padding and masked positions in the middle change no bit of what the other positions see', async () => {
     const ids = rows.input_ids[10]!.slice(0, lengths[10]);
     const position_ids = ids.map((_, i) => i);
