@@ -218,22 +218,39 @@ size_t product(std::initializer_list<size_t> factors) {
 
 // ---------- jobs ----------
 
-class LoadJob : public ThreadJob {
+// Loading touches nothing of its job's, so that an environment may end while it goes on: others may wait for its
+// result.
+class LoadJob : public Job {
  public:
   LoadJob(Napi::Env env, EncoderSpecification specification, ParameterSources sources)
-      : ThreadJob(env), specification_(std::move(specification)), sources_(std::move(sources)) {}
+      : Job(env), load_(std::make_shared<Load>()) {
+    load_->specification = std::move(specification);
+    load_->sources = std::move(sources);
+  }
 
-  void run(ThreadPool& pool) override {
-    const KernelTable& kernels = selected_kernels();
-    encoder_ = acquire_encoder(encoder_key(specification_, sources_, kernels.isa),
-                               [&] { return CpuEncoder::load(specification_, sources_, kernels, pool); });
+  void start(Finish finish) {
+    run_on_own_thread([load = load_, finish = std::move(finish)](ThreadPool& pool) {
+      std::exception_ptr failure;
+      try {
+        const KernelTable& kernels = selected_kernels();
+        load->encoder = acquire_encoder(encoder_key(load->specification, load->sources, kernels.isa), [&] {
+          return CpuEncoder::load(load->specification, load->sources, kernels, pool);
+        });
+      } catch (...) {
+        failure = std::current_exception();
+      }
+      finish(failure);
+    });
   }
   Napi::Value result(Napi::Env env) override;
 
  private:
-  EncoderSpecification specification_;
-  ParameterSources sources_;
-  std::shared_ptr<const CpuEncoder> encoder_;
+  struct Load {
+    EncoderSpecification specification;
+    ParameterSources sources;
+    std::shared_ptr<const CpuEncoder> encoder;
+  };
+  std::shared_ptr<Load> load_;
 };
 
 // A call with the memory of its inputs.
@@ -473,7 +490,7 @@ class NativeEncoder : public Napi::ObjectWrap<NativeEncoder> {
   std::shared_ptr<ForwardCounters> counters_ = std::make_shared<ForwardCounters>();
 };
 
-Napi::Value LoadJob::result(Napi::Env env) { return NativeEncoder::wrap(env, std::move(encoder_)); }
+Napi::Value LoadJob::result(Napi::Env env) { return NativeEncoder::wrap(env, std::move(load_->encoder)); }
 
 }  // namespace
 
@@ -482,7 +499,8 @@ Napi::Value load_encoder(const Napi::CallbackInfo& info) {
   return guarded(env, [&]() -> Napi::Value {
     auto job = std::make_unique<LoadJob>(env, read_specification(as_object(info[0], "specification")),
                                          read_parameter_sources(info[1]));
-    return environment_data(env).jobs.submit(std::move(job), run_on_own_thread);
+    const auto start = [started = job.get()](Finish finish) { started->start(std::move(finish)); };
+    return environment_data(env).jobs.submit(std::move(job), 0, start);
   });
 }
 

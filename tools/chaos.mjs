@@ -1,0 +1,229 @@
+#!/usr/bin/env node
+// Everything that can go on at once: 64 callers on the main thread and in workers, calls aborted at any moment, models
+// disposed of and loaded again, buffers detached, garbage collected, threads and limits changed, workers terminated in
+// mid-run. Every call has to settle, with the right bits or the right error.
+// Usage: npm run chaos -- [seconds, default 30] [seed]
+
+import { setTimeout as sleep } from 'node:timers/promises';
+import { fileURLToPath } from 'node:url';
+import { setFlagsFromString } from 'node:v8';
+import { runInNewContext } from 'node:vm';
+import { isMainThread, parentPort, Worker, workerData } from 'node:worker_threads';
+import { AutoModel, BertConfig, BertModel, env } from '../dist/index.js';
+
+const callers = 64;
+const folder = fileURLToPath(new URL('../examples/demo-model', import.meta.url));
+
+function makeRandom(seed) {
+  let state = seed;
+  // mulberry32 (Tommy Ettinger)
+  return (limit) => {
+    state = (state + 0x6d2b79f5) | 0;
+    let mixed = Math.imul(state ^ (state >>> 15), state | 1);
+    mixed ^= mixed + Math.imul(mixed ^ (mixed >>> 7), mixed | 61);
+    return Math.floor((((mixed ^ (mixed >>> 14)) >>> 0) / 2 ** 32) * limit);
+  };
+}
+
+// ---------- calls whose results are known ----------
+
+/** Rows that are always the same, so that each has a known vector. */
+const knownRows = Array.from({ length: 24 }, (_, i) => {
+  const random = makeRandom(i + 1);
+  return Array.from({ length: 1 + random(60) }, () => 5 + random(200));
+});
+
+const pad = (rows) => {
+  const width = Math.max(...rows.map((row) => row.length));
+  return {
+    input_ids: rows.map((row) => [...row, ...Array(width - row.length).fill(0)]),
+    attention_mask: rows.map((row) => [...Array(row.length).fill(1), ...Array(width - row.length).fill(0)]),
+  };
+};
+
+class Callers {
+  tally = {};
+  wrong = [];
+  #random;
+  #expected = [];
+  #models = [];
+
+  constructor(seed) {
+    this.#random = makeRandom(seed);
+  }
+
+  async prepare() {
+    const model = await AutoModel.from_pretrained(folder);
+    for (const row of knownRows) this.#expected.push((await model.embed([row])).data);
+    this.#models.push(model, await AutoModel.from_pretrained(folder));
+    this.size = model.hidden_size;
+  }
+
+  dispose() {
+    for (const model of this.#models) model.dispose();
+  }
+
+  count(what) {
+    this.tally[what] = (this.tally[what] ?? 0) + 1;
+  }
+
+  check(indices, data) {
+    indices.forEach((index, row) => {
+      const vector = data.subarray(row * this.size, (row + 1) * this.size);
+      const expected = this.#expected[index];
+      if (vector.length !== this.size || vector.some((value, i) => !Object.is(value, expected[i]))) {
+        this.wrong.push(`row ${index} differs from itself alone`);
+      }
+    });
+  }
+
+  /** One call of a random kind, settled one way or the other. */
+  async call() {
+    const random = this.#random;
+    const model = this.#models[random(this.#models.length)];
+    const indices = Array.from({ length: random(4) === 0 ? 1 + random(120) : 1 + random(3) }, () =>
+      random(knownRows.length),
+    );
+    const inputs = pad(indices.map((index) => knownRows[index]));
+    const size = indices.length * this.size;
+    const kind = random(9);
+    const controller = new AbortController();
+    const options = {};
+    const allowed = ['ERR_DISPOSED', 'ERR_QUEUE_FULL'];
+    let detached;
+    if (kind === 0 || kind === 1) {
+      options.signal = controller.signal;
+      allowed.push('ERR_ABORTED');
+      const abort = () => controller.abort();
+      if (kind === 0) setImmediate(abort);
+      else setTimeout(abort, random(20));
+    }
+    if (kind === 2) options.out = new Float32Array(new SharedArrayBuffer(4 * size));
+    if (kind === 3) options.out = new Float32Array(size);
+    if (kind === 4) {
+      options.out = detached = new Float32Array(size);
+      allowed.push('ERR_SHAPE');
+    }
+    if (kind === 5) {
+      inputs.input_ids[0][0] = 10 ** 6;
+      allowed.push('ERR_TOKEN_ID');
+    }
+    try {
+      const running = model.embed(inputs, options);
+      if (detached) structuredClone(detached, { transfer: [detached.buffer] });
+      const { data } = await running;
+      if (kind === 5 || detached) this.wrong.push('a call that had to fail resolved');
+      this.check(indices, data);
+      this.count('right');
+    } catch (error) {
+      if (allowed.includes(error.code)) this.count(error.code);
+      else this.wrong.push(error.stack ?? String(error));
+    }
+  }
+
+  /** Disposes of a model under its callers' hands and puts another in its place. */
+  async replaceModel() {
+    const index = this.#random(this.#models.length);
+    this.#models[index].dispose();
+    this.count('disposals');
+    const model = await AutoModel.from_pretrained(folder);
+    this.#models[index] = model;
+  }
+
+  async run(count, until) {
+    const loop = async () => {
+      while (!until()) {
+        await this.call();
+        await sleep(this.#random(8)); // else the JavaScript thread has no time for anything but making calls
+      }
+    };
+    await Promise.all(Array.from({ length: count }, loop));
+  }
+}
+
+// ---------- in a worker ----------
+
+if (!isMainThread) {
+  const own = new Callers(workerData.seed);
+  await own.prepare();
+  const until = Date.now() + workerData.milliseconds;
+  await own.run(8, () => Date.now() > until);
+  own.dispose();
+  parentPort.postMessage({ tally: own.tally, wrong: own.wrong });
+} else {
+  await main();
+}
+
+// ---------- on the main thread ----------
+
+async function main() {
+  const seconds = Number(process.argv[2] ?? 30);
+  const seed = Number(process.argv[3] ?? Math.floor(Math.random() * 2 ** 31));
+  console.log(`seed ${seed}, ${seconds} s`);
+  setFlagsFromString('--expose-gc');
+  const collectGarbage = runInNewContext('gc');
+  const random = makeRandom(seed);
+  const own = new Callers(seed + 1);
+  await own.prepare();
+  // A second model of another size and with weights of its own, so that blocks of two encoders alternate.
+  const other = new BertModel(new BertConfig({ vocab_size: 99, hidden_size: 40, num_attention_heads: 2 }), { seed: 3 });
+  const otherExpected = (await other.embed([[1, 2, 3]])).data;
+
+  const until = performance.now() + 1000 * seconds;
+  const over = () => performance.now() > until;
+  const disturbances = [
+    () => own.replaceModel(),
+    () => collectGarbage(),
+    () => {
+      env.numThreads = 1 + random(4);
+    },
+    () => {
+      env.maxQueuedTokens = random(3) === 0 ? 5000 : Number.POSITIVE_INFINITY;
+    },
+    async () => {
+      const { data } = await other.embed([[1, 2, 3]]).catch((error) => {
+        if (error.code !== 'ERR_QUEUE_FULL') throw error;
+        return { data: otherExpected };
+      });
+      if (data.some((value, i) => value !== otherExpected[i])) own.wrong.push('the other model is wrong');
+    },
+    async () => {
+      const worker = new Worker(fileURLToPath(import.meta.url), {
+        workerData: { seed: random(2 ** 31), milliseconds: 500 },
+      });
+      const outcome = new Promise((resolve) => {
+        worker.on('error', (error) => own.wrong.push(`a worker failed: ${error.stack}`));
+        worker.on('message', ({ tally, wrong }) => {
+          own.wrong.push(...wrong.map((problem) => `in a worker: ${problem}`));
+          for (const [what, count] of Object.entries(tally)) own.tally[what] = (own.tally[what] ?? 0) + count;
+          own.count('workers that ended by themselves');
+        });
+        worker.on('exit', resolve);
+      });
+      if (random(3) > 0) {
+        await sleep(random(600));
+        await worker.terminate();
+        own.count('workers terminated');
+      }
+      await outcome;
+    },
+  ];
+  const disturb = async () => {
+    while (!over()) {
+      await disturbances[random(disturbances.length)]();
+      await sleep(random(30));
+    }
+  };
+  await Promise.all([own.run(callers, over), disturb(), disturb(), disturb(), disturb()]);
+
+  env.maxQueuedTokens = Number.POSITIVE_INFINITY;
+  for (const [what, count] of Object.entries(own.tally).sort()) console.log(`${String(count).padStart(9)}  ${what}`);
+  const { queued_calls, running_calls, queued_tokens } = other.stats();
+  if (queued_calls + running_calls + queued_tokens > 0) own.wrong.push('calls are left in the queue');
+  if (!own.tally.right) own.wrong.push('no call resolved');
+  for (const problem of own.wrong.slice(0, 10)) console.error(`chaos: ${problem}`);
+  console.log(`${own.wrong.length} wrong`);
+  if (own.wrong.length > 0) process.exitCode = 1;
+  own.dispose();
+  other.dispose();
+}
