@@ -390,7 +390,10 @@ async function withExternalData(
   const models = await modelsWithExternalData(folder);
   const key = 'transformers.js_config';
   if (models.length === 0 && (format === 'checkpoint' || values[key] === undefined)) return values;
-  const { use_external_data_format: _, ...others } = (values[key] ?? {}) as ConfigValues;
+  const told = values[key];
+  const { use_external_data_format: _, ...others } = (
+    typeof told === 'object' && told !== null ? told : {}
+  ) as ConfigValues;
   const numberOfFiles = Object.fromEntries(models.map((name) => [name, 1]));
   const external = models.length > 0 ? { use_external_data_format: numberOfFiles } : {};
   return { ...values, [key]: { ...others, ...external } };

@@ -1,7 +1,7 @@
 import { rm, stat } from 'node:fs/promises';
 import { basename } from 'node:path';
 import { BertNativeError } from '../errors.ts';
-import { fileError, openAtomicFile, writeFileAtomically } from '../files.ts';
+import { type AtomicFile, fileError, openAtomicFile, writeFileAtomically } from '../files.ts';
 import type { Graph, InitializerGroup } from './graph-builder.ts';
 import {
   externalInitializer,
@@ -109,38 +109,49 @@ async function writeExternal(
   graph: Graph,
   progress: ProgressCounter,
 ): Promise<void> {
-  const placed = placeTensors(graph);
-  const inlineData = new Map<string, Uint8Array>();
   const data = await openAtomicFile(dataPath);
   try {
-    for (const group of graph.initializers) {
-      for (const [index, bytes] of (await readGroup(group)).entries()) {
-        const { tensor, offset_bytes } = placed.get(group.tensors[index]!.name)!;
-        if (offset_bytes === null) inlineData.set(tensor.name, bytes);
-        else await data.writeAt(offset_bytes, bytes);
-      }
-      progress.add(group);
-    }
-    const location = basename(dataPath);
-    const initializers = [...placed.values()].flatMap(({ tensor, offset_bytes }) =>
-      offset_bytes === null
-        ? [initializerPrefix(tensor), inlineData.get(tensor.name)!]
-        : [externalInitializer(tensor, { location, offset_bytes })],
-    );
-    const message = [
-      modelPrefix(
-        header,
-        graph,
-        sum(initializers, ({ length }) => length),
-      ),
-      ...initializers,
-    ];
-    await data.commit();
-    await writeFileAtomically(path, Buffer.concat(message));
+    await writeFileAtomically(path, async (model) => {
+      const placed = placeTensors(graph);
+      const initializers = await writeData(data, basename(dataPath), graph, placed, progress);
+      await model.write(
+        modelPrefix(
+          header,
+          graph,
+          sum(initializers, ({ length }) => length),
+        ),
+      );
+      await model.write(Buffer.concat(initializers));
+      // Nothing but the model's own renaming is left to fail after this.
+      await data.commit();
+    });
   } catch (cause) {
     await data.abandon();
-    throw fileError('writing', dataPath, cause);
+    throw cause;
   }
+}
+
+/** Writes what goes into the data file. @returns the initializers as the message holds them */
+async function writeData(
+  data: AtomicFile,
+  location: string,
+  graph: Graph,
+  placed: ReadonlyMap<string, PlacedTensor>,
+  progress: ProgressCounter,
+): Promise<Uint8Array[]> {
+  const initializers: Uint8Array[] = [];
+  for (const group of graph.initializers) {
+    for (const [index, bytes] of (await readGroup(group)).entries()) {
+      const { tensor, offset_bytes } = placed.get(group.tensors[index]!.name)!;
+      if (offset_bytes === null) initializers.push(initializerPrefix(tensor), bytes);
+      else {
+        await data.writeAt(offset_bytes, bytes);
+        initializers.push(externalInitializer(tensor, { location, offset_bytes }));
+      }
+    }
+    progress.add(group);
+  }
+  return initializers;
 }
 
 function placeTensors(graph: Graph): Map<string, PlacedTensor> {

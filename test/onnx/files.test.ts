@@ -1,5 +1,5 @@
 import { existsSync, mkdirSync, readdirSync, readFileSync, statSync, writeFileSync } from 'node:fs';
-import { join } from 'node:path';
+import { basename, join } from 'node:path';
 import { describe, expect, test } from 'vitest';
 import { nativeEngine } from '../../lib/engines/native.ts';
 
@@ -106,7 +106,7 @@ describe('external data', () => {
       const inline = await exportTo(newFolder(), smallModel(), { dtype });
       const external = await exportTo(newFolder(), smallModel(), { dtype, external_data: true });
       expect(readdirSync(join(external, '..')).sort()).toEqual(
-        [external, `${external}_data`].map((path) => path.split('/').at(-1)),
+        [external, `${external}_data`].map((path) => basename(path)),
       );
       const data = readFileSync(`${external}_data`);
       const held = new Map(readOnnx(inline).graph.initializer.map((tensor) => [tensor.name, tensor]));
