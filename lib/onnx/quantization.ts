@@ -1,26 +1,25 @@
 import { BertNativeError } from '../errors.ts';
-import { asBytes, floatTensor, type GraphBuilder, type InitializerGroup, type Value } from './graph-builder.ts';
+import { asBytes, floatTensor, type GraphBuilder, type Value } from './graph-builder.ts';
 import { dataTypes } from './messages.ts';
 import type { ParameterReader } from './parameters.ts';
 import type { WeightOperators } from './weight-operators.ts';
 
-// Dynamic quantisation, with the operators and the settings by which the files that transformers.js calls
-// `model_quantized.onnx` are made (scripts/quantize.py there, over onnxruntime's `quantize_dynamic`):
+// Dynamic quantisation in the operators of onnxruntime's `quantize_dynamic`, by which the files that transformers.js calls
+// `model_quantized.onnx` are made (scripts/quantize.py there). Where they lose accuracy for nothing, this does otherwise.
 //
-// - Matrices are int8, symmetric, with a scale per output channel: channels differ, and one scale for all of them would
-//   leave the small ones few of the levels.
+// - Activations are uint8 with one scale per tensor, found anew in every run (DynamicQuantizeLinear).
+// - Matrices are int8, symmetric, with a scale per output channel, as there: channels differ, and one scale for all of them
+//   would leave the small ones few of the levels.
 // - x86 processors without VNNI add pairs of u8·s8 products in 16 bits with saturation: 255·(a + b) must stay below 2¹⁵
-//   for neighbouring weights a, b. quantize_dynamic keeps every weight within seven bits for that (`reduce_range`). Here a
+//   for neighbouring weights a, b. `quantize_dynamic` keeps every weight within seven bits for that (`reduce_range`). Here a
 //   channel's scale also bounds the sums of its neighbours, which guarantees the same and keeps most of the eighth bit: at
 //   BERT-base size with random weights the relative error per token is 3.0e-2 on average, where seven bits give 3.5e-2 to
 //   3.8e-2 and eight without regard to saturation 2.4e-2.
-// - Activations are uint8 with one scale per tensor, found anew in every run (DynamicQuantizeLinear).
-// - Tables are uint8 with one scale and zero point for all of them, since DequantizeLinear stands behind Gather and could
-//   not know the rows' own.
+// - Tables are int8 with a scale per row, which is looked up beside it. One scale for the whole table (Gather, then
+//   DequantizeLinear) takes the same space and work, and where a table has outliers much of its accuracy.
 
 /** The largest magnitude of a weight, and, rounding aside, of the sum of two neighbours: 255 · (127 + 1) < 2¹⁵. */
 const weightRange = 127;
-const tableRange = 255;
 
 /** Parameters in eight bits. */
 export class QuantizedOperators implements WeightOperators {
@@ -59,22 +58,20 @@ export class QuantizedOperators implements WeightOperators {
 
   lookup(parameter: string, indices: Value): Value {
     const graph = this.#graph;
+    const [rows, width] = this.#parameters.shape(parameter) as [number, number];
     const table = `${parameter}_quantized`;
     const scale = `${parameter}_scale`;
-    const zeroPoint = `${parameter}_zero_point`;
-    const group: InitializerGroup = {
-      tensors: [
-        { name: table, dtype: 'uint8', shape: this.#parameters.shape(parameter) },
-        floatTensor(scale, []),
-        { name: zeroPoint, dtype: 'uint8', shape: [] },
-      ],
+    graph.initializers({
+      tensors: [{ name: table, dtype: 'int8', shape: [rows, width] }, floatTensor(scale, [rows, 1])],
       read: async () => {
-        const quantized = quantizeTable(await this.#parameters.read(parameter), parameter);
-        return [quantized.table, asBytes(Float32Array.of(quantized.scale)), Uint8Array.of(quantized.zeroPoint)];
+        const quantized = quantizeRows(await this.#parameters.read(parameter), rows, width, parameter);
+        return [asBytes(quantized.table), asBytes(quantized.scale)];
       },
-    };
-    graph.initializers(group);
-    return graph.node('DequantizeLinear', [graph.node('Gather', [table, indices]), scale, zeroPoint]);
+    });
+    const levels = graph.node('Cast', [graph.node('Gather', [table, indices])], {
+      attributes: { to: dataTypes.float32.code },
+    });
+    return graph.node('Mul', [levels, graph.node('Gather', [scale, indices])]);
   }
 
   #quantize(x: Value): readonly [data: Value, scale: Value, zero_point: Value] {
@@ -127,28 +124,30 @@ function largestNeighbours(values: Float32Array): number {
 }
 
 /**
- * A table as uint8 with one scale for all of it: w ≈ scale · (q - zeroPoint). Zero is represented exactly.
+ * A table `[rows, width]` as int8 and a scale per row: w ≈ scale · q, |q| ≤ 127.
  *
  * @throws BertNativeError `ERR_OPTION` for values that are not finite
  */
-export function quantizeTable(
+export function quantizeRows(
   values: Float32Array,
+  rows: number,
+  width: number,
   name: string,
-): { table: Uint8Array; scale: number; zeroPoint: number } {
-  let smallest = 0;
-  let largest = 0;
-  for (const value of values) {
-    smallest = Math.min(smallest, value);
-    largest = Math.max(largest, value);
+): { table: Int8Array; scale: Float32Array } {
+  const table = new Int8Array(values.length);
+  const scale = new Float32Array(rows);
+  for (let row = 0; row < rows; ++row) {
+    const start = row * width;
+    let largest = 0;
+    for (let i = start; i < start + width; ++i) largest = Math.max(largest, Math.abs(values[i]!));
+    if (!Number.isFinite(largest)) throw notFinite(name);
+    const step = Math.fround(largest / weightRange) || 1;
+    scale[row] = step;
+    for (let i = start; i < start + width; ++i) {
+      table[i] = Math.max(-weightRange, Math.min(weightRange, Math.round(values[i]! / step)));
+    }
   }
-  if (!Number.isFinite(largest - smallest)) throw notFinite(name);
-  const scale = Math.fround((largest - smallest) / tableRange) || 1;
-  const zeroPoint = Math.round((0 - smallest) / scale);
-  const table = new Uint8Array(values.length);
-  for (let i = 0; i < values.length; ++i) {
-    table[i] = Math.max(0, Math.min(tableRange, Math.round(values[i]! / scale) + zeroPoint));
-  }
-  return { table, scale, zeroPoint };
+  return { table, scale };
 }
 
 function notFinite(name: string): BertNativeError {

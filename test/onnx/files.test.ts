@@ -82,7 +82,7 @@ describe('the message', () => {
     }
   });
 
-  test('q8: every matrix of the weights meets MatMulInteger, every table Gather and DequantizeLinear', async () => {
+  test('q8: every matrix of the weights meets MatMulInteger, and every table is in eight bits', async () => {
     const fp32 = operatorCounts(readOnnx(await exportTo(newFolder(), smallModel())));
     const onnx = readOnnx(await exportTo(newFolder(), smallModel(), { dtype: 'q8' }));
     const q8 = operatorCounts(onnx);
@@ -90,13 +90,18 @@ describe('the message', () => {
     expect(fp32).toMatchObject({ MatMul: matrices + 2 * 2 });
     expect(fp32).not.toHaveProperty('MatMulInteger');
     // Query, key and value share what they multiply. What is left to MatMul has no weight: scores and context.
-    expect(q8).toMatchObject({ MatMulInteger: matrices, MatMul: 2 * 2, DequantizeLinear: 3 });
+    expect(q8).toMatchObject({ MatMulInteger: matrices, MatMul: 2 * 2 });
     expect(q8.DynamicQuantizeLinear).toBe(matrices - 2 * 2);
     const dtypes = new Map(onnx.graph.initializer.map(({ name, dataType }) => [name, dataType]));
     expect(dtypes.get('layers.0.attention.query.weight_quantized')).toBe(3); // INT8
-    expect(dtypes.get('embeddings.word_quantized')).toBe(2); // UINT8
+    expect(dtypes.get('embeddings.word_quantized')).toBe(3);
+    // Floats are vectors, and the tables' scales, a column each.
     const floats = onnx.graph.initializer.filter(({ dataType, dims }) => dataType === 1 && dims.length > 1);
-    expect(floats.map(({ name }) => name)).toEqual([]);
+    expect(floats.map(({ name, dims }) => [name, dims.map(Number)])).toEqual([
+      ['embeddings.word_scale', [50, 1]],
+      ['embeddings.token_type_scale', [2, 1]],
+      ['embeddings.position_scale', [16, 1]],
+    ]);
   });
 });
 

@@ -1,7 +1,7 @@
 import { InferenceSession } from 'onnxruntime-node';
 import { describe, expect, test } from 'vitest';
 import { BertConfig, BertModel } from '../../lib/index.ts';
-import { quantizeChannels, quantizeTable } from '../../lib/onnx/quantization.ts';
+import { quantizeChannels, quantizeRows } from '../../lib/onnx/quantization.ts';
 import { readOnnx } from '../support/onnx-messages.ts';
 import { exportTo, runSession } from '../support/onnx-run.ts';
 import { randomRows, uniform } from '../support/random-inputs.ts';
@@ -54,31 +54,31 @@ describe('a matrix, channel by channel', () => {
     expect(() => quantizeChannels(Float32Array.of(1, value), 1, 2, 'layers.0.x')).toThrow(
       failure('ERR_OPTION', /layers\.0\.x holds values that are not finite/),
     );
-    expect(() => quantizeTable(Float32Array.of(1, value), 'layers.0.x')).toThrow(
+    expect(() => quantizeRows(Float32Array.of(1, value), 1, 2, 'layers.0.x')).toThrow(
       failure('ERR_OPTION', /layers\.0\.x holds values that are not finite/),
     );
   });
 });
 
-describe('a table, with one scale', () => {
-  test.each([
-    ['of both signs', [-0.3, 0, 0.1, 0.7, 0.25]],
-    ['all positive', [0.5, 0.6, 2]],
-    ['all negative', [-4, -0.25]],
-  ])('%s: within half a step, zero exact', (_, numbers) => {
-    const values = Float32Array.from(numbers);
-    const { table, scale, zeroPoint } = quantizeTable(values, 't');
-    values.forEach((value, i) => {
-      // Rounding the zero point moves the ends of the range by half a step at most.
-      expect(Math.abs((table[i]! - zeroPoint) * scale - value)).toBeLessThanOrEqual(scale * 1.001);
-      if (value === 0) expect(table[i]).toBe(zeroPoint);
-    });
-    expect(zeroPoint).toBeGreaterThanOrEqual(0);
-    expect(zeroPoint).toBeLessThanOrEqual(255);
+describe('a table, row by row', () => {
+  test('within half a step of what it was, the largest value of a row exact', () => {
+    const width = 19;
+    const random = uniform(4);
+    const values = Float32Array.from({ length: 5 * width }, (_, i) => (random() - 0.5) * 10 ** Math.floor(i / width));
+    const { table, scale } = quantizeRows(values, 5, width, 't');
+    for (let row = 0; row < 5; row++) {
+      const levels = table.subarray(row * width, (row + 1) * width);
+      expect(Math.max(...levels.map(Math.abs))).toBe(127);
+      levels.forEach((level, i) => {
+        expect(Math.abs(level * scale[row]! - values[row * width + i]!)).toBeLessThanOrEqual(scale[row]! * 0.5001);
+      });
+    }
   });
 
-  test('of zeros', () => {
-    expect(quantizeTable(new Float32Array(3), 't')).toEqual({ table: new Uint8Array(3), scale: 1, zeroPoint: 0 });
+  test('a row of zeros, as the padding token has', () => {
+    const { table, scale } = quantizeRows(Float32Array.of(0, 0, -2, 1), 2, 2, 't');
+    expect([...table]).toEqual([0, 0, -127, 64]);
+    expect(scale[0]).toBe(1);
   });
 });
 
