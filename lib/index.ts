@@ -14,6 +14,7 @@ export {
   PreTrainedModel,
   PreTrainedModel as Model,
   type SaveOptions,
+  type SaveProgress,
 } from './models/modeling.ts';
 export type { DataType } from './tensor/data-type.ts';
 export { ModelOutput } from './tensor/model-output.ts';
