@@ -1,15 +1,11 @@
 #!/usr/bin/env node
-import { readFileSync } from 'node:fs';
-import { join } from 'node:path';
 import { Command, InvalidArgumentError, Option } from 'commander';
-import { packageRoot } from '../binding/load.ts';
 import { BertNativeError } from '../errors.ts';
+import { version } from '../version.ts';
 import { runDemo } from './demo.ts';
 import { type EmbedArguments, runEmbed } from './embed.ts';
 import { runInfo } from './info.ts';
 import { runTokenize, type TokenizeArguments } from './tokenize.ts';
-
-const { version } = JSON.parse(readFileSync(join(packageRoot, 'package.json'), 'utf8')) as { version: string };
 
 function positiveInteger(text: string): number {
   const value = Number(text);

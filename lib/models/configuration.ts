@@ -106,8 +106,7 @@ export abstract class PretrainedConfig {
    */
   async save_pretrained(folder: string): Promise<void> {
     checkOption('folder', folder, stringRule);
-    await makeFolder(folder);
-    await writeFileAtomically(join(folder, 'config.json'), `${JSON.stringify(sortKeys(this.to_dict()), null, 2)}\n`);
+    await writeConfigValues(folder, this.to_dict());
   }
 
   [inspect.custom](_depth: number, options: object): string {
@@ -136,6 +135,12 @@ export abstract class PretrainedConfig {
       throw configError(field, value, `one of ${choices.join(', ')}`);
     }
   }
+}
+
+/** Writes `config.json` into a folder, which is made if need be. @throws BertNativeError `ERR_IO` */
+export async function writeConfigValues(folder: string, values: ConfigValues): Promise<void> {
+  await makeFolder(folder);
+  await writeFileAtomically(join(folder, 'config.json'), `${JSON.stringify(sortKeys(values), null, 2)}\n`);
 }
 
 /** transformers writes the keys of `config.json` in alphabetical order; so a saved copy differs only where it must. */

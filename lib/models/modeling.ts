@@ -12,10 +12,12 @@ import type { EncoderSpecification } from '../engines/specification.ts';
 import { BertNativeError } from '../errors.ts';
 import { makeFolder } from '../files.ts';
 import { type ResolveOptions, resolveModelFolder, resolveRules } from '../hub/resolve.ts';
+import { exportEncoder, modelsWithExternalData } from '../onnx/export.ts';
 import {
   booleanRule,
   checkOption,
   checkOptions,
+  type GivenOptions,
   integerRule,
   type OptionRule,
   type OptionRules,
@@ -31,7 +33,7 @@ import { writeSafetensors } from '../weights/safetensors.ts';
 import { encodeStored } from '../weights/stored-tensor.ts';
 import type { StoredDtype, TensorSpan } from '../weights/tensor-span.ts';
 import { writeTorchBin } from '../weights/torch-bin.ts';
-import { type ConfigValues, PretrainedConfig, readConfigValues } from './configuration.ts';
+import { type ConfigValues, PretrainedConfig, readConfigValues, writeConfigValues } from './configuration.ts';
 
 /** How a model family's parameters are laid out in its checkpoints. */
 export interface Architecture {
@@ -72,8 +74,28 @@ export interface FromPretrainedOptions extends ResolveOptions, InitOptions {
 }
 
 export interface SaveOptions {
+  /**
+   * `checkpoint` (default): weights for Python and this library. `onnx`: the encoder for onnxruntime and transformers.js,
+   * as `onnx/model.onnx` or `onnx/model_quantized.onnx`.
+   */
+  readonly format?: 'checkpoint' | 'onnx' | null;
   /** `true` (default): `model.safetensors`; `false`: `pytorch_model.bin`, as `torch.load` reads it. */
   readonly safe_serialization?: boolean | null;
+  /** ONNX only. `fp32` (default), or `q8`: weights in eight bits, activations in eight bits where they meet them. */
+  readonly dtype?: 'fp32' | 'q8' | null;
+  /**
+   * ONNX only. Whether the weights lie in a file of their own (`model.onnx_data`) beside the graph; unless given, they do
+   * where the graph's file would pass protobuf's limit of 2 GB.
+   */
+  readonly external_data?: boolean | null;
+  /** ONNX only. Called after each parameter that was written. */
+  readonly progress_callback?: ((progress: SaveProgress) => void) | null;
+}
+
+/** How far a model has been written. */
+export interface SaveProgress {
+  readonly written_bytes: number;
+  readonly total_bytes: number;
 }
 
 const deviceRule: OptionRule = {
@@ -102,7 +124,19 @@ const fromPretrainedRules: OptionRules<FromPretrainedOptions> = {
   strict: booleanRule,
 };
 
-const saveRules: OptionRules<SaveOptions> = { safe_serialization: booleanRule };
+const saveRules: OptionRules<SaveOptions> = {
+  format: oneOfRule('checkpoint', 'onnx'),
+  safe_serialization: booleanRule,
+  dtype: oneOfRule('fp32', 'q8'),
+  external_data: booleanRule,
+  progress_callback: { expected: 'a function', accepts: (value) => typeof value === 'function' },
+};
+
+/** Options of `save_pretrained` that belong to one format. */
+const optionsOfFormats = {
+  checkpoint: ['safe_serialization'],
+  onnx: ['dtype', 'external_data', 'progress_callback'],
+} as const;
 
 /** What transformers.js documents for `from_pretrained` and has no meaning for a checkpoint folder. */
 const optionsWithoutEffect = [
@@ -242,35 +276,61 @@ export abstract class PreTrainedModel extends Callable {
    * Writes `config.json` and the weights, each in the element type it was loaded from, bit for bit. With
    * `safe_serialization: false` a `model.safetensors` that the folder holds is removed: readers would prefer it.
    *
-   * @throws BertNativeError `ERR_DTYPE` for a parameter stored as F64, which is held rounded to fp32; `ERR_IO`;
-   *   `ERR_OPTION`; `ERR_DISPOSED`
+   * With `format: 'onnx'`, writes `config.json` and the encoder as a graph, in the layout in which transformers.js looks
+   * for it, so that both dtypes may lie in one folder, and a checkpoint beside them. `fp32` holds the weights exactly,
+   * whatever the element type they were stored in. Weights that the encoder does not read are left out.
+   *
+   * @throws BertNativeError `ERR_DTYPE` for a checkpoint's parameter stored as F64, which is held rounded to fp32;
+   *   `ERR_OPTION`, among them for weights that cannot be quantised; `ERR_IO`; `ERR_DISPOSED`
    */
   async save_pretrained(folder: string, options?: SaveOptions | null): Promise<void> {
     checkOption('folder', folder, stringRule);
-    const { safe_serialization = true } = checkOptions('save_pretrained', options, saveRules);
+    const given = checkOptions('save_pretrained', options, saveRules);
+    const format = given.format ?? 'checkpoint';
+    const foreign = optionsOfFormats[format === 'onnx' ? 'checkpoint' : 'onnx'].find((name) => name in given);
+    if (foreign !== undefined) {
+      throw new BertNativeError(
+        'ERR_OPTION',
+        `save_pretrained: ${foreign} has no meaning for format '${format}'` +
+          (format === 'checkpoint'
+            ? ": expected format: 'onnx' with it"
+            : ': expected dtype, external_data or neither'),
+      );
+    }
     await this.withEncoder(async (encoder) => {
-      const tensors = this.#savedParameters().map(({ name, shape, read }) => {
-        const dtype = this.#parameters.stored.get(name) ?? 'F32';
-        if (dtype === 'F64') {
-          throw new BertNativeError(
-            'ERR_DTYPE',
-            `${name} was stored as F64 and is held in fp32: saving would lose bits`,
-          );
-        }
-        return { name, dtype, shape, data: async () => encodeStored(await read(encoder), dtype) };
-      });
-      await makeFolder(folder);
-      if (safe_serialization) {
-        await writeSafetensors(join(folder, 'model.safetensors'), tensors);
-      } else {
-        await writeTorchBin(join(folder, 'pytorch_model.bin'), tensors);
-        for (const name of ['model.safetensors', 'model.safetensors.index.json']) {
-          await rm(join(folder, name), { force: true });
-        }
-      }
+      if (format === 'onnx') await this.#saveOnnx(folder, encoder, given);
+      else await this.#saveCheckpoint(folder, encoder, given.safe_serialization ?? true);
       this.config.architectures = [this.constructor.name];
-      await this.config.save_pretrained(folder);
+      await writeConfigValues(folder, await withExternalData(this.config.to_dict(), folder, format));
     });
+  }
+
+  async #saveOnnx(folder: string, encoder: LoadedEncoder, options: GivenOptions<SaveOptions>): Promise<void> {
+    const { dtype = 'fp32', external_data = null, progress_callback } = options;
+    const read = (name: string) => encoder.readParameter(name);
+    await exportEncoder(folder, this.#architecture.specification, dtype, read, {
+      external_data,
+      onProgress: (written_bytes, total_bytes) => progress_callback?.({ written_bytes, total_bytes }),
+    });
+  }
+
+  async #saveCheckpoint(folder: string, encoder: LoadedEncoder, safe_serialization: boolean): Promise<void> {
+    const tensors = this.#savedParameters().map(({ name, shape, read }) => {
+      const dtype = this.#parameters.stored.get(name) ?? 'F32';
+      if (dtype === 'F64') {
+        throw new BertNativeError('ERR_DTYPE', `${name} was stored as F64 and is held in fp32: saving would lose bits`);
+      }
+      return { name, dtype, shape, data: async () => encodeStored(await read(encoder), dtype) };
+    });
+    await makeFolder(folder);
+    if (safe_serialization) {
+      await writeSafetensors(join(folder, 'model.safetensors'), tensors);
+    } else {
+      await writeTorchBin(join(folder, 'pytorch_model.bin'), tensors);
+      for (const name of ['model.safetensors', 'model.safetensors.index.json']) {
+        await rm(join(folder, name), { force: true });
+      }
+    }
   }
 
   /** Lets go of the weights once pending calls have settled; later calls reject with `ERR_DISPOSED`. */
@@ -316,6 +376,24 @@ export abstract class PreTrainedModel extends Callable {
       })),
     ];
   }
+}
+
+/**
+ * Configuration values that tell transformers.js which of the folder's ONNX models have their weights in a file of their
+ * own; in a browser it cannot look.
+ */
+async function withExternalData(
+  values: ConfigValues,
+  folder: string,
+  format: 'checkpoint' | 'onnx',
+): Promise<ConfigValues> {
+  const models = await modelsWithExternalData(folder);
+  const key = 'transformers.js_config';
+  if (models.length === 0 && (format === 'checkpoint' || values[key] === undefined)) return values;
+  const { use_external_data_format: _, ...others } = (values[key] ?? {}) as ConfigValues;
+  const numberOfFiles = Object.fromEntries(models.map((name) => [name, 1]));
+  const external = models.length > 0 ? { use_external_data_format: numberOfFiles } : {};
+  return { ...values, [key]: { ...others, ...external } };
 }
 
 /** Matrices at random, norms as the identity, biases zero: Devlin et al. 2018, as transformers' `_init_weights`. */

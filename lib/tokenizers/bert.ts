@@ -186,6 +186,11 @@ export class BertTokenizer extends PreTrainedTokenizer {
     };
   }
 
+  protected override neverSplit(): readonly string[] {
+    const special = new Set(this.all_special_tokens);
+    return (this.#options.never_split ?? []).filter((word) => !special.has(word));
+  }
+
   protected override vocabularyFiles(): ReadonlyMap<string, Uint8Array> {
     return new Map([['vocab.txt', this.#vocabTxt.bytes]]);
   }

@@ -48,6 +48,7 @@ import {
 } from './special-tokens.ts';
 import { checkInput, type TextInput } from './text-input.ts';
 import { TokenTable } from './token-table.ts';
+import { inexpressible, tokenizerJson } from './tokenizer-json.ts';
 import type { Vocabulary } from './vocabulary.ts';
 
 export interface SkipOptions {
@@ -221,6 +222,9 @@ export abstract class PreTrainedTokenizer extends Callable {
 
   /** What `tokenizer_config.json` holds beyond what every tokenizer writes there. */
   protected abstract savedSettings(): Record<string, unknown>;
+
+  /** Words of the caller's own that are neither lower-cased nor split; special tokens not among them. */
+  protected abstract neverSplit(): readonly string[];
 
   /** The files that hold the vocabulary: contents by name. */
   protected abstract vocabularyFiles(): ReadonlyMap<string, Uint8Array>;
@@ -435,7 +439,8 @@ export abstract class PreTrainedTokenizer extends Callable {
 
   /**
    * Writes the vocabulary, `tokenizer_config.json`, `special_tokens_map.json` and, where tokens were added,
-   * `added_tokens.json`: from_pretrained reads the same tokenizer again.
+   * `added_tokens.json`: from_pretrained reads the same tokenizer again. `tokenizer.json` is written beside them for the
+   * fast tokenizers and transformers.js; one that would give other ids than this tokenizer is left out, with a warning.
    *
    * @returns the paths written
    * @throws BertNativeError `ERR_IO`
@@ -458,15 +463,19 @@ export abstract class PreTrainedTokenizer extends Callable {
         [...this.#table.added].map(({ id, ...token }) => [id, { ...token, normalized: !token.special }]),
       ),
     };
+    const fast = this.#tokenizerJson();
     const files = new Map<string, string | Uint8Array>([
       ...this.vocabularyFiles(),
+      ...(fast !== null ? ([['tokenizer.json', fast]] as const) : []),
       ['special_tokens_map.json', toJson(special)],
       ...(beyond.length > 0 ? ([['added_tokens.json', toJson(added)]] as const) : []),
       ['tokenizer_config.json', toJson(config)],
     ]);
     await makeFolder(folder);
-    // One that lies there from another tokenizer would be read with this one.
-    if (!files.has('added_tokens.json')) await removeFile(join(folder, 'added_tokens.json'));
+    // One that lies there from another tokenizer would be read with this one, or in its place.
+    for (const name of ['added_tokens.json', 'tokenizer.json']) {
+      if (!files.has(name)) await removeFile(join(folder, name));
+    }
     for (const [name, content] of files) await writeFileAtomically(join(folder, name), content);
     return [...files.keys()].map((name) => join(folder, name));
   }
@@ -492,6 +501,22 @@ export abstract class PreTrainedTokenizer extends Callable {
     const id = this[`${name}_id`];
     if (id === null) throw new BertNativeError('ERR_CONFIG', `the tokenizer has no ${name}`);
     return id;
+  }
+
+  #tokenizerJson(): string | null {
+    const source = {
+      ...this.describe(),
+      table: this.#table,
+      clean_up_tokenization_spaces: this.clean_up_tokenization_spaces,
+      never_split: this.neverSplit(),
+    };
+    const objection = inexpressible(source);
+    if (objection === null) return tokenizerJson(source);
+    this.#warnOnce(
+      'BERT_NATIVE_TOKENIZER_JSON_LEFT_OUT',
+      `save_pretrained writes no tokenizer.json: ${objection}. transformers.js cannot load this tokenizer.`,
+    );
+    return null;
   }
 
   #nativeTokenizer(): NativeTokenizer {

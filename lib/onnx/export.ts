@@ -1,0 +1,50 @@
+import { readdir } from 'node:fs/promises';
+import { join } from 'node:path';
+import type { EncoderSpecification } from '../engines/specification.ts';
+import { fileError, makeFolder } from '../files.ts';
+import { version } from '../version.ts';
+import { encoderGraph, type OnnxDtype } from './encoder-graph.ts';
+import { externalDataPath, type WriteModelOptions, type WrittenFile, writeModel } from './model-file.ts';
+import type { ReadParameter } from './parameters.ts';
+
+/**
+ * Opset 17 is the first with LayerNormalization, and IR 8 the version that came with it (onnx 1.12): onnxruntime has read
+ * both since 1.14, the version under transformers.js 2.
+ */
+const header = { ir_version: 8, opset_version: 17, producer_name: 'bert-native', producer_version: version } as const;
+
+/** The folder and the names by which transformers.js finds a model of each dtype. */
+const modelsFolder = 'onnx';
+export const onnxFileNames: Readonly<Record<OnnxDtype, string>> = {
+  fp32: 'model.onnx',
+  q8: 'model_quantized.onnx',
+};
+
+/**
+ * Writes an encoder as `onnx/model.onnx` or `onnx/model_quantized.onnx` into a folder, which is made if need be.
+ *
+ * @param read the parameters' values by canonical name
+ * @returns the files written
+ * @throws BertNativeError as {@link writeModel}; `ERR_OPTION` for values that cannot be quantised
+ */
+export async function exportEncoder(
+  folder: string,
+  specification: EncoderSpecification,
+  dtype: OnnxDtype,
+  read: ReadParameter,
+  options: WriteModelOptions,
+): Promise<WrittenFile[]> {
+  const graph = encoderGraph(specification, dtype, read);
+  await makeFolder(join(folder, modelsFolder));
+  return writeModel(join(folder, modelsFolder, onnxFileNames[dtype]), header, graph, options);
+}
+
+/** The models of a folder whose weights lie in a file of their own. @throws BertNativeError `ERR_IO` */
+export async function modelsWithExternalData(folder: string): Promise<string[]> {
+  const names = await readdir(join(folder, modelsFolder)).catch((cause): string[] => {
+    const error = fileError('listing', join(folder, modelsFolder), cause);
+    if (error.code === 'ERR_NOT_FOUND') return [];
+    throw error;
+  });
+  return Object.values(onnxFileNames).filter((name) => names.includes(externalDataPath(name)));
+}

@@ -1,0 +1,61 @@
+import { asBytes, floatTensor, type GraphBuilder, type Value } from './graph-builder.ts';
+import type { ParameterReader } from './parameters.ts';
+
+/** The operators that meet the large parameters: what a dtype of the export changes. */
+export interface WeightOperators {
+  /** x Wᵀ for the parameter W `[out, in]` and x `[…, in]`. */
+  matmul(x: Value, parameter: string): Value;
+  /** Rows of the parameter `[rows, width]`: `[…, width]` for indices `[…]`, int64. */
+  lookup(parameter: string, indices: Value): Value;
+}
+
+/** Parameters as they are, in float32. */
+export class Float32Operators implements WeightOperators {
+  readonly #graph: GraphBuilder;
+  readonly #parameters: ParameterReader;
+
+  constructor(graph: GraphBuilder, parameters: ParameterReader) {
+    this.#graph = graph;
+    this.#parameters = parameters;
+  }
+
+  matmul(x: Value, parameter: string): Value {
+    const [outputs, inputs] = this.#parameters.shape(parameter) as [number, number];
+    this.#graph.initializers({
+      tensors: [floatTensor(parameter, [inputs, outputs])],
+      read: async () => [asBytes(transposed(await this.#parameters.read(parameter), outputs, inputs))],
+    });
+    return this.#graph.node('MatMul', [x, parameter]);
+  }
+
+  lookup(parameter: string, indices: Value): Value {
+    return this.#graph.node('Gather', [addFloat32(this.#graph, this.#parameters, parameter), indices]);
+  }
+}
+
+/** Holds a parameter in float32, as it is stored. */
+export function addFloat32(graph: GraphBuilder, parameters: ParameterReader, name: string): Value {
+  graph.initializers({
+    tensors: [floatTensor(name, parameters.shape(name))],
+    read: async () => [asBytes(await parameters.read(name))],
+  });
+  return name;
+}
+
+/** Side of the square blocks by which a matrix is transposed: two of them fit into a first-level cache. */
+const blockSize = 32;
+
+/** `[rows, columns]` → `[columns, rows]`. */
+export function transposed(values: Float32Array, rows: number, columns: number): Float32Array {
+  const result = new Float32Array(values.length);
+  for (let row = 0; row < rows; row += blockSize) {
+    for (let column = 0; column < columns; column += blockSize) {
+      const lastRow = Math.min(row + blockSize, rows);
+      const lastColumn = Math.min(column + blockSize, columns);
+      for (let r = row; r < lastRow; ++r) {
+        for (let c = column; c < lastColumn; ++c) result[c * rows + r] = values[r * columns + c]!;
+      }
+    }
+  }
+  return result;
+}
