@@ -24,8 +24,8 @@ export function compareVectors(vectors, expected, count, fp32) {
     let difference = 0;
     let norm = 0;
     for (let j = i * size; j < (i + 1) * size; j++) {
-      const a = /** @type {number} */ (vectors[j]);
-      const b = /** @type {number} */ (expected[j]);
+      const a = vectors[j];
+      const b = expected[j];
       max_mixed_error = worse(max_mixed_error, Math.abs(a - b) / (1 + Math.abs(b)));
       difference += (a - b) ** 2;
       norm += b ** 2;

@@ -16,6 +16,7 @@ export class ContenderProcess {
   /** @param {ChildProcess} child */
   constructor(child) {
     this.#child = child;
+    child.on('error', () => {}); // when aborted between two requests; within one, the request rejects
     child.stderr?.setEncoding('utf8').on('data', (text) => {
       this.#errors = (this.#errors + text).slice(-4000);
     });

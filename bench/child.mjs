@@ -14,6 +14,8 @@ import { setTimeout as sleep } from 'node:timers/promises';
 
 // A parent that is gone needs no answer, and must not leave a process behind that computes on.
 process.on('disconnect', () => process.exit(1));
+// A terminal interrupts parent and child at once; the parent decides.
+process.on('SIGINT', () => {});
 
 const { module, job, firstText } = JSON.parse(process.argv[2] ?? '');
 
@@ -35,7 +37,8 @@ const requests = {
   vectors: ({ texts }) => contender.embed(texts),
 
   /** Ids of every text alone. */
-  tokenize: async ({ texts }) => texts.map((/** @type {string} */ text) => Int32Array.from(contender.tokenize(text), Number)),
+  tokenize: async ({ texts }) =>
+    texts.map((/** @type {string} */ text) => Int32Array.from(contender.tokenize(text), Number)),
 
   /** Milliseconds of every batch. */
   warmUp: ({ batches }) => timeEach(batches),
@@ -99,7 +102,7 @@ const feedings = {
     const running = [];
     for (const texts of batches) {
       if (running.length === 2) await running.shift();
-      running.push(timeEach([texts]).then(([time]) => void times.push(/** @type {number} */ (time))));
+      running.push(timeEach([texts]).then(([time]) => void times.push(time)));
     }
     await Promise.all(running);
     return times;
@@ -156,7 +159,9 @@ function foreignCpu() {
 
 /** Time that the processors were not idle, since the machine started; ticks of 10 ms. */
 function busyMs() {
-  const [user, nice, system, , , irq, softirq, steal] = (/^cpu +(.*)$/m.exec(readFileSync('/proc/stat', 'utf8'))?.[1] ?? '')
+  const [user, nice, system, , , irq, softirq, steal] = (
+    /^cpu +(.*)$/m.exec(readFileSync('/proc/stat', 'utf8'))?.[1] ?? ''
+  )
     .split(' ')
     .map(Number);
   return 10 * sumOf(user, nice, system, irq, softirq, steal);

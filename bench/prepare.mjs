@@ -98,10 +98,7 @@ const verifiedTokens = 512; // the reference engine computes some ten tokens of 
 export function textsToVerify(texts) {
   const sorted = [...texts].sort((a, b) => a.tokens - b.tokens);
   for (let count = Math.min(verifiedTexts, sorted.length); ; count--) {
-    const chosen = Array.from(
-      { length: count },
-      (_, i) => /** @type {BenchText} */ (sorted[Math.floor(((i + 0.5) / count) * sorted.length)]),
-    );
+    const chosen = Array.from({ length: count }, (_, i) => sorted[Math.floor(((i + 0.5) / count) * sorted.length)]);
     if (count === 1 || sum(chosen.map(({ tokens }) => tokens)) <= verifiedTokens) return chosen.map(({ text }) => text);
   }
 }
@@ -123,7 +120,7 @@ export async function referenceVectors(model, texts, cacheFolder, environment, s
   if (existsSync(path)) return new Float32Array(new Uint8Array(readFileSync(path)).buffer);
   const reference = /** @type {Contender} */ (contenders.find(({ name }) => name === 'reference'));
   const job = { folder: model.folder, threads: 1, options: reference.options };
-  const first = /** @type {string} */ (texts[0]);
+  const first = texts[0];
   const { process } = await ContenderProcess.start(reference, job, first, environment, signal);
   try {
     const vectors = await process.vectors([...texts]);

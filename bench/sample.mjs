@@ -18,7 +18,7 @@ export function intoBatches(values, size) {
  */
 export function spreadSample(batches, count) {
   if (count >= batches.length) return batches.map((_, i) => i);
-  const at = (/** @type {readonly number[]} */ indices) => indices.map((i) => /** @type {number[]} */ (batches[i]));
+  const at = (/** @type {readonly number[]} */ indices) => indices.map((i) => batches[i]);
   const tokensPerBatch = sum(batches.flat()) / batches.length;
   const padding = paddingShare(batches);
   const steps = Math.min(64, Math.ceil(batches.length / count));

@@ -2,8 +2,8 @@
 export function quantile(values, share) {
   const sorted = [...values].sort((a, b) => a - b);
   const at = (sorted.length - 1) * share;
-  const below = /** @type {number} */ (sorted[Math.floor(at)]);
-  const above = /** @type {number} */ (sorted[Math.ceil(at)]);
+  const below = sorted[Math.floor(at)];
+  const above = sorted[Math.ceil(at)];
   return below + (above - below) * (at - Math.floor(at));
 }
 

@@ -126,7 +126,8 @@ export interface Sample {
 export interface ContenderResult {
   readonly contender: string;
   readonly label: string;
-  readonly facts: Readonly<Record<string, string | number>>;
+  /** What it ran on, as it says itself. */
+  facts: Readonly<Record<string, string | number>>;
   accuracy: Accuracy | null;
   sample: Sample | null;
   readonly rounds: Measurement[];

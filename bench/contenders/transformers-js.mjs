@@ -48,7 +48,7 @@ export async function load({ folder, threads, options }) {
  * @returns {Float32Array} `[B, H]`
  */
 function meanPool(states, dims, mask) {
-  const [B, S, H] = /** @type {[number, number, number]} */ (dims);
+  const [B, S, H] = dims;
   const pooled = new Float32Array(B * H);
   const sums = new Float64Array(H);
   for (let b = 0; b < B; b++) {

@@ -21,7 +21,7 @@ export class Random {
   /** @returns {number} in [0, 1), a multiple of 2⁻³² */
   next() {
     const s = this.#state;
-    const [s0, s1, s2, s3] = /** @type {[number, number, number, number]} */ (/** @type {unknown} */ (s));
+    const [s0, s1, s2, s3] = s;
     const result = Math.imul(rotateLeft(Math.imul(s1, 5), 7), 9) >>> 0;
     s[2] = s2 ^ s0;
     s[3] = s3 ^ s1;
@@ -39,7 +39,7 @@ export class Random {
 
   /** @template T @param {readonly T[]} values @returns {T} */
   pick(values) {
-    return /** @type {T} */ (values[this.below(values.length)]);
+    return values[this.below(values.length)];
   }
 
   /** A standard normal number: Box & Muller 1958. */
@@ -77,14 +77,14 @@ export class Weighted {
   /** @param {Random} random @returns {T} */
   draw(random) {
     const sums = this.#sums;
-    const at = random.next() * /** @type {number} */ (sums[sums.length - 1]);
+    const at = random.next() * sums[sums.length - 1];
     let low = 0;
     let high = sums.length - 1;
     while (low < high) {
       const middle = (low + high) >> 1;
-      if (/** @type {number} */ (sums[middle]) > at) high = middle;
+      if (sums[middle] > at) high = middle;
       else low = middle + 1;
     }
-    return /** @type {T} */ (this.#values[low]);
+    return this.#values[low];
   }
 }

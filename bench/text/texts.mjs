@@ -42,7 +42,8 @@ export class TextMaker {
     /** @type {Map<string, BenchText>} */
     const texts = new Map();
     while (texts.size < count) {
-      const made = set === 'mixed' ? this.#ofWords(random, drawLength(random, mixedLengths)) : this.#ofTokens(random, set);
+      const made =
+        set === 'mixed' ? this.#ofWords(random, drawLength(random, mixedLengths)) : this.#ofTokens(random, set);
       if (made !== null && !texts.has(made.text)) texts.set(made.text, made);
     }
     return [...texts.values()];
@@ -107,7 +108,17 @@ class SentenceWriter {
     this.#left--;
     const chance = this.#random.next();
     const ends = last || this.#left === 0;
-    const mark = last ? '.' : ends ? (chance < 0.85 ? '.' : chance < 0.95 ? '?' : '!') : chance < commaChance ? ',' : '';
+    const mark = last
+      ? '.'
+      : ends
+        ? chance < 0.85
+          ? '.'
+          : chance < 0.95
+            ? '?'
+            : '!'
+        : chance < commaChance
+          ? ','
+          : '';
     this.text += `${this.text === '' ? '' : ' '}${starts ? word[0]?.toUpperCase() + word.slice(1) : word}${mark}`;
     return mark.length;
   }

@@ -36,8 +36,8 @@ export function makeVocabulary() {
     ...continued(englishPieces),
   ]);
   for (let i = 0; tokens.size < vocabularySize; i++) {
-    tokens.add(/** @type {string} */ (english[i]));
-    if (tokens.size < vocabularySize) tokens.add(/** @type {string} */ (korean[i]));
+    tokens.add(english[i]);
+    if (tokens.size < vocabularySize) tokens.add(korean[i]);
   }
   return [...tokens];
 }
