@@ -15,3 +15,14 @@ export function encoderGflop({ hidden_size: H, intermediate_size: I, num_hidden_
   for (const S of lengths) sum += S * (8 * H * H + 4 * H * I) + 4 * S * S * H;
   return (L * sum) / 1e9;
 }
+
+/**
+ * What one text, however short, has to read: the matrices of all layers once. Embeddings are looked up, not read.
+ *
+ * @param {ModelSize} size
+ * @param {number} bytes of one weight
+ * @returns {number} in units of 10⁹ bytes
+ */
+export function encoderWeightGb({ hidden_size: H, intermediate_size: I, num_hidden_layers: L }, bytes) {
+  return (L * (4 * H * H + 2 * H * I) * bytes) / 1e9;
+}

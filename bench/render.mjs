@@ -1,215 +1,284 @@
 /** Results as Markdown. */
 
+import { encoderWeightGb } from './flops.mjs';
+import { models, parts } from './parts.mjs';
 import { casesToReport, settingOf } from './results.mjs';
 import { median } from './statistics.mjs';
 
-/** @import { CaseResult, ContenderResult, Measurement, Run } from './types.ts' */
+/** @import { CaseToReport } from './results.mjs' */
+/** @import { CaseResult, ContenderResult, Measurement, Peak, Run } from './types.ts' */
 
 const native = 'native';
 /** From this many processors in use by others on, a figure is marked. */
 const disturbance = 0.1;
 
-/** @param {readonly Run[]} runs of one or several machines, oldest first @returns {string} */
+/**
+ * @param {readonly Run[]} runs of one or several settings, oldest first
+ * @returns {string} empty tables are left out
+ */
 export function renderReport(runs) {
-  /** @type {Map<string, Run[]>} */
-  const settings = new Map();
-  for (const run of runs) settings.set(settingOf(run), [...(settings.get(settingOf(run)) ?? []), run]);
-  const sections = [...settings.values()].map(renderSetting).filter((section) => section !== '');
-  return `# Measurements\n\nMade by \`npm run bench\`; [README.md](../README.md) says what is measured and how to read it.\n\n${sections.join('\n')}`;
+  const settings = [...new Set(runs.map(settingOf))];
+  const sections = settings.flatMap((setting) => renderSetting(runs.filter((run) => settingOf(run) === setting)));
+  const introduction =
+    'Made by `npm run bench`. [README.md](../README.md) beside the benchmark says what is measured and how to read it.';
+  return `${['# Measurements', '', introduction, '', ...sections].join('\n').trim()}\n`;
 }
 
-/** @param {readonly Run[]} runs of one setting */
+/** @param {readonly Run[]} runs of one setting @returns {string[]} lines */
 function renderSetting(runs) {
-  const cases = casesToReport(runs);
-  const newest = runs.at(-1);
-  if (newest === undefined || cases.length === 0) return '';
-  const { machine, threads, isa, versions } = newest;
-  const dates = [...new Set(cases.map(({ run }) => run.started.slice(0, 10)))].sort();
-  const loads = cases.map(({ run }) => run.machine.load_average);
-  const peak = cases.map(({ result }) => result.peak).find((value) => value !== null);
+  const cases = casesToReport(runs).sort((a, b) => partIndex(a) - partIndex(b));
+  if (cases.length === 0) return [];
+  const peak = highestPeak(runs);
+  const results = cases.map(({ result }) => result);
   return [
-    `## ${machine.processor}, ${threads} threads, ${isa}`,
-    '',
-    `${machine.cores} processors, ${machine.memory_gb} GB, ${machine.platform}; load average at the start ${range(loads, 1)}. ${dates.join(', ')}.`,
-    Object.entries(versions)
-      .map(([name, version]) => `${name} ${version}`)
-      .join(', ') + '.',
-    peak
-      ? `Measured peak: ${Math.round(peak.fp32_gflops)} GFLOP/s in fp32 (${peak.isa}, registers only), ${peak.read_gb_per_s.toFixed(1)} GB/s read from memory.`
-      : 'The peak was not measured.',
+    ...describeSetting(cases, peak),
     '',
     '### Throughput',
     '',
-    throughputTable(cases.map(({ result }) => result)),
+    throughputTable(results, peak),
     '',
-    '### Start, latency, memory, event loop',
+    ...notes(results),
+    '### Rounds, event loop, exactness',
     '',
-    detailsTable(cases),
+    roundsTable(results),
     '',
-    ...notes(cases.map(({ result }) => result)),
-  ].join('\n');
-}
-
-/** Real tokens per second of all contenders side by side. @param {readonly CaseResult[]} cases */
-function throughputTable(cases) {
-  const names = [...new Set(cases.flatMap(({ contenders }) => contenders.map(({ contender }) => contender)))];
-  names.sort((a, b) => Number(b === native) - Number(a === native));
-  const labels = names.map((name) => labelOf(cases, name));
-  const header = [
-    'texts',
-    'padding',
-    ...labels.flatMap((label, i) => (names[i] === native ? [label, 'of peak'] : [label, 'native ÷ it'])),
+    '### Start, one short text, memory',
+    '',
+    startTable(cases, peak),
+    '',
   ];
-  const rows = cases.map((result) => {
-    const own = result.contenders.find(({ contender }) => contender === native);
-    const cells = names.flatMap((name) => {
-      const found = result.contenders.find(({ contender }) => contender === name);
-      const rate = rateCell(found);
-      if (name === native) return [rate, shareCell(found, result)];
-      return [
-        `${rate}${found?.failure === null && shareCell(found, result) !== '' ? ` (${shareCell(found, result)})` : ''}`,
-        ratioCell(own, found),
-      ];
-    });
-    const padding = result.contenders.find(
-      ({ sample, contender }) => sample !== null && contender !== 'reference',
-    )?.sample;
-    return [result.part, padding ? percent(padding.padding) : '', ...cells];
-  });
-  return table(header, rows);
 }
 
-/** @param {readonly { run: Run, result: CaseResult }[]} cases */
-function detailsTable(cases) {
+/** @param {CaseToReport} of */
+const partIndex = ({ result }) => parts.findIndex(({ name }) => name === result.part);
+
+/** Other work only ever lowers it: the highest of all measurements on the machine counts. @param {readonly Run[]} runs @returns {Peak | null} */
+function highestPeak(runs) {
+  const peaks = runs.flatMap(({ cases }) => cases.flatMap(({ peak }) => peak ?? []));
+  if (peaks.length === 0) return null;
+  const highest = peaks.reduce((best, peak) => (peak.fp32_gflops > best.fp32_gflops ? peak : best));
+  return { ...highest, read_gb_per_s: Math.max(...peaks.map(({ read_gb_per_s }) => read_gb_per_s)) };
+}
+
+/** @param {readonly CaseToReport[]} cases @param {Peak | null} peak */
+function describeSetting(cases, peak) {
+  const runs = [...new Set(cases.map(({ run }) => run))];
+  const { machine, threads, isa, versions } = /** @type {Run} */ (runs.at(-1));
+  const each = (/** @type {(run: Run) => string} */ text) => [...new Set(runs.map(text))].sort().join(', ');
+  const loads = runs.map((run) => run.machine.load_average);
+  const { 'bert-native': _, ...others } = versions;
+  const load = `load average at the start ${Math.max(...loads).toFixed(1)}`;
+  return [
+    `## ${machine.processor}, ${plural(threads, 'thread')}, ${isa}`,
+    '',
+    `${plural(machine.cores, 'processor')}, ${machine.memory_gb} GB, ${machine.platform}; ${load}${runs.length > 1 ? ' at most' : ''}.`,
+    `Measured ${each((run) => run.started.slice(0, 10))}. bert-native ${each((run) => run.versions['bert-native'] ?? '')}, ${versionLine(others)}.`,
+    peak === null
+      ? "The machine's peak was not measured."
+      : `The machine's peak: ${Math.round(peak.fp32_gflops)} GFLOP/s in fp32 (${peak.isa}, on registers alone), ` +
+        `${peak.read_gb_per_s.toFixed(1)} GB/s read from memory.`,
+  ];
+}
+
+/** @param {Readonly<Record<string, string>>} versions */
+export function versionLine(versions) {
+  return Object.entries(versions)
+    .map(([name, version]) => `${name} ${version}`)
+    .join(', ');
+}
+
+// ---------- tables ----------
+
+/** Real tokens per second of all contenders side by side. @param {readonly CaseResult[]} cases @param {Peak | null} peak */
+function throughputTable(cases, peak) {
+  const all = cases.flatMap(({ contenders }) => contenders);
+  const names = [...new Set(all.map(({ contender }) => contender))];
+  names.sort((a, b) => Number(b === native) - Number(a === native));
+  const header = ['texts', 'padding if padded'];
+  for (const name of names) {
+    header.push(all.find(({ contender }) => contender === name)?.label ?? name);
+    if (name !== native) header.push('native ÷ it');
+  }
+  const rows = cases.map(({ part, contenders }) => {
+    const find = (/** @type {string} */ name) => contenders.find(({ contender }) => contender === name);
+    const sample = contenders.find((result) => result.sample !== null && !isSlow(result))?.sample;
+    const cells = [part, sample ? percent(sample.padding) : ''];
+    for (const name of names) {
+      cells.push(rateCell(find(name), peak));
+      if (name !== native) cells.push(ratioCell(find(native), find(name)));
+    }
+    return cells;
+  });
+  return table(header, 1, rows);
+}
+
+/** @param {readonly CaseResult[]} cases */
+function roundsTable(cases) {
   const header = [
     'texts',
     'contender',
     'texts timed',
+    'padding of sample (of all)',
     'tokens/s: min, median, max',
     'texts/s',
-    'one short text: median, p95',
-    'import',
-    'loaded',
-    'first vector',
-    'peak memory (above idle Node)',
-    'loop delay: p50, p99, max (idle p50)',
+    'loop delay: p50, p99, max',
+    'idle: p50, p99',
     'loop busy',
     'cores used',
-    'error',
+    'relative L2 error',
   ];
-  const rows = cases.flatMap(({ run, result }) =>
-    result.contenders.map((contender) => [result.part, contender.label, ...detailCells(run, contender)]),
-  );
-  return table(header, rows);
+  const rows = rowsOf(cases, ({ rounds, sample, accuracy }) => {
+    const rates = rounds.map(({ tokens_per_s }) => tokens_per_s);
+    const of = medianOver(rounds);
+    return [
+      integer(sample.texts),
+      `${percent(sample.padding)} (${percent(sample.padding_of_all)})`,
+      [Math.min(...rates), median(rates), Math.max(...rates)].map(integer).join(', '),
+      short(of(({ texts_per_s }) => texts_per_s)),
+      milliseconds(
+        of(({ throughput }) => throughput.loop_delay.p50_ms),
+        of(({ throughput }) => throughput.loop_delay.p99_ms),
+        of(({ throughput }) => throughput.loop_delay.max_ms),
+      ),
+      milliseconds(
+        of(({ idle_loop_delay }) => idle_loop_delay.p50_ms),
+        of(({ idle_loop_delay }) => idle_loop_delay.p99_ms),
+      ),
+      percent(of(({ throughput }) => throughput.loop_busy)),
+      of(({ throughput }) => throughput.cpu_ms / throughput.wall_ms).toFixed(2),
+      accuracy ? accuracy.max_relative_l2.toExponential(1) : 'the reference',
+    ];
+  });
+  return table(header, 2, rows);
 }
 
-/** @param {Run} run @param {ContenderResult} contender */
-function detailCells(run, { rounds, sample, accuracy, failure }) {
-  if (rounds.length === 0 || sample === null) return [failure === null ? 'not measured' : `failed: ${escape(failure)}`];
-  const of = (/** @type {(round: Measurement) => number} */ value) => median(rounds.map(value));
-  const rates = rounds.map(({ tokens_per_s }) => tokens_per_s);
-  const memory = of(({ peak_rss_mb }) => peak_rss_mb);
-  return [
-    String(sample.texts),
-    `${integer(Math.min(...rates))}, ${integer(median(rates))}, ${integer(Math.max(...rates))}`,
-    of(({ texts_per_s }) => texts_per_s).toPrecision(3),
-    `${of(({ latency }) => latency.median_ms).toFixed(1)}, ${of(({ latency }) => latency.p95_ms).toFixed(1)} ms`,
-    `${of(({ import_ms }) => import_ms).toFixed(0)} ms`,
-    `${(of(({ load_ms }) => load_ms) / 1000).toFixed(2)} s`,
-    `${(of(({ first_vector_ms }) => first_vector_ms) / 1000).toFixed(2)} s`,
-    `${integer(memory)} MB (${integer(memory - run.idle_node_rss_mb)})`,
-    `${of(({ throughput }) => throughput.loop_delay.p50_ms).toFixed(1)}, ` +
-      `${of(({ throughput }) => throughput.loop_delay.p99_ms).toFixed(1)}, ` +
-      `${of(({ throughput }) => throughput.loop_delay.max_ms).toFixed(1)} ms ` +
-      `(${of(({ idle_loop_delay }) => idle_loop_delay.p50_ms).toFixed(1)})`,
-    percent(of(({ throughput }) => throughput.loop_busy)),
-    of(({ throughput }) => throughput.cpu_ms / throughput.wall_ms).toFixed(2),
-    accuracy ? accuracy.max_relative_l2.toExponential(1) : 'the reference',
-    ...(failure === null ? [] : [`then failed: ${escape(failure)}`]),
+/** @param {readonly CaseToReport[]} cases @param {Peak | null} peak */
+function startTable(cases, peak) {
+  const header = [
+    'texts',
+    'contender',
+    'imported',
+    'loaded',
+    'first vector',
+    'one short text: median, p95',
+    'of memory rate',
+    'peak memory (above idle Node)',
   ];
+  const rows = cases.flatMap(({ run, result }) =>
+    rowsOf([result], ({ rounds, facts }) => {
+      const of = medianOver(rounds);
+      const latency_ms = of(({ latency }) => latency.median_ms);
+      const memory = of(({ peak_rss_mb }) => peak_rss_mb);
+      const weightGb = encoderWeightGb(models[modelOf(result)], isFp32(facts) ? 4 : 1);
+      return [
+        milliseconds(of(({ import_ms }) => import_ms)),
+        seconds(of(({ load_ms }) => load_ms)),
+        seconds(of(({ first_vector_ms }) => first_vector_ms)),
+        milliseconds(
+          latency_ms,
+          of(({ latency }) => latency.p95_ms),
+        ),
+        peak === null ? '' : percent((weightGb / latency_ms) * (1000 / peak.read_gb_per_s)),
+        `${integer(memory)} MB (${integer(memory - run.idle_node_rss_mb)})`,
+      ];
+    }),
+  );
+  return table(header, 2, rows);
+}
+
+/**
+ * One row for every contender of every case; a failure takes the place of figures, or stands in the last column.
+ *
+ * @param {readonly CaseResult[]} cases
+ * @param {(result: ContenderResult & { sample: NonNullable<ContenderResult['sample']> }) => string[]} cells
+ */
+function rowsOf(cases, cells) {
+  return cases.flatMap(({ part, contenders }) =>
+    contenders.flatMap((result) => {
+      const { sample, failure, label } = result;
+      const failed = failure === null ? [] : [`failed: ${failure.replaceAll('|', '\\|')}`];
+      if (sample === null || result.rounds.length === 0) return failed.length > 0 ? [[part, label, ...failed]] : [];
+      const found = cells({ ...result, sample });
+      return [[part, label, ...found.slice(0, -1), [...found.slice(-1), ...failed].join('; ')]];
+    }),
+  );
 }
 
 /** @param {readonly CaseResult[]} cases */
 function notes(cases) {
   const all = cases.flatMap(({ contenders }) => contenders);
-  const shaky = all.some(({ rounds }) => rounds.some(isDisturbed));
-  return [
-    'Throughput is the median of the rounds, in real tokens per second, special tokens included and padding not. In brackets:',
-    "the share of the machine's measured fp32 peak, where the arithmetic is fp32.",
-    ...(all.some(({ contender }) => contender === 'reference')
-      ? ['† One round over fewer texts, one at a time: an order of magnitude.']
-      : []),
-    ...(shaky
-      ? ['‡ Other processes used the processors in at least one round: measure again on a quiet machine.']
-      : []),
-    '',
+  const lines = [
+    'Real tokens per second, special tokens included and padding not: the median of the rounds. In brackets, for fp32: the',
+    "share of the machine's peak.",
   ];
+  if (all.some(isSlow)) lines.push('† One round over fewer texts, one at a time: an order of magnitude.');
+  if (all.some(isDisturbed)) {
+    lines.push('‡ Other processes used the processors in at least one round: to be measured again on a quiet machine.');
+  }
+  return [...lines, ''];
 }
 
-/** @param {Measurement} round */
-function isDisturbed({ throughput }) {
-  return (throughput.foreign_cores ?? 0) > disturbance;
-}
+// ---------- cells ----------
+
+/** @param {ContenderResult} result */
+const isSlow = ({ contender }) => contender === 'reference';
+
+/** @param {ContenderResult['facts']} facts */
+const isFp32 = ({ dtype }) => dtype !== 'q8';
+
+/** @param {ContenderResult} result */
+const isDisturbed = ({ rounds }) => rounds.some(({ throughput }) => (throughput.foreign_cores ?? 0) > disturbance);
+
+/** @param {CaseResult} result */
+const modelOf = ({ part }) => part.split('/')[0];
+
+/** @param {readonly Measurement[]} rounds @returns {(value: (round: Measurement) => number) => number} */
+const medianOver = (rounds) => (value) => median(rounds.map(value));
 
 /** @param {ContenderResult | undefined} result */
 function medianRate(result) {
-  if (result === undefined || result.rounds.length === 0) return null;
-  return median(result.rounds.map(({ tokens_per_s }) => tokens_per_s));
+  return result === undefined || result.rounds.length === 0
+    ? null
+    : medianOver(result.rounds)(({ tokens_per_s }) => tokens_per_s);
 }
 
-/** @param {ContenderResult | undefined} result */
-function rateCell(result) {
+/** @param {ContenderResult | undefined} result @param {Peak | null} peak */
+function rateCell(result, peak) {
   if (result === undefined) return '';
   const rate = medianRate(result);
   if (rate === null) return result.failure === null ? '' : 'failed';
-  const mark = `${result.contender === 'reference' ? '†' : ''}${result.rounds.some(isDisturbed) ? '‡' : ''}`;
-  return `${integer(rate)}${mark}`;
+  const marks = `${isSlow(result) ? '†' : ''}${isDisturbed(result) ? '‡' : ''}`;
+  const share = medianOver(result.rounds)(({ gflops }) => gflops) / (peak?.fp32_gflops ?? 1);
+  return `${integer(rate)}${marks}${peak !== null && isFp32(result.facts) ? ` (${percent(share)})` : ''}`;
 }
 
-/** Within one case only: the same texts, machine and hour. @param {ContenderResult | undefined} own @param {ContenderResult | undefined} other */
+/** Only ever within one case: the same texts, the same machine, the same hour. @param {ContenderResult | undefined} own @param {ContenderResult | undefined} other */
 function ratioCell(own, other) {
   const [a, b] = [medianRate(own), medianRate(other)];
-  return a === null || b === null ? '' : `${(a / b).toPrecision(3)}×`;
+  return a === null || b === null ? '' : `${short(a / b)}×`;
 }
 
-/** @param {ContenderResult | undefined} result @param {CaseResult} of */
-function shareCell(result, { peak }) {
-  if (result === undefined || result.rounds.length === 0 || peak === null || !isFp32(result)) return '';
-  return percent(median(result.rounds.map(({ gflops }) => gflops)) / peak.fp32_gflops);
-}
-
-/** @param {ContenderResult} result */
-const isFp32 = ({ facts }) => facts.dtype !== 'q8';
-
-/** @param {readonly CaseResult[]} cases @param {string} name */
-function labelOf(cases, name) {
-  const found = cases.flatMap(({ contenders }) => contenders).find(({ contender }) => contender === name);
-  return found?.label ?? name;
-}
-
-/** @param {readonly string[]} header @param {readonly (readonly string[])[]} rows shorter rows are filled up */
-function table(header, rows) {
-  const line = (/** @type {readonly string[]} */ cells) =>
-    `| ${header.map((_, i) => cells[i] ?? '').join(' | ')}${cells
-      .slice(header.length)
-      .map((cell) => `; ${cell}`)
-      .join('')} |`;
-  return [line(header), `|${header.map((_, i) => (i === 0 ? ' --- |' : ' ---: |')).join('')}`, ...rows.map(line)].join(
-    '\n',
-  );
+/** @param {readonly string[]} header @param {number} texts columns of text, which come first @param {readonly (readonly string[])[]} rows shorter ones are filled up */
+function table(header, texts, rows) {
+  const line = (/** @type {readonly string[]} */ cells) => `| ${header.map((_, i) => cells[i] ?? '').join(' | ')} |`;
+  const alignment = header.map((_, i) => (i < texts ? '---' : '---:'));
+  return [header, alignment, ...rows].map(line).join('\n');
 }
 
 /** @param {number} value */
 const integer = (value) => Math.round(value).toLocaleString('en');
 
+/** Three digits, or all before the point. @param {number} value */
+const short = (value) => (value >= 100 ? integer(value) : value.toPrecision(3));
+
 /** @param {number} share */
 const percent = (share) => `${(100 * share).toFixed(share < 0.1 ? 1 : 0)}%`;
 
-/** @param {readonly number[]} values @param {number} digits */
-function range(values, digits) {
-  const [least, most] = [Math.min(...values).toFixed(digits), Math.max(...values).toFixed(digits)];
-  return least === most ? least : `${least} to ${most}`;
-}
+/** @param {number[]} values */
+const milliseconds = (...values) => `${values.map((value) => value.toFixed(value < 100 ? 1 : 0)).join(', ')} ms`;
 
-/** @param {string} text for a cell of a table */
-const escape = (text) => text.replaceAll('|', '\\|').replaceAll('\n', ' ');
+/** @param {number} ms */
+const seconds = (ms) => `${(ms / 1000).toFixed(2)} s`;
+
+/** @param {number} count @param {string} noun */
+const plural = (count, noun) => `${count} ${noun}${count === 1 ? '' : 's'}`;

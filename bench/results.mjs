@@ -22,27 +22,34 @@ export function resultFiles(folder) {
     .map((name) => join(folder, name));
 }
 
-/** Runs that may stand in one table: what decides speed is equal. @param {Run} run */
+/**
+ * Runs of one setting stand in one table, row by row: everything that decides speed is equal but this library itself.
+ *
+ * @param {Run} run
+ */
 export function settingOf({ machine, threads, isa, versions }) {
   const { processor, cores, platform } = machine;
-  return JSON.stringify({ processor, cores, platform, threads, isa, versions });
+  return JSON.stringify({ processor, cores, platform, threads, isa, versions: { ...versions, 'bert-native': '' } });
 }
+
+/** @typedef {{ run: Run, result: CaseResult }} CaseToReport */
 
 /**
  * Of each part the case to report: the newest in which this library and a peer were measured side by side, else the newest.
  * Figures of different runs are never put together.
  *
  * @param {readonly Run[]} runs oldest first
- * @returns {{ run: Run, result: CaseResult }[]} in the order of first measurement
+ * @returns {CaseToReport[]}
  */
 export function casesToReport(runs) {
   /** @type {Map<string, { run: Run, result: CaseResult, compares: boolean }>} */
   const newest = new Map();
   for (const run of runs) {
     for (const result of run.cases) {
-      const measured = result.contenders.filter(({ rounds }) => rounds.length > 0).map(({ contender }) => contender);
+      const tried = result.contenders.filter(({ rounds, failure }) => rounds.length > 0 || failure !== null);
+      const measured = tried.filter(({ rounds }) => rounds.length > 0).map(({ contender }) => contender);
       const compares = measured.includes('native') && measured.some((name) => peers.includes(name));
-      if (measured.length === 0 && newest.has(result.part)) continue;
+      if (tried.length === 0 || (measured.length === 0 && newest.has(result.part))) continue;
       if (compares || !newest.get(result.part)?.compares) newest.set(result.part, { run, result, compares });
     }
   }

@@ -13,7 +13,7 @@ import { estimateSeconds } from './estimate.mjs';
 import { buildMachinePeak, describeMachine, describeVersions, idleNodeRssMb, measurePeak } from './machine.mjs';
 import { allParts, modelSeed, parts, quickParts, selectParts } from './parts.mjs';
 import { ensureModel, writeAtomically } from './prepare.mjs';
-import { renderReport } from './render.mjs';
+import { renderReport, versionLine } from './render.mjs';
 import { readResults } from './results.mjs';
 import { makeVocabulary } from './text/vocabulary.mjs';
 
@@ -164,11 +164,7 @@ function list(chosen, settings) {
 function announce({ machine, threads, isa, versions }, chosenParts, chosen, settings) {
   const seconds = chosenParts.reduce((total, part) => total + estimateSeconds(part, chosen, settings), 0);
   console.log(`${machine.processor}, ${machine.cores} processors; ${threads} threads, ${isa}`);
-  console.log(
-    Object.entries(versions)
-      .map(([name, version]) => `${name} ${version}`)
-      .join(', '),
-  );
+  console.log(versionLine(versions));
   console.log(
     `${chosenParts.length} parts, about ${Math.ceil(seconds / 60)} min; Ctrl-C keeps what was measured so far`,
   );
