@@ -1,5 +1,4 @@
 #include "kernels/avx512/vector.h"
-
 #include "loops.h"
 
 namespace bert_native::avx512 {

@@ -1,6 +1,6 @@
-// Measures what bounds an encoder on this machine: fp32 multiply-adds on registers alone, and reading memory, on a number
-// of threads at once. Prints one line of JSON. The best of several repetitions counts: other work only ever lowers it.
-// Usage: machine_peak [threads, default all] [MB to read, default 1024]
+// Measures what bounds an encoder on this machine: fp32 multiply-adds on registers alone, and reading memory, on a
+// number of threads at once. Prints one line of JSON. The best of several repetitions counts: other work only ever
+// lowers it. Usage: machine_peak [threads, default all] [MB to read, default 1024]
 
 #include <algorithm>
 #include <atomic>

@@ -1,5 +1,4 @@
 #include "kernels/neon/vector.h"
-
 #include "loops.h"
 
 namespace bert_native::neon {

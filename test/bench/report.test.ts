@@ -103,7 +103,7 @@ describe('the table', () => {
     const report = renderReport([
       measuredRun([measuredCase([result('transformers.js-fp32', [], failed), result('native', [1000])])]),
     ]);
-    const [throughput, details] = rowsOf(report, 'bert-base/en/mixed');
+    const [throughput] = rowsOf(report, 'bert-base/en/mixed');
     expect(throughput!.slice(4, 6)).toEqual(['failed', '']);
     expect(report).toContain('failed: no such \\| file');
   });
