@@ -4,8 +4,8 @@ const fp32Tolerance = 2e-5;
 const quantisedTolerance = 4e-2;
 
 /**
- * Compares vectors with the reference engine's. fp32: every value within the goldens' bar. Quantised: the relative L2 error
- * of every vector.
+ * Compares vectors with the reference engine's. fp32: every value within the goldens' bar. Quantised: the relative L2
+ * error of every vector.
  *
  * @param {Float32Array} vectors
  * @param {Float32Array} expected as long

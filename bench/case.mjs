@@ -10,7 +10,8 @@ import { median, paddingShare, quantile, sum } from './statistics.mjs';
 import { TextMaker } from './text/texts.mjs';
 
 /** @import { ModelFolder } from './prepare.mjs' */
-/** @import { BenchText, CaseResult, Contender, ContenderResult, Measurement, ModelSize, Part, Sample } from './types.ts' */
+/** @import { BenchText, CaseResult, Contender, ContenderResult, Measurement } from './types.ts' */
+/** @import { ModelSize, Part, Peak, Sample } from './types.ts' */
 
 /**
  * @typedef {object} Settings
@@ -46,6 +47,9 @@ export class CaseRunner {
   #shortTexts;
   /** @type {Map<string, number[]>} indices of the batches that a contender is given, by the size of its batches */
   #samples = new Map();
+  // What the vectors of all contenders are compared with, and the texts that they are of.
+  /** @type {{ texts: string[], vectors: Float32Array }} */
+  #verified = { texts: [], vectors: new Float32Array(0) };
   /** @type {CaseResult} */
   result;
 
@@ -54,7 +58,7 @@ export class CaseRunner {
    * @param {readonly Contender[]} contenders
    * @param {ModelFolder} model
    * @param {readonly string[]} vocabulary
-   * @param {import('./types.ts').Peak | null} peak
+   * @param {Peak | null} peak
    * @param {Settings} settings
    * @param {(line: string) => void} log
    * @param {AbortSignal} signal
@@ -73,6 +77,7 @@ export class CaseRunner {
     if (part.sorted) texts.sort((a, b) => a.tokens - b.tokens);
     this.#batches = (/** @type {number} */ size) => intoBatches(texts, size);
     // A set of its own: where the case's texts have this length too, its first would come twice.
+    this.#verified.texts = textsToVerify(texts);
     const used = new Set(texts.map(({ text }) => text));
     const shortCount = settings.latency_runs + latencyWarmUp + 1;
     this.#shortTexts = maker
@@ -99,6 +104,10 @@ export class CaseRunner {
 
   /** @param {() => void} save called whenever there is something new */
   async run(save) {
+    const { texts } = this.#verified;
+    const { cache } = this.#settings;
+    this.#log('  the reference engine computes what the others are compared with, unless it is kept from before');
+    this.#verified.vectors = await referenceVectors(this.#model, texts, cache, this.#environment, this.#signal);
     for (let round = 1; round <= this.#settings.rounds; round++) {
       const results = this.#contenders.map((contender, i) => ({
         contender,
@@ -183,11 +192,9 @@ export class CaseRunner {
    * @param {ContenderProcess} process @param {Contender} contender @param {ContenderResult} result
    */
   async #verify(process, contender, result) {
-    const texts = textsToVerify(this.#batches(this.#settings.batch_size).flat());
     if (contender.options.engine === 'reference') return; // what the others are compared with
-    const { cache } = this.#settings;
-    const expected = await referenceVectors(this.#model, texts, cache, this.#environment, this.#signal);
-    const accuracy = compareVectors(await process.vectors(texts), expected, texts.length, contender.fp32);
+    const { texts, vectors } = this.#verified;
+    const accuracy = compareVectors(await process.vectors(texts), vectors, texts.length, contender.fp32);
     result.accuracy = accuracy;
     if (!accuracy.passed) {
       throw new Error(
@@ -198,8 +205,8 @@ export class CaseRunner {
   }
 
   /**
-   * The batches that a contender is given. The first in the first round decides how many fit into its time; the others get
-   * the same ones, so that all are compared over equal texts.
+   * The batches that a contender is given. The first in the first round decides how many fit into its time; the others
+   * get the same ones, so that all are compared over equal texts.
    *
    * @param {Contender} contender
    * @param {readonly BenchText[][]} batches
@@ -250,8 +257,8 @@ function describeSample(chosen, all, size) {
 }
 
 /**
- * Real tokens are counted once, by the maker of the texts. Every contender's own tokenizer must give as many, in the first
- * round and behind the clock.
+ * Real tokens are counted once, by the maker of the texts. Every contender's own tokenizer must give as many, in the
+ * first round and behind the clock.
  *
  * @param {ContenderProcess} process @param {readonly BenchText[]} texts
  */

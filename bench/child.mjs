@@ -143,8 +143,8 @@ function peakRssMb() {
 }
 
 /**
- * How many processors others kept busy, the hypervisor's other guests included, on average from here to the call of what
- * is returned; null where Linux does not count, or counts processors that this process may not use.
+ * How many processors others kept busy, the hypervisor's other guests included, on average from here to the call of
+ * what is returned; null where Linux does not count, or counts processors that this process may not use.
  */
 function foreignCpu() {
   const known = process.platform === 'linux' && cpus().length === availableParallelism();

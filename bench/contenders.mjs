@@ -1,8 +1,8 @@
 /** @import { Contender } from './types.ts' */
 
 /**
- * Everything that can be measured, in the order of the first round: the slowest first, whose speed decides how many batches
- * all are given.
+ * Everything that can be measured, in the order of the first round: the slowest first, whose speed decides how many
+ * batches all are given.
  *
  * @type {readonly Contender[]}
  */

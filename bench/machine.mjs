@@ -67,7 +67,8 @@ export function idleNodeRssMb() {
 }
 
 /**
- * Builds `machine_peak` where it is not up to date. Null where it cannot be built: shares of the peak are left out then.
+ * Builds `machine_peak` where it is not up to date. Null where it cannot be built: shares of the peak are left out
+ * then.
  *
  * @param {string} cacheFolder
  * @returns {string | null} the program

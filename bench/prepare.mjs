@@ -43,8 +43,8 @@ function hashOfCode(folder) {
  */
 
 /**
- * The folder of a model, made unless it is there: by this library as it is now, with the same settings, and with every file
- * of the size that it had.
+ * The folder of a model, made unless it is there: by this library as it is now, with the same settings, and with every
+ * file of the size that it had.
  *
  * @param {string} name
  * @param {string} cacheFolder
@@ -91,7 +91,8 @@ const verifiedTexts = 8;
 const verifiedTokens = 512; // the reference engine computes some ten tokens of BERT-base a second
 
 /**
- * The texts whose vectors are compared: spread evenly over the lengths, so many that the reference engine can compute them.
+ * The texts whose vectors are compared: spread evenly over the lengths, so many that the reference engine can compute
+ * them.
  *
  * @param {readonly BenchText[]} texts
  */

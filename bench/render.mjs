@@ -52,7 +52,12 @@ function renderSetting(runs) {
 /** @param {CaseToReport} of */
 const partIndex = ({ result }) => parts.findIndex(({ name }) => name === result.part);
 
-/** Other work only ever lowers it: the highest of all measurements on the machine counts. @param {readonly Run[]} runs @returns {Peak | null} */
+/**
+ * Other work only ever lowers it: the highest of all measurements on the machine counts.
+ *
+ * @param {readonly Run[]} runs
+ * @returns {Peak | null}
+ */
 function highestPeak(runs) {
   const peaks = runs.flatMap(({ cases }) => cases.flatMap(({ peak }) => peak ?? []));
   if (peaks.length === 0) return null;
@@ -71,8 +76,10 @@ function describeSetting(cases, peak) {
   return [
     `## ${machine.processor}, ${plural(threads, 'thread')}, ${isa}`,
     '',
-    `${plural(machine.cores, 'processor')}, ${machine.memory_gb} GB, ${machine.platform}; ${load}${runs.length > 1 ? ' at most' : ''}.`,
-    `Measured ${each((run) => run.started.slice(0, 10))}. bert-native ${each((run) => run.versions['bert-native'] ?? '')}, ${versionLine(others)}.`,
+    `${plural(machine.cores, 'processor')}, ${machine.memory_gb} GB, ${machine.platform}; ` +
+      `${load}${runs.length > 1 ? ' at most' : ''}.`,
+    `Measured ${each((run) => run.started.slice(0, 10))}. ` +
+      `bert-native ${each((run) => run.versions['bert-native'] ?? '')}, ${versionLine(others)}.`,
     peak === null
       ? "The machine's peak was not measured."
       : `The machine's peak: ${Math.round(peak.fp32_gflops)} GFLOP/s in fp32 (${peak.isa}, on registers alone), ` +
@@ -94,7 +101,7 @@ function throughputTable(cases, peak) {
   const all = cases.flatMap(({ contenders }) => contenders);
   const names = [...new Set(all.map(({ contender }) => contender))];
   names.sort((a, b) => Number(b === native) - Number(a === native));
-  const header = ['texts', 'padding if padded'];
+  const header = ['texts', 'padding'];
   for (const name of names) {
     header.push(all.find(({ contender }) => contender === name)?.label ?? name);
     if (name !== native) header.push('native ÷ it');
@@ -252,13 +259,22 @@ function rateCell(result, peak) {
   return `${integer(rate)}${marks}${peak !== null && isFp32(result.facts) ? ` (${percent(share)})` : ''}`;
 }
 
-/** Only ever within one case: the same texts, the same machine, the same hour. @param {ContenderResult | undefined} own @param {ContenderResult | undefined} other */
+/**
+ * Only ever within one case: the same texts, the same machine, the same hour.
+ *
+ * @param {ContenderResult | undefined} own
+ * @param {ContenderResult | undefined} other
+ */
 function ratioCell(own, other) {
   const [a, b] = [medianRate(own), medianRate(other)];
   return a === null || b === null ? '' : `${short(a / b)}×`;
 }
 
-/** @param {readonly string[]} header @param {number} texts columns of text, which come first @param {readonly (readonly string[])[]} rows shorter ones are filled up */
+/**
+ * @param {readonly string[]} header
+ * @param {number} texts columns of text, which come first
+ * @param {readonly (readonly string[])[]} rows shorter ones are filled up
+ */
 function table(header, texts, rows) {
   const line = (/** @type {readonly string[]} */ cells) => `| ${header.map((_, i) => cells[i] ?? '').join(' | ')} |`;
   const alignment = header.map((_, i) => (i < texts ? '---' : '---:'));

@@ -35,8 +35,8 @@ export function settingOf({ machine, threads, isa, versions }) {
 /** @typedef {{ run: Run, result: CaseResult }} CaseToReport */
 
 /**
- * Of each part the case to report: the newest in which this library and a peer were measured side by side, else the newest.
- * Figures of different runs are never put together.
+ * Of each part the case to report: the newest in which this library and a peer were measured side by side, else the
+ * newest. Figures of different runs are never put together.
  *
  * @param {readonly Run[]} runs oldest first
  * @returns {CaseToReport[]}

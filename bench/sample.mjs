@@ -8,9 +8,9 @@ export function intoBatches(values, size) {
 }
 
 /**
- * `count` of the batches, spread evenly over the list, so that a part of them stands for all: with texts sorted by length,
- * the first batches would be the shortest texts only. Of the ways to spread them, the one whose padding and whose tokens per
- * batch are nearest to the whole list's.
+ * `count` of the batches, spread evenly over the list, so that a part of them stands for all: with texts sorted by
+ * length, the first batches would be the shortest texts only. Of the ways to spread them, the one whose padding and
+ * whose tokens per batch are nearest to the whole list's.
  *
  * @param {readonly (readonly number[])[]} batches token counts of the texts of each batch
  * @param {number} count

@@ -17,7 +17,11 @@ export function sum(values) {
   return total;
 }
 
-/** Share of positions that hold no token when every batch is as wide as its longest text. @param {readonly (readonly number[])[]} batches token counts */
+/**
+ * Share of positions that hold no token when every batch is as wide as its longest text.
+ *
+ * @param {readonly (readonly number[])[]} batches token counts
+ */
 export function paddingShare(batches) {
   const positions = sum(batches.map((lengths) => lengths.length * Math.max(...lengths)));
   return 1 - sum(batches.flat()) / positions;

@@ -13,8 +13,7 @@ export async function load({ folder, threads, options }) {
   const model = await AutoModel.from_pretrained(folder, { engine, strict: true });
   return {
     import_ms,
-    facts:
-      engine === 'native' ? { threads: env.numThreads, isa: process.env.BERT_NATIVE_ISA ?? 'best' } : { threads: 1 },
+    facts: engine === 'native' ? { threads: env.numThreads } : { threads: 1 },
     async embed(texts) {
       const vectors = await model.embed(tokenizer(texts, { padding: true, truncation: true }), { pooling: 'mean' });
       return vectors.data;

@@ -11,7 +11,7 @@ import { koreanEndings, makeWords, zipfWeight } from './words.mjs';
 export const maxTokens = 512;
 const specialTokenCount = 2; // [CLS] and [SEP]
 
-/** Words of a text: log-normal, with the spread at which a batch of 32 texts is four fifths padding. */
+/** Words of a text: log-normal, with the spread at which three quarters of a batch of 32 texts are padding. */
 const mixedLengths = { median: 25, sigma: 1, shortest: 3, longest: 250 };
 
 const sentenceLengths = { median: 12, sigma: 0.5, shortest: 3, longest: 40 };
@@ -60,7 +60,12 @@ export class TextMaker {
     return { text: writer.text, words: wordCount, tokens: Math.min(tokens, maxTokens) };
   }
 
-  /** A text of exactly `length` tokens, or null where the last word does not fit. @param {Random} random @param {number} length */
+  /**
+   * A text of exactly `length` tokens, or null where no word fits the end.
+   *
+   * @param {Random} random
+   * @param {number} length
+   */
   #ofTokens(random, length) {
     const writer = new SentenceWriter(random);
     let tokens = specialTokenCount + 1; // with the full stop at the end

@@ -15,8 +15,8 @@ const marks = [...'!"#$%&\'()*+,-./:;<=>?@[\\]^_`{|}~'];
 const continued = (pieces) => pieces.map((piece) => `##${piece}`);
 
 /**
- * Tokens in the order of their ids: every character that a text may hold, alone and as a continuation, so that no word is
- * unknown; endings and syllables; then words of both languages by frequency, until the vocabulary is full.
+ * Tokens in the order of their ids: every character that a text may hold, alone and as a continuation, so that no word
+ * is unknown; endings and syllables; then words of both languages by frequency, until the vocabulary is full.
  *
  * @returns {string[]}
  */

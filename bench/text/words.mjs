@@ -44,7 +44,6 @@ function englishSyllableCount(random, rank) {
 
 // ---------- Korean-like ----------
 
-const initials = 19;
 const vowels = 21;
 const finals = 28;
 const firstSyllable = 0xac00;
@@ -65,9 +64,6 @@ function koreanSyllable(random) {
   const final = finalLetters.indexOf(finalPart.draw(random) || '_');
   return String.fromCharCode(firstSyllable + (initial * vowels + vowel) * finals + final);
 }
-
-/** Every Hangul syllable: initial × vowel × final. */
-export const hangulSyllableCount = initials * vowels * finals;
 
 /** Particles and endings, which follow most stems within the same word. */
 export const koreanEndings = `
