@@ -48,9 +48,10 @@ function hashOfCode(folder) {
  *
  * @param {string} name
  * @param {string} cacheFolder
+ * @param {(line: string) => void} log
  * @returns {ModelFolder}
  */
-export function ensureModel(name, cacheFolder) {
+export function ensureModel(name, cacheFolder, log) {
   const folder = join(cacheFolder, 'models', name);
   const manifestPath = join(cacheFolder, 'models', `${name}.json`);
   const made_from = sha256(
@@ -63,6 +64,7 @@ export function ensureModel(name, cacheFolder) {
       return { folder, weights_sha256: manifest.weights_sha256 };
     }
   }
+  log(`  making the model ${name} in ${folder}`);
   rmSync(manifestPath, { force: true });
   rmSync(folder, { recursive: true, force: true });
   mkdirSync(folder, { recursive: true });

@@ -73,8 +73,12 @@ async function main() {
   if (values.help) return console.log(help);
   const rounds = positive('rounds', values.rounds);
   const machine = describeMachine();
-  const isa = values.isa ?? (await bestIsa());
-  const threads = values.threads === undefined ? await usableThreads() : positive('threads', values.threads);
+  const info = await systemInfo();
+  if (values.isa !== undefined && !info.available_isas.includes(values.isa)) {
+    throw new Error(`--isa is ${values.isa}: this processor has ${info.available_isas.join(', ')}`);
+  }
+  const isa = values.isa ?? info.isa;
+  const threads = values.threads === undefined ? info.threads : positive('threads', values.threads);
   /** @type {Settings} */
   const settings = {
     texts: positive('texts', values.texts),
@@ -132,15 +136,15 @@ async function measureAll(run, chosenParts, chosen, settings, save) {
     process.exitCode = 130;
   };
   process.on('SIGINT', interrupt).on('SIGTERM', interrupt);
+  const log = (/** @type {string} */ line) => console.log(line);
   const machinePeak = buildMachinePeak(settings.cache);
   const vocabulary = makeVocabulary();
   for (const [i, part] of chosenParts.entries()) {
     if (controller.signal.aborted) break;
     console.log(`\n[${i + 1}/${chosenParts.length}] ${part.name}`);
     try {
-      const model = ensureModel(part.model, settings.cache);
+      const model = ensureModel(part.model, settings.cache, log);
       const peak = await measurePeak(machinePeak, settings.threads);
-      const log = (/** @type {string} */ line) => console.log(line);
       const runner = new CaseRunner(part, chosen, model, vocabulary, peak, settings, log, controller.signal);
       run.cases.push(runner.result);
       await runner.run(save);
@@ -191,20 +195,16 @@ function announce({ machine, threads, isa, versions }, chosenParts, chosen, sett
   }
 }
 
-/** The instruction set that bert-native takes here, and its default number of threads: what its addon says. */
+/**
+ * The instruction set that bert-native takes here, and its default number of threads: what its addon says.
+ *
+ * @returns {Promise<{ isa: string, available_isas: string[], threads: number }>}
+ */
 async function systemInfo() {
   const path = join(root, 'dist', 'binding', 'load.js');
   if (!existsSync(path)) throw new Error('the library is not built: npm run build');
   const { nativeBinding } = await import(path);
   return nativeBinding().system_info();
-}
-
-async function bestIsa() {
-  return /** @type {string} */ ((await systemInfo()).isa);
-}
-
-async function usableThreads() {
-  return /** @type {number} */ ((await systemInfo()).threads);
 }
 
 /** @param {string} name @param {string} text */

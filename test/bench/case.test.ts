@@ -29,7 +29,7 @@ const faulty = (fault: string): Contender => ({
 
 let model: ModelFolder;
 beforeAll(() => {
-  model = ensureModel('tiny', settings.cache);
+  model = ensureModel('tiny', settings.cache, () => {});
 });
 
 function runner(contenders: Contender[], log: string[] = [], signal = new AbortController().signal): CaseRunner {

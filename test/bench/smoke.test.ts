@@ -51,6 +51,7 @@ test('what cannot be asked for is said', () => {
   for (const [args, message] of [
     [['--part', 'huge/*/*'], "no part 'huge/*/*'"],
     [['--contenders', 'native,tensorflow'], "no contender 'tensorflow'"],
+    [['--isa', 'mmx'], '--isa is mmx: this processor has scalar'],
     [['--texts', 'many'], '--texts is many: expected a whole number'],
   ] as const) {
     const { status, stderr } = bench(...args);
