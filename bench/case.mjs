@@ -105,9 +105,14 @@ export class CaseRunner {
   /** @param {() => void} save called whenever there is something new */
   async run(save) {
     const { texts } = this.#verified;
-    const { cache } = this.#settings;
-    this.#log('  the reference engine computes what the others are compared with, unless it is kept from before');
-    this.#verified.vectors = await referenceVectors(this.#model, texts, cache, this.#environment, this.#signal);
+    this.#verified.vectors = await referenceVectors(
+      this.#model,
+      texts,
+      this.#settings.cache,
+      this.#environment,
+      this.#signal,
+      this.#log,
+    );
     for (let round = 1; round <= this.#settings.rounds; round++) {
       const results = this.#contenders.map((contender, i) => ({
         contender,

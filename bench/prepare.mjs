@@ -114,13 +114,15 @@ export function textsToVerify(texts) {
  * @param {string} cacheFolder
  * @param {NodeJS.ProcessEnv} environment
  * @param {AbortSignal} signal
+ * @param {(line: string) => void} log
  * @returns {Promise<Float32Array>}
  */
-export async function referenceVectors(model, texts, cacheFolder, environment, signal) {
+export async function referenceVectors(model, texts, cacheFolder, environment, signal, log) {
   const code = hashOfCode(join(libraryFolder, 'engines', 'reference'));
   const key = sha256(JSON.stringify([model.weights_sha256, texts, code]));
   const path = join(cacheFolder, 'reference', `${key.slice(0, 32)}.f32`);
   if (existsSync(path)) return new Float32Array(new Uint8Array(readFileSync(path)).buffer);
+  log(`  the reference engine computes ${texts.length} vectors that the others are compared with`);
   const reference = /** @type {Contender} */ (contenders.find(({ name }) => name === 'reference'));
   const job = { folder: model.folder, threads: 1, options: reference.options };
   const first = texts[0];

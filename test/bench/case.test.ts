@@ -66,7 +66,7 @@ test('all contenders are given the same texts, in fresh processes, in turn', asy
   expect(overlapped!.rounds[0]!.throughput.batch_ms).toHaveLength(3);
   expect(atOnce!.rounds[0]!.throughput.batch_ms).toHaveLength(1);
   expect(own!.facts).toMatchObject({ threads: 2 });
-  const order = log.map((line) => line.trim().split(/\s+/)[2]);
+  const order = log.filter((line) => line.startsWith('  round')).map((line) => line.trim().split(/\s+/)[2]);
   const names = contenders.map(({ name }) => name);
   expect(order).toEqual([...names, ...names.toReversed()]);
   for (const { rounds, sample } of run.result.contenders) {
