@@ -4,6 +4,7 @@ import { BertNativeError } from '../errors.ts';
 import { version } from '../version.ts';
 import { runDemo } from './demo.ts';
 import { type EmbedArguments, runEmbed } from './embed.ts';
+import { type ExportArguments, parseDtypes, runExport } from './export.ts';
 import { runInfo } from './info.ts';
 import { runTokenize, type TokenizeArguments } from './tokenize.ts';
 
@@ -56,6 +57,22 @@ program
   .addOption(new Option('--engine <name>', 'what runs the model').choices(['native', 'reference']).default('native'))
   .option('--threads <n>', 'threads of the native engine', positiveInteger)
   .action((options: EmbedArguments) => runEmbed(options));
+
+program
+  .command('export')
+  .description('an ONNX model for transformers.js and onnxruntime, with its tokenizer')
+  .requiredOption('--model <folder>', 'a model folder, or an id in the local models or the hub cache')
+  .requiredOption('--output <folder>', 'where to: a folder that is empty or not there yet')
+  .addOption(
+    new Option('--dtype <kinds>', 'fp32, q8 (weights in eight bits) or both: fp32,q8')
+      .argParser(parseDtypes)
+      .default(['fp32'], 'fp32'),
+  )
+  .option('--external-data', 'put the weights into a file of their own, whatever their size')
+  .option('--no-pooler', 'leave the pooler out, which some checkpoints lack')
+  .option('--no-tokenizer', 'leave the tokenizer out')
+  .option('--force', 'write into a folder that holds files already')
+  .action((options: ExportArguments) => runExport(options));
 
 // A reader that has seen enough, such as head, closes the pipe: nothing is left to do then.
 process.stdout.on('error', (error: NodeJS.ErrnoException) => {

@@ -27,7 +27,7 @@ const lowestFloat = -3.4028234663852886e38;
  * `pooler_output` `[batch_size, H]`. (Optimum leaves the pooler out of its feature-extraction exports; a reader that asks
  * for the first output alone sees no difference.)
  *
- * More positions than the model has, and ids outside a table, fail in the runtime's Gather.
+ * More positions than the model has, and ids outside a table, fail in the runtime.
  */
 export function encoderGraph(specification: EncoderSpecification, dtype: OnnxDtype, read: ReadParameter): Graph {
   return new EncoderGraph(specification, dtype, read).build();

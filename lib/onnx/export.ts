@@ -15,7 +15,7 @@ const header = { ir_version: 8, opset_version: 17, producer_name: 'bert-native',
 
 /** The folder and the names by which transformers.js finds a model of each dtype. */
 const modelsFolder = 'onnx';
-export const onnxFileNames: Readonly<Record<OnnxDtype, string>> = {
+const onnxFileNames: Readonly<Record<OnnxDtype, string>> = {
   fp32: 'model.onnx',
   q8: 'model_quantized.onnx',
 };
@@ -36,7 +36,13 @@ export async function exportEncoder(
 ): Promise<WrittenFile[]> {
   const graph = encoderGraph(specification, dtype, read);
   await makeFolder(join(folder, modelsFolder));
-  return writeModel(join(folder, modelsFolder, onnxFileNames[dtype]), header, graph, options);
+  return writeModel(onnxFiles(folder, dtype)[0], header, graph, options);
+}
+
+/** The files of an export into a folder: the model's own, and the one that holds its weights where the first does not. */
+export function onnxFiles(folder: string, dtype: OnnxDtype): [model: string, data: string] {
+  const model = join(folder, modelsFolder, onnxFileNames[dtype]);
+  return [model, externalDataPath(model)];
 }
 
 /** The models of a folder whose weights lie in a file of their own. @throws BertNativeError `ERR_IO` */

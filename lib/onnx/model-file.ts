@@ -43,7 +43,8 @@ export function externalDataPath(modelPath: string): string {
  * does not have is removed.
  *
  * @throws BertNativeError `ERR_OPTION` for a model too large for one message with `external_data: false`; `ERR_IO`,
- *   `ERR_NOT_FOUND` (no such folder), and what reading a parameter throws
+ *   `ERR_NOT_FOUND` (no such folder), and what reading a parameter throws: a BertNativeError as it is, anything else as the
+ *   cause of an `ERR_IO`
  */
 export async function writeModel(
   path: string,
@@ -138,7 +139,7 @@ async function writeExternal(
     await writeFileAtomically(path, Buffer.concat(message));
   } catch (cause) {
     await data.abandon();
-    throw cause;
+    throw fileError('writing', dataPath, cause);
   }
 }
 

@@ -1,0 +1,136 @@
+import { readdir, realpath, stat } from 'node:fs/promises';
+import { join } from 'node:path';
+import cliProgress from 'cli-progress';
+import { InvalidArgumentError } from 'commander';
+import { BertNativeError } from '../errors.ts';
+import { fileError } from '../files.ts';
+import { resolveModelFolder } from '../hub/resolve.ts';
+import { AutoModel } from '../models/auto.ts';
+import type { EncoderModel } from '../models/encoder-model.ts';
+import { onnxFiles } from '../onnx/export.ts';
+import { optionError } from '../options.ts';
+import { AutoTokenizer } from '../tokenizers/auto.ts';
+
+export type ExportDtype = 'fp32' | 'q8';
+
+export interface ExportArguments {
+  model: string;
+  output: string;
+  dtype: ExportDtype[];
+  externalData?: boolean;
+  pooler: boolean;
+  tokenizer: boolean;
+  force?: boolean;
+}
+
+/** `fp32`, `q8` or `fp32,q8`, as a parser of commander. */
+export function parseDtypes(text: string): ExportDtype[] {
+  const names = text.split(',').map((name) => name.trim());
+  const unknown = names.find((name) => name !== 'fp32' && name !== 'q8');
+  if (unknown !== undefined) throw new InvalidArgumentError(`'${unknown}' is none: expected fp32, q8 or fp32,q8.`);
+  return [...new Set(names as ExportDtype[])];
+}
+
+/** `bert-native export`: a folder that transformers.js and onnxruntime load. */
+export async function runExport(options: ExportArguments): Promise<void> {
+  const folder = await resolveModelFolder(options.model);
+  await checkOutput(options, folder);
+  // Before the model: what is missing here is known at once.
+  const tokenizer = options.tokenizer ? await loadTokenizer(folder) : null;
+  const model = await loadModel(folder, options.pooler);
+  try {
+    for (const dtype of options.dtype) await exportModel(model, dtype, options);
+    const tokenizerFiles = (await tokenizer?.save_pretrained(options.output)) ?? [];
+    const models = options.dtype.flatMap((dtype) => onnxFiles(options.output, dtype));
+    await summarize([...models, join(options.output, 'config.json'), ...tokenizerFiles]);
+  } finally {
+    model.dispose();
+  }
+}
+
+/**
+ * The export rewrites `config.json` and the tokenizer's files, and two models in one folder would pass for one.
+ *
+ * @throws BertNativeError `ERR_OPTION`, `ERR_IO`
+ */
+async function checkOutput({ output, force = false }: ExportArguments, folder: string): Promise<void> {
+  const names = await readdir(output).catch((cause) => {
+    const error = fileError('listing', output, cause);
+    if (error.code === 'ERR_NOT_FOUND') return null;
+    throw error;
+  });
+  if (names === null) return;
+  if ((await realpath(output)) === (await realpath(folder))) {
+    throw optionError('--output', output, "another folder than the model's own, whose files would be rewritten");
+  }
+  if (names.length > 0 && !force) {
+    throw optionError('--output', output, 'a folder that is empty or not there yet, or --force to write into this one');
+  }
+}
+
+async function loadTokenizer(folder: string) {
+  return AutoTokenizer.from_pretrained(folder).catch((cause) => {
+    throw withHint(cause, '--no-tokenizer exports the model alone');
+  });
+}
+
+async function loadModel(folder: string, add_pooling_layer: boolean): Promise<EncoderModel> {
+  return AutoModel.from_pretrained(folder, { add_pooling_layer, strict: true }).catch((cause) => {
+    const lacksPooler = cause instanceof BertNativeError && cause.code === 'ERR_WEIGHT_MISSING';
+    if (!lacksPooler || !cause.message.includes('pooler')) throw cause;
+    throw withHint(cause, '--no-pooler exports the model without it');
+  });
+}
+
+function withHint(cause: unknown, hint: string): unknown {
+  if (!(cause instanceof BertNativeError)) return cause;
+  return new BertNativeError(cause.code, `${cause.message} (${hint})`, { cause });
+}
+
+async function exportModel(
+  model: EncoderModel,
+  dtype: ExportDtype,
+  { output, externalData }: ExportArguments,
+): Promise<void> {
+  let interrupted = false;
+  const interrupt = (): void => {
+    interrupted = true;
+  };
+  process.on('SIGINT', interrupt);
+  const bar = new cliProgress.SingleBar({
+    format: `${dtype} [{bar}] {percentage}% | {megabytes} of {total_megabytes} MB`,
+    stream: process.stderr,
+    barsize: 24,
+    clearOnComplete: true,
+    hideCursor: false,
+    gracefulExit: false,
+  });
+  const megabytes = (bytes: number) => (bytes / 1e6).toFixed(0);
+  let begun = false;
+  try {
+    await model.save_pretrained(output, {
+      format: 'onnx',
+      dtype,
+      external_data: externalData ?? null,
+      progress_callback({ written_bytes, total_bytes }) {
+        // Thrown here, it takes the unfinished file away.
+        if (interrupted) throw new BertNativeError('ERR_ABORTED', 'interrupted before the export was complete');
+        const payload = { megabytes: megabytes(written_bytes), total_megabytes: megabytes(total_bytes) };
+        if (!begun) bar.start(total_bytes, 0, payload);
+        begun = true;
+        bar.update(written_bytes, payload);
+      },
+    });
+  } finally {
+    bar.stop();
+    process.off('SIGINT', interrupt);
+  }
+}
+
+/** Those of the files that are there, with their sizes, on standard error. */
+async function summarize(paths: readonly string[]): Promise<void> {
+  for (const path of paths) {
+    const entry = await stat(path).catch(() => null);
+    if (entry !== null) console.error(`${(entry.size / 1e6).toFixed(3).padStart(12)} MB  ${path}`);
+  }
+}
