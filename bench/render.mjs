@@ -1,0 +1,300 @@
+/** Results as Markdown. */
+
+import { encoderWeightGb } from './flops.mjs';
+import { models, parts } from './parts.mjs';
+import { casesToReport, settingOf } from './results.mjs';
+import { median } from './statistics.mjs';
+
+/** @import { CaseToReport } from './results.mjs' */
+/** @import { CaseResult, ContenderResult, Measurement, Peak, Run } from './types.ts' */
+
+const native = 'native';
+/** From this many processors in use by others on, a figure is marked. */
+const disturbance = 0.1;
+
+/**
+ * @param {readonly Run[]} runs of one or several settings, oldest first
+ * @returns {string} empty tables are left out
+ */
+export function renderReport(runs) {
+  const settings = [...new Set(runs.map(settingOf))];
+  const sections = settings.flatMap((setting) => renderSetting(runs.filter((run) => settingOf(run) === setting)));
+  const introduction =
+    'Made by `npm run bench`. [README.md](../README.md) beside the benchmark says what is measured and how to read it.';
+  return `${['# Measurements', '', introduction, '', ...sections].join('\n').trim()}\n`;
+}
+
+/** @param {readonly Run[]} runs of one setting @returns {string[]} lines */
+function renderSetting(runs) {
+  const cases = casesToReport(runs).sort((a, b) => partIndex(a) - partIndex(b));
+  if (cases.length === 0) return [];
+  const peak = highestPeak(runs);
+  const results = cases.map(({ result }) => result);
+  return [
+    ...describeSetting(cases, peak),
+    '',
+    '### Throughput',
+    '',
+    throughputTable(results, peak),
+    '',
+    ...notes(results),
+    '### Rounds, event loop, exactness',
+    '',
+    roundsTable(results),
+    '',
+    '### Start, one short text, memory',
+    '',
+    startTable(cases, peak),
+    '',
+  ];
+}
+
+/** @param {CaseToReport} of */
+const partIndex = ({ result }) => parts.findIndex(({ name }) => name === result.part);
+
+/**
+ * Other work only ever lowers it: the highest of all measurements on the machine counts.
+ *
+ * @param {readonly Run[]} runs
+ * @returns {Peak | null}
+ */
+function highestPeak(runs) {
+  const peaks = runs.flatMap(({ cases }) => cases.flatMap(({ peak }) => peak ?? []));
+  if (peaks.length === 0) return null;
+  const highest = peaks.reduce((best, peak) => (peak.fp32_gflops > best.fp32_gflops ? peak : best));
+  return { ...highest, read_gb_per_s: Math.max(...peaks.map(({ read_gb_per_s }) => read_gb_per_s)) };
+}
+
+/** @param {readonly CaseToReport[]} cases @param {Peak | null} peak */
+function describeSetting(cases, peak) {
+  const runs = [...new Set(cases.map(({ run }) => run))];
+  const { machine, threads, isa, versions } = /** @type {Run} */ (runs.at(-1));
+  const each = (/** @type {(run: Run) => string} */ text) => [...new Set(runs.map(text))].sort().join(', ');
+  const loads = runs.map((run) => run.machine.load_average);
+  const { 'bert-native': _, ...others } = versions;
+  const load = `load average at the start ${Math.max(...loads).toFixed(1)}`;
+  return [
+    `## ${machine.processor}, ${plural(threads, 'thread')}, ${isa}`,
+    '',
+    `${plural(machine.cores, 'processor')}, ${machine.memory_gb} GB, ${machine.platform}; ` +
+      `${load}${runs.length > 1 ? ' at most' : ''}.`,
+    `Measured ${each((run) => run.started.slice(0, 10))}. ` +
+      `bert-native ${each((run) => run.versions['bert-native'] ?? '')}, ${versionLine(others)}.`,
+    peak === null
+      ? "The machine's peak was not measured."
+      : `The machine's peak: ${Math.round(peak.fp32_gflops)} GFLOP/s in fp32 (${peak.isa}, on registers alone), ` +
+        `${peak.read_gb_per_s.toFixed(1)} GB/s read from memory.`,
+  ];
+}
+
+/** @param {Readonly<Record<string, string>>} versions */
+export function versionLine(versions) {
+  return Object.entries(versions)
+    .map(([name, version]) => `${name} ${version}`)
+    .join(', ');
+}
+
+// ---------- tables ----------
+
+/** Real tokens per second of all contenders side by side. @param {readonly CaseResult[]} cases @param {Peak | null} peak */
+function throughputTable(cases, peak) {
+  const all = cases.flatMap(({ contenders }) => contenders);
+  const names = [...new Set(all.map(({ contender }) => contender))];
+  names.sort((a, b) => Number(b === native) - Number(a === native));
+  const header = ['texts', 'padding'];
+  for (const name of names) {
+    header.push(all.find(({ contender }) => contender === name)?.label ?? name);
+    if (name !== native) header.push('native ÷ it');
+  }
+  const rows = cases.map(({ part, contenders }) => {
+    const find = (/** @type {string} */ name) => contenders.find(({ contender }) => contender === name);
+    const sample = contenders.find((result) => result.sample !== null && !isSlow(result))?.sample;
+    const cells = [part, sample ? percent(sample.padding) : ''];
+    for (const name of names) {
+      cells.push(rateCell(find(name), peak));
+      if (name !== native) cells.push(ratioCell(find(native), find(name)));
+    }
+    return cells;
+  });
+  return table(header, 1, rows);
+}
+
+/** @param {readonly CaseResult[]} cases */
+function roundsTable(cases) {
+  const header = [
+    'texts',
+    'contender',
+    'texts timed',
+    'padding of sample (of all)',
+    'tokens/s: min, median, max',
+    'texts/s',
+    'loop delay: p50, p99, max',
+    'idle: p50, p99',
+    'loop busy',
+    'cores used',
+    'relative L2 error',
+  ];
+  const rows = rowsOf(cases, ({ rounds, sample, accuracy }) => {
+    const rates = rounds.map(({ tokens_per_s }) => tokens_per_s);
+    const of = medianOver(rounds);
+    return [
+      integer(sample.texts),
+      `${percent(sample.padding)} (${percent(sample.padding_of_all)})`,
+      [Math.min(...rates), median(rates), Math.max(...rates)].map(integer).join(', '),
+      short(of(({ texts_per_s }) => texts_per_s)),
+      milliseconds(
+        of(({ throughput }) => throughput.loop_delay.p50_ms),
+        of(({ throughput }) => throughput.loop_delay.p99_ms),
+        of(({ throughput }) => throughput.loop_delay.max_ms),
+      ),
+      milliseconds(
+        of(({ idle_loop_delay }) => idle_loop_delay.p50_ms),
+        of(({ idle_loop_delay }) => idle_loop_delay.p99_ms),
+      ),
+      percent(of(({ throughput }) => throughput.loop_busy)),
+      of(({ throughput }) => throughput.cpu_ms / throughput.wall_ms).toFixed(2),
+      accuracy ? accuracy.max_relative_l2.toExponential(1) : 'the reference',
+    ];
+  });
+  return table(header, 2, rows);
+}
+
+/** @param {readonly CaseToReport[]} cases @param {Peak | null} peak */
+function startTable(cases, peak) {
+  const header = [
+    'texts',
+    'contender',
+    'imported',
+    'loaded',
+    'first vector',
+    'one short text: median, p95',
+    'of memory rate',
+    'peak memory (above idle Node)',
+  ];
+  const rows = cases.flatMap(({ run, result }) =>
+    rowsOf([result], ({ rounds, facts }) => {
+      const of = medianOver(rounds);
+      const latency_ms = of(({ latency }) => latency.median_ms);
+      const memory = of(({ peak_rss_mb }) => peak_rss_mb);
+      const weightGb = encoderWeightGb(models[modelOf(result)], isFp32(facts) ? 4 : 1);
+      return [
+        milliseconds(of(({ import_ms }) => import_ms)),
+        seconds(of(({ load_ms }) => load_ms)),
+        seconds(of(({ first_vector_ms }) => first_vector_ms)),
+        milliseconds(
+          latency_ms,
+          of(({ latency }) => latency.p95_ms),
+        ),
+        peak === null ? '' : percent((weightGb / latency_ms) * (1000 / peak.read_gb_per_s)),
+        `${integer(memory)} MB (${integer(memory - run.idle_node_rss_mb)})`,
+      ];
+    }),
+  );
+  return table(header, 2, rows);
+}
+
+/**
+ * One row for every contender of every case; a failure takes the place of figures, or stands in the last column.
+ *
+ * @param {readonly CaseResult[]} cases
+ * @param {(result: ContenderResult & { sample: NonNullable<ContenderResult['sample']> }) => string[]} cells
+ */
+function rowsOf(cases, cells) {
+  return cases.flatMap(({ part, contenders }) =>
+    contenders.flatMap((result) => {
+      const { sample, failure, label } = result;
+      const failed = failure === null ? [] : [`failed: ${failure.replaceAll('|', '\\|')}`];
+      if (sample === null || result.rounds.length === 0) return failed.length > 0 ? [[part, label, ...failed]] : [];
+      const found = cells({ ...result, sample });
+      return [[part, label, ...found.slice(0, -1), [...found.slice(-1), ...failed].join('; ')]];
+    }),
+  );
+}
+
+/** @param {readonly CaseResult[]} cases */
+function notes(cases) {
+  const all = cases.flatMap(({ contenders }) => contenders);
+  const lines = [
+    'Real tokens per second, special tokens included and padding not: the median of the rounds. In brackets, for fp32: the',
+    "share of the machine's peak.",
+  ];
+  if (all.some(isSlow)) lines.push('† One round over fewer texts, one at a time: an order of magnitude.');
+  if (all.some(isDisturbed)) {
+    lines.push('‡ Other processes used the processors in at least one round: to be measured again on a quiet machine.');
+  }
+  return [...lines, ''];
+}
+
+// ---------- cells ----------
+
+/** @param {ContenderResult} result */
+const isSlow = ({ contender }) => contender === 'reference';
+
+/** @param {ContenderResult['facts']} facts */
+const isFp32 = ({ dtype }) => dtype !== 'q8';
+
+/** @param {ContenderResult} result */
+const isDisturbed = ({ rounds }) => rounds.some(({ throughput }) => (throughput.foreign_cores ?? 0) > disturbance);
+
+/** @param {CaseResult} result */
+const modelOf = ({ part }) => part.split('/')[0];
+
+/** @param {readonly Measurement[]} rounds @returns {(value: (round: Measurement) => number) => number} */
+const medianOver = (rounds) => (value) => median(rounds.map(value));
+
+/** @param {ContenderResult | undefined} result */
+function medianRate(result) {
+  return result === undefined || result.rounds.length === 0
+    ? null
+    : medianOver(result.rounds)(({ tokens_per_s }) => tokens_per_s);
+}
+
+/** @param {ContenderResult | undefined} result @param {Peak | null} peak */
+function rateCell(result, peak) {
+  if (result === undefined) return '';
+  const rate = medianRate(result);
+  if (rate === null) return result.failure === null ? '' : 'failed';
+  const marks = `${isSlow(result) ? '†' : ''}${isDisturbed(result) ? '‡' : ''}`;
+  const share = medianOver(result.rounds)(({ gflops }) => gflops) / (peak?.fp32_gflops ?? 1);
+  return `${integer(rate)}${marks}${peak !== null && isFp32(result.facts) ? ` (${percent(share)})` : ''}`;
+}
+
+/**
+ * Only ever within one case: the same texts, the same machine, the same hour.
+ *
+ * @param {ContenderResult | undefined} own
+ * @param {ContenderResult | undefined} other
+ */
+function ratioCell(own, other) {
+  const [a, b] = [medianRate(own), medianRate(other)];
+  return a === null || b === null ? '' : `${short(a / b)}×`;
+}
+
+/**
+ * @param {readonly string[]} header
+ * @param {number} texts columns of text, which come first
+ * @param {readonly (readonly string[])[]} rows shorter ones are filled up
+ */
+function table(header, texts, rows) {
+  const line = (/** @type {readonly string[]} */ cells) => `| ${header.map((_, i) => cells[i] ?? '').join(' | ')} |`;
+  const alignment = header.map((_, i) => (i < texts ? '---' : '---:'));
+  return [header, alignment, ...rows].map(line).join('\n');
+}
+
+/** @param {number} value */
+const integer = (value) => Math.round(value).toLocaleString('en');
+
+/** Three digits, or all before the point. @param {number} value */
+const short = (value) => (value >= 100 ? integer(value) : value.toPrecision(3));
+
+/** @param {number} share */
+const percent = (share) => `${(100 * share).toFixed(share < 0.1 ? 1 : 0)}%`;
+
+/** @param {number[]} values */
+const milliseconds = (...values) => `${values.map((value) => value.toFixed(value < 100 ? 1 : 0)).join(', ')} ms`;
+
+/** @param {number} ms */
+const seconds = (ms) => `${(ms / 1000).toFixed(2)} s`;
+
+/** @param {number} count @param {string} noun */
+const plural = (count, noun) => `${count} ${noun}${count === 1 ? '' : 's'}`;

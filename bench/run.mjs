@@ -1,0 +1,220 @@
+#!/usr/bin/env node
+// The benchmark's command line; README.md beside this file says what is measured.
+// Usage: npm run bench [-- --help]
+
+import { existsSync } from 'node:fs';
+import { arch } from 'node:os';
+import { dirname, join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { parseArgs } from 'node:util';
+import { CaseRunner } from './case.mjs';
+import { contenders, defaultContenders, selectContenders } from './contenders.mjs';
+import { estimateSeconds } from './estimate.mjs';
+import { buildMachinePeak, describeMachine, describeVersions, idleNodeRssMb, measurePeak } from './machine.mjs';
+import { allParts, modelSeed, parts, quickParts, selectParts } from './parts.mjs';
+import { ensureModel, writeAtomically } from './prepare.mjs';
+import { renderReport, versionLine } from './render.mjs';
+import { readResults } from './results.mjs';
+import { makeVocabulary } from './text/vocabulary.mjs';
+
+/** @import { Settings } from './case.mjs' */
+/** @import { Contender, Part, Run } from './types.ts' */
+
+const root = dirname(dirname(fileURLToPath(import.meta.url)));
+
+const help = `Measures bert-native beside its peers, every contender in processes of its own.
+
+npm run bench                        the quick set of parts
+npm run bench -- --list              the parts, with about how long each takes
+npm run bench -- --part <names>      some parts: bert-base/en/mixed,minilm-l6/*/sorted
+npm run bench -- --all               every part
+npm run bench:report                 writes the tables again from all results
+
+  --contenders <names>   of: ${contenders.map(({ name }) => name).join(', ')}
+                         (default ${defaultContenders.join(', ')})
+  --rounds <n>           processes of each contender and part, default 3
+  --time-budget <s>      throughput of the slowest peer in each round, default 15: as many batches as fit, at least 4
+                         (2 where all texts are equally long)
+  --texts <n>            texts to take the batches from, and to sort, default 4096
+  --batch-size <n>       texts in a call, default 32
+  --latency-runs <n>     single short texts, default 50
+  --threads <n>          of every contender, default all that this process may use
+  --isa <name>           scalar, avx2, avx512 or neon: kernels of bert-native; the peers choose their own
+  --out <file>           results, default bench/results/<processor>-<threads>t-<isa>.json; runs accumulate in it
+  --cache <folder>       models and reference vectors, default build/bench`;
+
+const { values } = parseArgs({
+  options: {
+    help: { type: 'boolean', short: 'h' },
+    list: { type: 'boolean' },
+    all: { type: 'boolean' },
+    part: { type: 'string', multiple: true },
+    contenders: { type: 'string' },
+    rounds: { type: 'string', default: '3' },
+    'time-budget': { type: 'string', default: '15' },
+    texts: { type: 'string', default: '4096' },
+    'batch-size': { type: 'string', default: '32' },
+    'latency-runs': { type: 'string', default: '50' },
+    threads: { type: 'string' },
+    isa: { type: 'string' },
+    out: { type: 'string' },
+    cache: { type: 'string', default: join(root, 'build', 'bench') },
+  },
+});
+
+try {
+  await main();
+} catch (error) {
+  console.error(`bench: ${error instanceof Error ? error.message : error}`);
+  process.exitCode = 1;
+}
+
+async function main() {
+  if (values.help) return console.log(help);
+  const rounds = positive('rounds', values.rounds);
+  const machine = describeMachine();
+  const info = await systemInfo();
+  if (values.isa !== undefined && !info.available_isas.includes(values.isa)) {
+    throw new Error(`--isa is ${values.isa}: this processor has ${info.available_isas.join(', ')}`);
+  }
+  const isa = values.isa ?? info.isa;
+  const threads = values.threads === undefined ? info.threads : positive('threads', values.threads);
+  /** @type {Settings} */
+  const settings = {
+    texts: positive('texts', values.texts),
+    batch_size: positive('batch-size', values['batch-size']),
+    rounds,
+    time_budget_s: positive('time-budget', values['time-budget']),
+    latency_runs: positive('latency-runs', values['latency-runs']),
+    threads,
+    isa: values.isa,
+    cache: values.cache,
+  };
+  const chosen = selectContenders(values.contenders?.split(',') ?? defaultContenders);
+  if (values.list) return list(chosen, settings);
+  const patterns = values.part?.flatMap((names) => names.split(','));
+  const chosenParts = patterns ? selectParts(patterns) : values.all ? allParts : quickParts;
+
+  /** @type {Run} */
+  const run = {
+    started: new Date().toISOString(),
+    machine,
+    threads,
+    isa,
+    idle_node_rss_mb: idleNodeRssMb(),
+    versions: describeVersions(),
+    settings: { rounds, time_budget_s: settings.time_budget_s, seed: modelSeed },
+    cases: [],
+  };
+  const out = values.out ?? join(root, 'bench', 'results', `${fileName(machine.processor)}-${threads}t-${isa}.json`);
+  const earlier = readResults(out).runs;
+  const save = () => writeAtomically(out, `${JSON.stringify({ format: 1, runs: [...earlier, run] }, null, 2)}\n`);
+  announce(run, chosenParts, chosen, settings);
+  await measureAll(run, chosenParts, chosen, settings, save);
+  if (run.cases.length === 0) return;
+  writeAtomically(out.replace(/(\.json)?$/, '.md'), renderReport([...earlier, run]));
+  console.log(`\n${renderReport([run])}\n${out} and the .md beside it hold these and all earlier runs.`);
+}
+
+/**
+ * @param {Run} run
+ * @param {readonly Part[]} chosenParts
+ * @param {readonly Contender[]} chosen
+ * @param {Settings} settings
+ * @param {() => void} save
+ */
+async function measureAll(run, chosenParts, chosen, settings, save) {
+  const controller = new AbortController();
+  let interrupted = Infinity;
+  const interrupt = () => {
+    // npm passes on what the terminal has sent already: only a later signal is a second one.
+    if (performance.now() - interrupted > 2000) process.exit(130);
+    if (controller.signal.aborted) return;
+    interrupted = performance.now();
+    console.error('\ninterrupted: what was measured so far is kept');
+    controller.abort();
+    process.exitCode = 130;
+  };
+  process.on('SIGINT', interrupt).on('SIGTERM', interrupt);
+  const log = (/** @type {string} */ line) => console.log(line);
+  const machinePeak = buildMachinePeak(settings.cache);
+  const vocabulary = makeVocabulary();
+  for (const [i, part] of chosenParts.entries()) {
+    if (controller.signal.aborted) break;
+    console.log(`\n[${i + 1}/${chosenParts.length}] ${part.name}`);
+    try {
+      const model = ensureModel(part.model, settings.cache, log);
+      const peak = await measurePeak(machinePeak, settings.threads);
+      const runner = new CaseRunner(part, chosen, model, vocabulary, peak, settings, log, controller.signal);
+      run.cases.push(runner.result);
+      await runner.run(save);
+    } catch (error) {
+      if (controller.signal.aborted) break;
+      console.error(`  FAILED: ${error instanceof Error ? error.message : error}`);
+      process.exitCode = 1;
+    }
+  }
+  process.off('SIGINT', interrupt).off('SIGTERM', interrupt);
+}
+
+/** @param {readonly Contender[]} chosen @param {Settings} settings */
+function list(chosen, settings) {
+  const line = (/** @type {Part} */ part) => {
+    const minutes = estimateSeconds(part, chosen, settings) / 60;
+    const quick = quickParts.includes(part) ? '  quick' : '';
+    return `${part.name.padEnd(22)} about ${minutes < 1 ? '1' : minutes.toFixed(0)} min${quick}`;
+  };
+  console.log(parts.map(line).join('\n'));
+  const total = (/** @type {readonly Part[]} */ some) =>
+    (some.reduce((seconds, part) => seconds + estimateSeconds(part, chosen, settings), 0) / 60).toFixed(0);
+  console.log(
+    `quick: about ${total(quickParts)} min; --all: about ${total(allParts)} min. Estimated for a server's processor.`,
+  );
+  console.log(
+    'The first time, minutes more: models are made, and the reference engine computes what the others must give.',
+  );
+}
+
+/**
+ * @param {Run} run
+ * @param {readonly Part[]} chosenParts
+ * @param {readonly Contender[]} chosen
+ * @param {Settings} settings
+ */
+function announce({ machine, threads, isa, versions }, chosenParts, chosen, settings) {
+  const seconds = chosenParts.reduce((total, part) => total + estimateSeconds(part, chosen, settings), 0);
+  console.log(`${machine.processor}, ${machine.cores} processors; ${threads} threads, ${isa}`);
+  console.log(versionLine(versions));
+  console.log(
+    `${chosenParts.length} parts, about ${Math.ceil(seconds / 60)} min; Ctrl-C keeps what was measured so far`,
+  );
+  if (machine.load_average > machine.cores / 4) {
+    console.log(
+      `WARNING: the load average is ${machine.load_average.toFixed(1)}: other work will disturb the measurement`,
+    );
+  }
+}
+
+/**
+ * The instruction set that bert-native takes here, and its default number of threads: what its addon says.
+ *
+ * @returns {Promise<{ isa: string, available_isas: string[], threads: number }>}
+ */
+async function systemInfo() {
+  const path = join(root, 'dist', 'binding', 'load.js');
+  if (!existsSync(path)) throw new Error('the library is not built: npm run build');
+  const { nativeBinding } = await import(path);
+  return nativeBinding().system_info();
+}
+
+/** @param {string} name @param {string} text */
+function positive(name, text) {
+  if (!/^[1-9]\d{0,6}$/.test(text)) throw new Error(`--${name} is ${text}: expected a whole number, at least 1`);
+  return Number(text);
+}
+
+/** @param {string} processor */
+function fileName(processor) {
+  const words = processor.toLowerCase().match(/[a-z0-9]+/g) ?? [arch()];
+  return words.filter((word) => !['r', 'tm', 'cpu', 'processor'].includes(word)).join('-');
+}

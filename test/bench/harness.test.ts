@@ -1,0 +1,121 @@
+import { describe, expect, test } from 'vitest';
+import { compareVectors } from '../../bench/accuracy.mjs';
+import { encoderGflop, encoderWeightGb } from '../../bench/flops.mjs';
+import { allParts, models, parts, quickParts, selectParts } from '../../bench/parts.mjs';
+import { textsToVerify } from '../../bench/prepare.mjs';
+import { intoBatches, spreadSample } from '../../bench/sample.mjs';
+import { paddingShare, quantile } from '../../bench/statistics.mjs';
+
+describe('arithmetic', () => {
+  test('BERT-base takes 175 MFLOP a token at 128 tokens and 189 at 512', () => {
+    const base = models['bert-base']!;
+    expect(encoderGflop(base, [128]) / 128).toBeCloseTo(0.1746, 4);
+    expect(encoderGflop(base, [512]) / 512).toBeCloseTo(0.18874, 5);
+    expect(encoderGflop(base, [128, 512])).toBeCloseTo(encoderGflop(base, [128]) + encoderGflop(base, [512]), 9);
+    expect(encoderWeightGb(base, 4)).toBeCloseTo(0.3397, 4);
+  });
+
+  test('equals a count of every product, one by one', () => {
+    const [H, I, L, S] = [6, 10, 3, 4];
+    const product = (m: number, k: number, n: number) => 2 * m * k * n;
+    const layer = 4 * product(S, H, H) + product(S, H, I) + product(S, I, H) + product(S, H, S) + product(S, S, H);
+    const size = { ...models['tiny']!, hidden_size: H, intermediate_size: I, num_hidden_layers: L };
+    expect(encoderGflop(size, [S])).toBeCloseTo((L * layer) / 1e9, 15);
+  });
+
+  test('quantiles lie between values', () => {
+    expect(quantile([3, 1, 2], 0.5)).toBe(2);
+    expect(quantile([4, 1, 2, 3], 0.5)).toBe(2.5);
+    expect(quantile([10, 20], 0.95)).toBeCloseTo(19.5, 9);
+    expect(quantile([7], 0.95)).toBe(7);
+  });
+
+  test('padding is what a batch as wide as its longest text does not fill', () => {
+    expect(paddingShare([[1, 3]])).toBeCloseTo(1 / 3, 12);
+    expect(paddingShare([[5, 5], [2]])).toBe(0);
+    expect(
+      paddingShare([
+        [1, 1],
+        [2, 4],
+      ]),
+    ).toBeCloseTo(2 / 10, 12);
+  });
+});
+
+describe('the sample', () => {
+  const sorted = intoBatches(
+    Array.from({ length: 4096 }, (_, i) => 3 + Math.floor(400 * (i / 4096) ** 3)),
+    32,
+  );
+  const tokens = (batches: number[][]) => batches.flat().reduce((total, length) => total + length, 0);
+
+  test.each([4, 5, 7, 16, 100])('%i of 128 sorted batches stand for all', (count) => {
+    const sample = spreadSample(sorted, count);
+    expect(sample).toHaveLength(count);
+    expect(new Set(sample).size).toBe(count);
+    expect(sample).toEqual([...sample].sort((a, b) => a - b));
+    const perBatch = tokens(sample.map((i) => sorted[i]!)) / count;
+    expect(Math.abs(perBatch / (tokens(sorted) / 128) - 1)).toBeLessThan(0.1);
+  });
+
+  test('of mixed batches, those with about the padding of all', () => {
+    const batches = Array.from({ length: 40 }, (_, i) => [10, i % 4 === 0 ? 10 : 10 + 3 * (i % 7)]);
+    const sample = spreadSample(batches, 8);
+    expect(Math.abs(paddingShare(sample.map((i) => batches[i]!)) - paddingShare(batches))).toBeLessThan(0.02);
+  });
+
+  test('all batches where there are no more', () => {
+    expect(spreadSample([[1], [2], [3]], 3)).toEqual([0, 1, 2]);
+    expect(spreadSample([[1], [2], [3]], 9)).toEqual([0, 1, 2]);
+  });
+});
+
+describe('exactness', () => {
+  const expected = Float32Array.of(1, -2, 3, 0.5, 0, 4);
+  const changed = (index: number, by: number) => expected.map((value, i) => (i === index ? value + by : value));
+
+  test('fp32 fails from one value beyond the bar on', () => {
+    expect(compareVectors(expected, expected, 2, true)).toMatchObject({ passed: true, max_relative_l2: 0 });
+    expect(compareVectors(changed(4, 1.9e-5), expected, 2, true).passed).toBe(true);
+    expect(compareVectors(changed(4, 2.1e-5), expected, 2, true).passed).toBe(false);
+    expect(compareVectors(changed(5, 9e-5), expected, 2, true).passed).toBe(true); // 2e-5 + 2e-5·4 = 1e-4
+  });
+
+  test('a quantised vector fails by its relative error, whatever the others', () => {
+    const error = compareVectors(changed(0, 0.1), expected, 2, false);
+    expect(error.max_relative_l2).toBeCloseTo(0.1 / Math.sqrt(14), 6);
+    expect(error.passed).toBe(true);
+    expect(compareVectors(changed(0, 0.2), expected, 2, false).passed).toBe(false);
+  });
+
+  test('NaN passes no bar, and neither do too few values', () => {
+    for (const fp32 of [true, false]) {
+      expect(compareVectors(changed(1, Number.NaN), expected, 2, fp32).passed).toBe(false);
+      expect(() => compareVectors(expected.slice(0, 3), expected, 2, fp32)).toThrow('3 values where');
+    }
+  });
+
+  test('compared are texts of all lengths, within what the reference engine can do', () => {
+    const text = (tokens: number) => ({ text: `t${tokens}`, words: 1, tokens });
+    const mixed = Array.from({ length: 100 }, (_, i) => text(100 - i));
+    expect(textsToVerify(mixed)).toEqual(['t7', 't19', 't32', 't44', 't57', 't69', 't82', 't94']);
+    expect(textsToVerify([text(512), text(511), text(512)])).toHaveLength(1);
+    expect(textsToVerify(Array.from({ length: 9 }, () => text(128)))).toHaveLength(4);
+  });
+});
+
+describe('parts', () => {
+  test('every model, language and set of texts; the tiny model only when it is asked for', () => {
+    expect(parts).toHaveLength(3 * 2 * 5);
+    expect(new Set(parts.map(({ name }) => name)).size).toBe(parts.length);
+    expect(allParts.map(({ model }) => model)).not.toContain('tiny');
+    expect(allParts).toEqual(expect.arrayContaining(quickParts));
+  });
+
+  test('patterns', () => {
+    expect(selectParts(['bert-base/ko/128']).map(({ name }) => name)).toEqual(['bert-base/ko/128']);
+    expect(selectParts(['*/en/16', 'tiny/en/*'])).toHaveLength(3 + 5 - 1);
+    expect(() => selectParts(['bert-base/en/16', 'bert-large/*/*'])).toThrow("no part 'bert-large/*/*'");
+    expect(() => selectParts(['bert-base'])).toThrow("no part 'bert-base'");
+  });
+});

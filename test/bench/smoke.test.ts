@@ -1,0 +1,61 @@
+import { spawnSync } from 'node:child_process';
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { expect, test } from 'vitest';
+import { temporaryFolder } from '../support/temporary.ts';
+
+const root = join(import.meta.dirname, '..', '..');
+const cache = join(root, 'build', 'bench-test', 'smoke');
+
+function bench(...args: string[]) {
+  const command = [join(root, 'bench', 'run.mjs'), '--cache', cache, ...args];
+  return spawnSync(process.execPath, command, { encoding: 'utf8' });
+}
+
+test('the whole way, from nothing to tables, with a model that takes no time', () => {
+  const out = join(temporaryFolder(), 'results.json');
+  const some = ['--texts', '8', '--batch-size', '2', '--rounds', '1', '--time-budget', '1', '--latency-runs', '2'];
+  for (const part of ['tiny/en/mixed', 'tiny/ko/sorted']) {
+    const { status, stdout, stderr } = bench('--part', part, ...some, '--threads', '2', '--out', out);
+    expect(stderr).not.toContain('FAILED');
+    expect(stdout).toContain(`| ${part} |`);
+    expect(status).toBe(0);
+  }
+  // Both runs accumulated, and every contender was measured in each.
+  const { runs } = JSON.parse(readFileSync(out, 'utf8'));
+  const measured = runs.map(
+    ({ cases: [{ part, contenders }] }: { cases: [{ part: string; contenders: unknown[] }] }) => [
+      part,
+      (contenders as { contender: string; failure: unknown; rounds: unknown[] }[]).map(
+        ({ contender, failure, rounds }) => [contender, failure, rounds.length],
+      ),
+    ],
+  );
+  const contenders = ['transformers.js-fp32', 'transformers.js-q8', 'native', 'reference'].map((name) => [
+    name,
+    null,
+    1,
+  ]);
+  expect(measured).toEqual([
+    ['tiny/en/mixed', contenders],
+    ['tiny/ko/sorted', contenders],
+  ]);
+  const report = readFileSync(out.replace('.json', '.md'), 'utf8');
+  expect(report).toContain('| tiny/en/mixed |');
+  expect(report).toContain('| tiny/ko/sorted |');
+});
+
+test('what cannot be asked for is said', () => {
+  expect(bench('--help').stdout).toContain('--contenders');
+  expect(bench('--list').stdout).toMatch(/bert-base\/en\/mixed +about \d+ min {2}quick/);
+  for (const [args, message] of [
+    [['--part', 'huge/*/*'], "no part 'huge/*/*'"],
+    [['--contenders', 'native,tensorflow'], "no contender 'tensorflow'"],
+    [['--isa', 'mmx'], '--isa is mmx: this processor has scalar'],
+    [['--texts', 'many'], '--texts is many: expected a whole number'],
+  ] as const) {
+    const { status, stderr } = bench(...args);
+    expect(status).toBe(1);
+    expect(stderr).toContain(message);
+  }
+});
