@@ -1,0 +1,33 @@
+const exitCodes = { SIGINT: 130, SIGTERM: 143 } as const;
+
+type Signal = keyof typeof exitCodes;
+
+/** Turns the first Ctrl-C, or SIGTERM, into an abort that a job can answer; the second ends the process at once. */
+export class Interruption {
+  readonly #controller = new AbortController();
+  #received: Signal | undefined;
+
+  constructor() {
+    for (const signal of Object.keys(exitCodes) as Signal[]) process.on(signal, this.#onSignal);
+  }
+
+  get signal(): AbortSignal {
+    return this.#controller.signal;
+  }
+
+  /** What the process should end with, by the shells' convention of 128 and the signal's number; undefined: none came. */
+  get exit_code(): number | undefined {
+    return this.#received && exitCodes[this.#received];
+  }
+
+  /** From here on signals end the process as usual. */
+  end(): void {
+    for (const signal of Object.keys(exitCodes) as Signal[]) process.off(signal, this.#onSignal);
+  }
+
+  readonly #onSignal = (signal: Signal): void => {
+    if (this.#received !== undefined) process.exit(exitCodes[signal]);
+    this.#received = signal;
+    this.#controller.abort(new Error(signal));
+  };
+}
