@@ -16,7 +16,7 @@ import { openCheckpoint } from '../weights/checkpoint.ts';
 import { chooseInput, type EmbedInput, type InputFormat, type InputRecord, readRecords } from './embed-input.ts';
 import { Interruption } from './interruption.ts';
 import { Progress, type Reached } from './progress.ts';
-import { ResultFile, type RunRecord, type VectorSink } from './result-file.ts';
+import { ResultFile, type ResultFileOptions, type RunRecord, type VectorSink } from './result-file.ts';
 import { openStreamSink } from './stream-sink.ts';
 import { jsonLinesFormat, npyFormat, type OutputFormat } from './vector-formats.ts';
 
@@ -63,18 +63,10 @@ export async function runEmbed(options: EmbedArguments): Promise<void> {
   });
   const sink = output.streamed
     ? openStreamSink(output.path, jsonLinesFormat)
-    : await ResultFile.open({
-        path: output.path,
+    : await openResultFile(options, output, {
         format: output.format === 'npy' ? npyFormat(model.hidden_size) : jsonLinesFormat,
         record: await runRecord(options, input, output.format, modelFiles),
-        resume: options.resume,
       });
-  if (options.resume) {
-    const { rows_before } = sink;
-    console.error(
-      rows_before > 0 ? `going on after ${countOf(rows_before)}` : 'nothing to go on with: from the first text',
-    );
-  }
 
   const job = new EmbedJob(options, sink, size_bytes);
   const { maxLength: max_length, batchTokens: batch_tokens } = options;
@@ -86,6 +78,19 @@ export async function runEmbed(options: EmbedArguments): Promise<void> {
   );
   console.error(`${countOf(job.count)}, ${model.hidden_size} values each: ${output.path}`);
   model.dispose();
+}
+
+/** Opens the file and says what becomes of an earlier run's. */
+async function openResultFile(
+  { resume }: EmbedArguments,
+  { path }: Output,
+  how: Pick<ResultFileOptions, 'format' | 'record'>,
+): Promise<ResultFile> {
+  const file = await ResultFile.open({ path, resume, ...how });
+  if (file.rows_before > 0) console.error(`going on after ${countOf(file.rows_before)}`);
+  else if (resume) console.error('nothing to go on with: from the first text');
+  else if (file.discarded) console.error('starting again: --resume would have gone on with what an earlier run left');
+  return file;
 }
 
 type Embedded = AsyncIterable<EmbeddedItem<InputRecord>>;

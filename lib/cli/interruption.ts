@@ -2,10 +2,14 @@ const exitCodes = { SIGINT: 130, SIGTERM: 143 } as const;
 
 type Signal = keyof typeof exitCodes;
 
-/** Turns the first Ctrl-C, or SIGTERM, into an abort that a job can answer; the second ends the process at once. */
+/** One Ctrl-C may arrive twice: from the terminal and passed on by npx or timeout, which it reached as well. */
+const echo_ms = 300;
+
+/** Turns the first Ctrl-C, or SIGTERM, into an abort that a job can answer; a second one ends the process at once. */
 export class Interruption {
   readonly #controller = new AbortController();
   #received: Signal | undefined;
+  #received_at = 0;
 
   constructor() {
     for (const signal of Object.keys(exitCodes) as Signal[]) process.on(signal, this.#onSignal);
@@ -26,8 +30,12 @@ export class Interruption {
   }
 
   readonly #onSignal = (signal: Signal): void => {
-    if (this.#received !== undefined) process.exit(exitCodes[signal]);
+    if (this.#received !== undefined) {
+      if (performance.now() - this.#received_at >= echo_ms) process.exit(exitCodes[signal]);
+      return;
+    }
     this.#received = signal;
+    this.#received_at = performance.now();
     this.#controller.abort(new Error(signal));
   };
 }

@@ -18,45 +18,51 @@ const fps = 5;
 export class Progress {
   readonly #bar: cliProgress.SingleBar;
   readonly #total_bytes: number | undefined;
-  readonly #started = performance.now();
+  /** What was reached when counting began: what an earlier run had done has no part in the rates. */
+  #start: { readonly reached: Reached; readonly time: number } | undefined;
   #drawn = 0;
-  #begun = false;
 
   /** @param total_bytes undefined: not known */
   constructor(total_bytes: number | undefined, stream: NodeJS.WritableStream = process.stderr) {
     this.#total_bytes = total_bytes;
     const counts = '{texts} texts, {texts_rate} texts/s, {tokens_rate} tokens/s';
-    const format = total_bytes === undefined ? counts : `[{bar}] {percentage}% | ${counts} | {eta_formatted} left`;
-    const barsize = 24;
-    // The time left follows the rate of the last 20 seconds; the cursor is left alone, as a killed process cannot restore it.
-    this.#bar = new cliProgress.SingleBar({
-      format,
-      stream,
-      fps,
-      barsize,
-      etaBuffer: 20 * fps,
-      hideCursor: false,
-      clearOnComplete: true,
-      gracefulExit: false,
-    });
+    const format = total_bytes === undefined ? counts : `[{bar}] {percentage}% | ${counts} | {left} left`;
+    this.#bar = new cliProgress.SingleBar({ format, stream, fps, barsize: 24, clearOnComplete: true });
   }
 
-  update({ bytes, texts, tokens }: Reached): void {
+  update(reached: Reached): void {
     const now = performance.now();
     if (now - this.#drawn < 1000 / fps) return;
     this.#drawn = now;
-    const seconds = (now - this.#started) / 1000;
-    const rate = (count: number) => Math.round(count / seconds).toLocaleString('en');
-    const payload = { texts: texts.toLocaleString('en'), texts_rate: rate(texts), tokens_rate: rate(tokens) };
-    if (!this.#begun) {
-      this.#begun = true;
-      this.#bar.start(this.#total_bytes ?? 0, bytes, payload);
-    }
-    this.#bar.update(bytes, payload);
+    this.#start ??= { reached, time: now };
+    const { bytes, texts } = reached;
+    const payload = { texts: texts.toLocaleString('en'), ...this.#rates(reached, (now - this.#start.time) / 1000) };
+    if (this.#bar.isActive) this.#bar.update(bytes, payload);
+    else this.#bar.start(this.#total_bytes ?? 0, bytes, payload);
   }
 
   /** Takes the line away. */
   end(): void {
     this.#bar.stop();
   }
+
+  #rates({ bytes, texts, tokens }: Reached, seconds: number): Record<'texts_rate' | 'tokens_rate' | 'left', string> {
+    const first = this.#start!.reached;
+    const rate = (count: number) => (seconds > 0 ? Math.round(count / seconds).toLocaleString('en') : '…');
+    const bytes_left = (this.#total_bytes ?? bytes) - bytes;
+    return {
+      texts_rate: rate(texts - first.texts),
+      tokens_rate: rate(tokens - first.tokens),
+      left: bytes > first.bytes ? duration((seconds * bytes_left) / (bytes - first.bytes)) : '…',
+    };
+  }
+}
+
+/** `42s`, `3m 05s`, `2h 07m`. */
+function duration(seconds: number): string {
+  const whole = Math.ceil(seconds);
+  const [hours, minutes] = [Math.floor(whole / 3600), Math.floor(whole / 60) % 60];
+  const padded = (value: number) => String(value).padStart(2, '0');
+  if (hours > 0) return `${hours}h ${padded(minutes)}m`;
+  return minutes > 0 ? `${minutes}m ${padded(whole % 60)}s` : `${whole}s`;
 }

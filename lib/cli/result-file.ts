@@ -9,7 +9,7 @@ import {
   writeFileAtomically,
   writeFully,
 } from '../files.ts';
-import type { VectorFormat } from './vector-formats.ts';
+import type { VectorFormat, WrittenRows } from './vector-formats.ts';
 
 /** Takes vectors as they come. */
 export interface VectorSink {
@@ -52,6 +52,8 @@ const buffer_ms = 500;
  */
 export class ResultFile implements VectorSink {
   readonly rows_before: number;
+  /** An earlier run had left something to go on with, and this one started again. */
+  readonly discarded: boolean;
   readonly #paths: ResultPaths;
   readonly #format: VectorFormat;
   readonly #record: RunRecord;
@@ -73,19 +75,20 @@ export class ResultFile implements VectorSink {
     return guarded(paths.partial, async () => {
       if (resume && (await findPartial(paths, record))) {
         const handle = await open(paths.partial, 'r+');
-        const { count, end_bytes } = await format.rowsOf(paths.partial, handle).catch(async (error) => {
+        const rows = await format.rowsOf(paths.partial, handle).catch(async (error) => {
           await handle.close();
           throw error;
         });
-        await handle.truncate(end_bytes);
-        return new ResultFile(paths, format, record, handle, count, end_bytes);
+        await handle.truncate(rows.end_bytes);
+        return new ResultFile(paths, format, record, handle, rows, false);
       }
+      const discarded = await exists(paths.record);
       await rm(paths.partial, { force: true });
       await writeRecord(paths, record, false);
       const handle = await open(paths.partial, 'w');
       const header = format.header(0);
       await writeFully(handle, header, 0);
-      return new ResultFile(paths, format, record, handle, 0, header.length);
+      return new ResultFile(paths, format, record, handle, { count: 0, end_bytes: header.length }, discarded);
     });
   }
 
@@ -94,15 +97,16 @@ export class ResultFile implements VectorSink {
     format: VectorFormat,
     record: RunRecord,
     handle: FileHandle,
-    rows: number,
-    end_bytes: number,
+    { count, end_bytes }: WrittenRows,
+    discarded: boolean,
   ) {
     this.#paths = paths;
     this.#format = format;
     this.#record = record;
     this.#handle = handle;
-    this.rows_before = rows;
-    this.#rows = rows;
+    this.discarded = discarded;
+    this.rows_before = count;
+    this.#rows = count;
     this.#end = end_bytes;
   }
 
