@@ -51,7 +51,7 @@ export async function runEmbed(options: EmbedArguments): Promise<void> {
   await refuseToOverwrite(output.path, [input.path, ...modelFiles]);
 
   if (options.threads !== undefined) env.numThreads = options.threads;
-  const { engine, pooling, normalize } = options;
+  const { engine, pooling, normalize, maxLength: max_length, batchTokens: batch_tokens } = options;
   const tokenizer = await AutoTokenizer.from_pretrained(folder);
   const model = await AutoModel.from_pretrained(folder, {
     engine,
@@ -61,17 +61,17 @@ export async function runEmbed(options: EmbedArguments): Promise<void> {
     add_pooling_layer: pooling === 'pooler',
     strict: true,
   });
+
+  const interruption = new Interruption();
   const sink = output.streamed
     ? openStreamSink(output.path, jsonLinesFormat)
     : await openResultFile(options, output, {
         format: output.format === 'npy' ? npyFormat(model.hidden_size) : jsonLinesFormat,
         record: await runRecord(options, input, output.format, modelFiles),
       });
-
   const job = new EmbedJob(options, sink, size_bytes);
-  const { maxLength: max_length, batchTokens: batch_tokens } = options;
-  await job.run(readRecords(input, { skip: sink.rows_before }), (records, signal) =>
-    embedStream(records, {
+  await job.run(interruption, (signal) =>
+    embedStream(readRecords(input, { skip: sink.rows_before }), {
       ...{ model, tokenizer, pooling, normalize, max_length, batch_tokens, signal },
       text: ({ text }) => text,
     }),
@@ -114,13 +114,9 @@ class EmbedJob {
     return this.#sink.rows_before + this.#reached.texts;
   }
 
-  async run(
-    records: AsyncIterable<InputRecord>,
-    embed: (records: AsyncIterable<InputRecord>, signal: AbortSignal) => Embedded,
-  ): Promise<void> {
-    const interruption = new Interruption();
+  async run(interruption: Interruption, embed: (signal: AbortSignal) => Embedded): Promise<void> {
     try {
-      await this.#write(embed(records, interruption.signal));
+      await this.#write(embed(interruption.signal));
       await this.#sink.finish();
       this.#reportTruncated();
     } catch (error) {
@@ -131,6 +127,8 @@ class EmbedJob {
       process.exit(interruption.exit_code);
     } finally {
       interruption.end();
+      // A pipe that is open and silent would hold the process.
+      if (this.#options.input === '-') process.stdin.destroy();
     }
   }
 
@@ -152,18 +150,17 @@ class EmbedJob {
   async #keepAfter(error: unknown): Promise<never> {
     // What went wrong first is what to tell.
     const kept = await this.#sink.stop('failed').catch(() => undefined);
-    if (kept !== undefined) console.error(`${countOf(this.count)} kept in ${kept}; --resume goes on after them`);
+    if (kept !== undefined) console.error(`${countOf(kept.count)} kept in ${kept.path}; --resume goes on after them`);
     throw error;
   }
 
   async #keepAfterInterruption(): Promise<void> {
     const kept = await this.#sink.stop('interrupted');
-    const share = this.#total_bytes
-      ? ` (${Math.floor((100 * this.#reached.bytes) / this.#total_bytes)}% of the input)`
-      : '';
-    const where = kept === undefined ? '' : `, kept in ${kept}; go on with --resume`;
+    const { bytes } = this.#reached;
+    const share = this.#total_bytes && bytes ? ` (${Math.floor((100 * bytes) / this.#total_bytes)}% of the input)` : '';
+    const where = kept === undefined ? '' : `, kept in ${kept.path}; go on with --resume`;
     this.#reportTruncated();
-    console.error(`interrupted: ${countOf(this.count)} embedded${share}${where}`);
+    console.error(`interrupted: ${countOf(kept?.count ?? this.count)} embedded${share}${where}`);
   }
 
   #reportTruncated(): void {
@@ -192,7 +189,9 @@ const formatsByEnding: ReadonlyMap<string, OutputFormat> = new Map([
 
 /** @throws BertNativeError `ERR_OPTION` for what cannot be written there */
 async function chooseOutput({ output: path, outputFormat, resume, idField }: EmbedArguments): Promise<Output> {
-  const streamed = path === '-' || (await statIfPresent(path))?.isFile() === false;
+  const present = path === '-' ? undefined : await statIfPresent(path);
+  if (present?.isDirectory()) throw optionError('--output', path, 'a file: this is a folder');
+  const streamed = path === '-' || present?.isFile() === false;
   const format = outputFormat ?? (streamed ? 'jsonl' : formatsByEnding.get(extname(path).toLowerCase()));
   if (format === undefined) {
     throw optionError('--output', path, 'a file that ends in .npy or .jsonl, or --output-format npy or jsonl');

@@ -1,4 +1,6 @@
-import { open } from 'node:fs/promises';
+import { createReadStream, fstatSync, open } from 'node:fs';
+import { Socket } from 'node:net';
+import { promisify } from 'node:util';
 import { BertNativeError } from '../errors.ts';
 import { fileError } from '../files.ts';
 
@@ -89,8 +91,17 @@ async function* byteLines(path: string): AsyncGenerator<ByteLine> {
 
 async function* chunks(path: string): AsyncGenerator<Uint8Array> {
   try {
-    yield* path === '-' ? process.stdin : (await open(path, 'r')).createReadStream({ highWaterMark: 1 << 20 });
+    yield* path === '-' ? process.stdin : await openForReading(path);
   } catch (cause) {
     throw fileError('reading', path === '-' ? 'standard input' : path, cause);
   }
+}
+
+async function openForReading(path: string): Promise<AsyncIterable<Uint8Array>> {
+  const fd = await promisify(open)(path, 'r');
+  // A named pipe, such as <(zcat texts.gz) of a shell: as a file it would be read by a thread that blocks while the pipe
+  // is silent, and the process could not end before it does.
+  return fstatSync(fd).isFIFO()
+    ? new Socket({ fd, readable: true, writable: false })
+    : createReadStream(path, { fd, highWaterMark: 1 << 20 });
 }

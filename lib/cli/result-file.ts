@@ -24,10 +24,17 @@ export interface VectorSink {
    * on with.
    *
    * @param why `interrupted`: by the user, who gets a file even without rows; `failed`: by an error
-   * @returns where they are; undefined: nowhere that could be gone on with
+   * @returns undefined: nothing is left that could be gone on with
    * @throws BertNativeError `ERR_IO`
    */
-  stop(why: 'interrupted' | 'failed'): Promise<string | undefined>;
+  stop(why: 'interrupted' | 'failed'): Promise<KeptRows | undefined>;
+}
+
+/** What a run that did not finish has left. */
+export interface KeptRows {
+  readonly path: string;
+  /** Those of an earlier run included. */
+  readonly count: number;
 }
 
 /** What two runs must have in common to be one: values by what they are called in messages. */
@@ -63,7 +70,9 @@ export class ResultFile implements VectorSink {
   #end: number;
   #buffered: Uint8Array[] = [];
   #bufferedBytes = 0;
-  #written = performance.now();
+  #timer: NodeJS.Timeout | undefined;
+  /** The last flush; once one has failed, so do those after it. */
+  #flushed: Promise<void> = Promise.resolve();
 
   /**
    * @throws BertNativeError `ERR_IO`; `ERR_OPTION` where the earlier run's record differs, naming what does;
@@ -114,7 +123,9 @@ export class ResultFile implements VectorSink {
     const row = this.#format.row(vector, id);
     this.#buffered.push(row);
     this.#bufferedBytes += row.length;
-    if (this.#bufferedBytes >= bufferBytes || performance.now() - this.#written >= buffer_ms) await this.#flush();
+    if (this.#bufferedBytes >= bufferBytes) return this.#flush();
+    // A source that pauses does not hold rows back. A failure is told by the next flush.
+    this.#timer ??= setTimeout(() => this.#flush().catch(() => {}), buffer_ms);
   }
 
   async finish(): Promise<void> {
@@ -129,7 +140,7 @@ export class ResultFile implements VectorSink {
     });
   }
 
-  async stop(why: 'interrupted' | 'failed'): Promise<string | undefined> {
+  async stop(why: 'interrupted' | 'failed'): Promise<KeptRows | undefined> {
     const { partial, final, record } = this.#paths;
     // A disk that is full takes no more rows; those it has are kept.
     await this.#flush().catch(() => {});
@@ -142,14 +153,21 @@ export class ResultFile implements VectorSink {
         await rm(record, { force: true });
         return undefined;
       }
-      if (why === 'failed' || (await exists(final))) return partial;
+      if (why === 'failed' || (await exists(final))) return { path: partial, count: this.#rows };
       await writeRecord(this.#paths, this.#record, true);
       await rename(partial, final);
-      return final;
+      return { path: final, count: this.#rows };
     });
   }
 
-  async #flush(): Promise<void> {
+  #flush(): Promise<void> {
+    clearTimeout(this.#timer);
+    this.#timer = undefined;
+    this.#flushed = this.#flushed.then(() => this.#writeBuffered());
+    return this.#flushed;
+  }
+
+  async #writeBuffered(): Promise<void> {
     const bytes = Buffer.concat(this.#buffered);
     const rows = this.#buffered.length;
     [this.#buffered, this.#bufferedBytes] = [[], 0];
@@ -160,7 +178,6 @@ export class ResultFile implements VectorSink {
     });
     this.#rows += rows;
     this.#end += bytes.length;
-    this.#written = performance.now();
   }
 }
 

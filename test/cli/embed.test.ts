@@ -1,4 +1,4 @@
-import { spawn, spawnSync } from 'node:child_process';
+import { execFileSync, spawn, spawnSync } from 'node:child_process';
 import { once } from 'node:events';
 import {
   appendFileSync,
@@ -371,6 +371,19 @@ describe('interruption and resumption', () => {
     expect(readFileSync(output).equals(whole['npy']!)).toBe(true);
   });
 
+  test.skipIf(process.platform === 'win32')('a named pipe that is silent does not hold it', async () => {
+    const [fifo, output] = [path('fifo'), path('fifo.npy')];
+    execFileSync('mkfifo', [fifo]);
+    const writer = spawn('sh', ['-c', 'exec 3>"$0"; head -300 "$1" >&3; exec sleep 300', fifo, input]);
+    const { child, ended } = start(...embed(fifo, output));
+    await until(() => existsSync(`${output}.partial`) && statSync(`${output}.partial`).size > 128, 'rows');
+    child.kill('SIGINT');
+    expect((await ended).status).toBe(130);
+    expect(writer.exitCode).toBeNull();
+    writer.kill();
+    expect(rowsOf(output)).toBeGreaterThan(0);
+  });
+
   test('to standard output, whole lines come and the exit status is the same', async () => {
     const { child, ended } = start(...embed('-', '-'));
     child.stdin.write(readFileSync(input).subarray(0, 100_000));
@@ -387,7 +400,6 @@ describe('interruption and resumption', () => {
     const output = path('early.npy');
     const { child, ended } = start(...embed('-', output));
     await until(() => existsSync(`${output}.partial`), 'the partial file');
-    await new Promise((resolve) => setTimeout(resolve, 300)); // until it waits for input
     child.kill('SIGINT');
     expect((await ended).status).toBe(130);
     expect(readNpy(output).shape).toEqual([0, 24]);
@@ -485,7 +497,9 @@ describe('interruption and resumption', () => {
     expect(status).toBe(1);
     expect(stderr).toContain(`ERR_IO: ${output}.partial: writing failed: EFBIG`);
     const rows = rowsOf(`${output}.partial`);
-    expect(stderr).toContain(`texts kept in ${output}.partial; --resume goes on after them\n`);
+    expect(stderr).toContain(
+      `${rows.toLocaleString('en')} texts kept in ${output}.partial; --resume goes on after them\n`,
+    );
     expect(rows).toBeGreaterThan(0);
     expect(existsSync(output)).toBe(false);
     const resumed = attempt(embed(input, output, '--resume'));
@@ -526,6 +540,13 @@ describe('mistakes', () => {
     expect(stderr).toContain(message);
   });
 
+  test('an error ends it also where the pipe stays open', async () => {
+    const { child, ended } = start(...embed('-', path('open.npy'), '--input-format', 'jsonl'));
+    child.stdin.write('{"text": "a"}\nnot JSON\n');
+    expect((await ended).status).toBe(1);
+    expect((await ended).stderr).toContain('line 2 is not JSON');
+  });
+
   test('jsonl: an id of another type', () => {
     const input = write('bad-id.jsonl', '{"text": "a", "id": null}');
     const { stderr } = attempt(embed(input, path('bad-id-out.jsonl'), '--id-field', 'id'));
@@ -558,6 +579,7 @@ describe('mistakes', () => {
     ['a field of plain text', ['--input', 'x.txt', '--output', output, '--field', 'a'], 'have no fields'],
     ['ids in npy', ['--input', 'x.jsonl', '--output', output, '--id-field', 'a'], 'holds only numbers'],
     ['an input that is not there', ['--input', 'none.txt', '--output', output], 'ERR_NOT_FOUND: none.txt'],
+    ['a folder as output', ['--input', 'x.txt', '--output', temporary], 'a file: this is a folder'],
     ['a folder as input', ['--input', temporary, '--output', output], 'is a folder'],
   ])('%s', (_, args, message) => {
     const { status, stderr } = attempt(['embed', '--model', folder, ...args]);
