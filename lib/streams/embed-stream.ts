@@ -15,7 +15,7 @@ import { batchInputs, planBatches, TaskQueue, type TokenRow, tokenizeRows } from
 import { type StreamSource, TextSource } from './text-source.ts';
 
 /** How a stream of texts becomes one of vectors. */
-export interface EmbedStreamOptions extends EmbedOptions {
+export interface EmbedStreamOptions extends Pick<EmbedOptions, 'pooling' | 'normalize'> {
   readonly model: EncoderModel;
   readonly tokenizer: PreTrainedTokenizer;
   /** Texts are cut to so many tokens, special ones included; default, and at most: what model and tokenizer take. */
