@@ -22,7 +22,7 @@ export interface EmbedStreamOptions extends Pick<EmbedOptions, 'pooling' | 'norm
   readonly max_length?: number | null;
   /** Padded tokens of one call of the model; default 8192. Has no influence on the vectors. */
   readonly batch_tokens?: number | null;
-  /** The most texts that are read and tokenized together; default 256. At most twice as many are on their way at once. */
+  /** The most texts that are read and tokenized together; default 1024. At most twice as many are on their way at once. */
   readonly window?: number | null;
   /** Ends the stream with `ERR_ABORTED`. */
   readonly signal?: AbortSignal | null;
@@ -46,8 +46,8 @@ export interface EmbeddedItem<T> {
   readonly truncated: boolean;
 }
 
-/** A running batch and one that waits: the engine has never to wait for JavaScript. */
-const batchesInFlight = 2;
+/** Enough that the engine never waits for JavaScript, and fills its threads on a large machine. */
+const batchesInFlight = 4;
 /** UTF-16 units of a window's texts: what bounds memory where texts are long. */
 const windowCharacters = 4 << 20;
 
@@ -115,7 +115,7 @@ interface StreamSettings
 
 function checkStreamOptions(call: string, options: unknown): StreamSettings {
   const given = checkOptions(call, options, rules);
-  const { model, tokenizer, pooling, normalize, batch_tokens = 8192, window = 256, signal } = given;
+  const { model, tokenizer, pooling, normalize, batch_tokens = 8192, window = 1024, signal } = given;
   if (model === undefined) throw optionError('model', model, rules.model.expected);
   if (tokenizer === undefined) throw optionError('tokenizer', tokenizer, rules.tokenizer.expected);
   const max_length = checkMaxLength(given.max_length, model, tokenizer);
