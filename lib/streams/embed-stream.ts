@@ -1,5 +1,9 @@
+import { setTimeout } from 'node:timers/promises';
+import { rejectOnAbort } from '../abort.ts';
+import { env } from '../env.ts';
 import { BertNativeError } from '../errors.ts';
 import { type EmbedOptions, EncoderModel } from '../models/encoder-model.ts';
+import type { EncoderInputs } from '../models/inputs.ts';
 import {
   booleanRule,
   checkOptions,
@@ -8,9 +12,9 @@ import {
   type OptionRules,
   oneOfRule,
   optionError,
+  signalRule,
 } from '../options.ts';
 import { PreTrainedTokenizer } from '../tokenizers/tokenizer.ts';
-import { signalRule, untilAborted } from './abort.ts';
 import { batchInputs, planBatches, TaskQueue, type TokenRow, tokenizeRows } from './batches.ts';
 import { type StreamSource, TextSource } from './text-source.ts';
 
@@ -51,6 +55,9 @@ const batchesInFlight = 4;
 /** UTF-16 units of a window's texts: what bounds memory where texts are long. */
 const windowCharacters = 4 << 20;
 
+/** How long a stream waits for room in a queue that is full. */
+const retry_ms = 20;
+
 const rules: OptionRules<EmbedItemsOptions<unknown>> = {
   model: {
     expected: 'an encoder, such as AutoModel.from_pretrained gives',
@@ -73,7 +80,8 @@ const rules: OptionRules<EmbedItemsOptions<unknown>> = {
  * Turns texts into vectors, one by one, in order, with memory that does not grow with their number.
  *
  * Texts are read as vectors are asked for, a bounded number ahead: one window is computed while the next is read and
- * tokenized. A source that pauses does not hold vectors back. Leaving the loop early stops the work and closes the source.
+ * tokenized. A source that pauses does not hold vectors back; a queue of the engine that others have filled
+ * (`env.maxQueuedTokens`) is waited for. Leaving the loop early stops the work and closes the source.
  * With `text`, items of any kind come in and `{ item, vector, tokens, truncated }` come out.
  *
  * @returns vectors, float32 `[H]`, each in memory of its own: the bits that `model.embed` gives for the text alone
@@ -109,8 +117,7 @@ interface StreamSettings
   extends Required<
     Pick<GivenOptions<EmbedStreamOptions>, 'model' | 'tokenizer' | 'max_length' | 'batch_tokens' | 'window'>
   > {
-  readonly embed: EmbedOptions;
-  readonly signal: AbortSignal | undefined;
+  readonly embed: Pick<EmbedOptions, 'pooling' | 'normalize' | 'signal'>;
 }
 
 function checkStreamOptions(call: string, options: unknown): StreamSettings {
@@ -119,7 +126,7 @@ function checkStreamOptions(call: string, options: unknown): StreamSettings {
   if (model === undefined) throw optionError('model', model, rules.model.expected);
   if (tokenizer === undefined) throw optionError('tokenizer', tokenizer, rules.tokenizer.expected);
   const max_length = checkMaxLength(given.max_length, model, tokenizer);
-  return { model, tokenizer, embed: { pooling, normalize }, max_length, batch_tokens, window, signal };
+  return { model, tokenizer, embed: { pooling, normalize, signal }, max_length, batch_tokens, window };
 }
 
 function checkMaxLength(given: number | undefined, model: EncoderModel, tokenizer: PreTrainedTokenizer): number {
@@ -161,6 +168,7 @@ class EmbedStream<T> {
   readonly #source: TextSource<T>;
   readonly #settings: StreamSettings;
   readonly #batches = new TaskQueue(batchesInFlight);
+  #closed = false;
 
   constructor(source: TextSource<T>, settings: StreamSettings) {
     this.#source = source;
@@ -168,16 +176,15 @@ class EmbedStream<T> {
   }
 
   async *run(): AsyncGenerator<EmbeddedItem<T>, void, undefined> {
-    const { signal } = this.#settings;
     let failed = true;
     try {
       let upcoming = this.#startWindow();
       for (let ended = false; !ended; ) {
-        const window = await untilAborted(upcoming, signal);
+        const window = await this.#orAborted(upcoming);
         ended = window.ended;
         if (!ended) upcoming = this.#startWindow();
         for (const { item, tokens, truncated, vectors, row } of window.entries) {
-          const vector = (await untilAborted(vectors, signal))[row]!;
+          const vector = (await this.#orAborted(vectors))[row]!;
           failed = false; // a consumer that leaves does so at the yield
           yield { item, vector, tokens, truncated };
           failed = true;
@@ -186,6 +193,7 @@ class EmbedStream<T> {
       }
       failed = false;
     } finally {
+      this.#closed = true;
       this.#batches.close();
       // As in for-await: what closing the source throws does not hide an error before it.
       await this.#source.close().catch((error) => {
@@ -219,9 +227,32 @@ class EmbedStream<T> {
   }
 
   async #embed(rows: readonly TokenRow[]): Promise<Float32Array[]> {
-    const { model, tokenizer, embed } = this.#settings;
-    const { data } = await model.embed(batchInputs(rows, tokenizer.pad_token_id ?? 0), embed);
+    const { tokenizer } = this.#settings;
+    const data = await this.#embedWhenThereIsRoom(batchInputs(rows, tokenizer.pad_token_id ?? 0), tokensOf(rows));
     const size = data.length / rows.length;
     return rows.map((_, row) => data.slice(row * size, (row + 1) * size));
   }
+
+  /** Where others have filled the engine's queue, a stream waits; a batch that is more than the queue may hold fails. */
+  async #embedWhenThereIsRoom(inputs: EncoderInputs, tokens: number): Promise<Float32Array> {
+    const { model, embed } = this.#settings;
+    for (;;) {
+      try {
+        return (await model.embed(inputs, embed)).data;
+      } catch (error) {
+        const isFull = error instanceof BertNativeError && error.code === 'ERR_QUEUE_FULL';
+        if (!isFull || tokens > env.maxQueuedTokens || this.#closed) throw error;
+        await setTimeout(retry_ms);
+      }
+    }
+  }
+
+  async #orAborted<V>(promise: Promise<V>): Promise<V> {
+    const { signal } = this.#settings.embed;
+    return signal ? rejectOnAbort(promise, signal) : promise;
+  }
+}
+
+function tokensOf(rows: readonly TokenRow[]): number {
+  return rows.reduce((sum, { input_ids }) => sum + input_ids.length, 0);
 }

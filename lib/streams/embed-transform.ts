@@ -1,6 +1,5 @@
 import { Transform, type TransformCallback } from 'node:stream';
-import { checkOption } from '../options.ts';
-import { signalRule } from './abort.ts';
+import { checkOption, signalRule } from '../options.ts';
 import { type EmbedItemsOptions, type EmbedStreamOptions, embedStream } from './embed-stream.ts';
 
 /**

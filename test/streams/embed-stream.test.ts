@@ -1,7 +1,7 @@
 import { Readable } from 'node:stream';
 import { setTimeout as wait } from 'node:timers/promises';
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
-import { type EncoderModel, embedStream, type PreTrainedTokenizer } from '../../lib/index.ts';
+import { type EncoderModel, embedStream, env, type PreTrainedTokenizer } from '../../lib/index.ts';
 import { planBatches, tokenizeRows } from '../../lib/streams/batches.ts';
 import { endless, load, manyTexts, Source, settle } from './support.ts';
 
@@ -362,14 +362,41 @@ describe('abort', () => {
     expect(silent.destroyed).toBe(true);
   });
 
-  test('leaves no listener behind', async () => {
-    const { signal } = new AbortController();
-    let listeners = 0;
-    signal.addEventListener = () => void listeners++;
-    signal.removeEventListener = () => void listeners--;
-    await collect(embedStream(manyTexts(40), { model, tokenizer, signal, window: 8 }));
-    expect(listeners).toBe(0);
+  test('reaches the model, and one signal serves many streams without a warning', async () => {
+    const controller = new AbortController();
+    let warnings = 0;
+    process.on('warning', () => warnings++);
+    const never: EncoderModel['embed'] = (_, options) => {
+      expect(options?.signal).toBe(controller.signal);
+      return new Promise(() => {});
+    };
+    const streams = Array.from({ length: 20 }, () =>
+      embedStream(['a'], { model: withEmbed(never), tokenizer, signal: controller.signal }).next(),
+    );
+    await settle(5);
+    controller.abort();
+    for (const next of streams) await expect(next).rejects.toMatchObject({ code: 'ERR_ABORTED' });
+    expect(warnings).toBe(0);
   });
+});
+
+test('waits for room in a queue that others have filled', async () => {
+  const texts = manyTexts(60);
+  const { results: expected } = await collect(embedStream(texts, { model, tokenizer }));
+  env.maxQueuedTokens = 600;
+  try {
+    const streams = Array.from({ length: 6 }, () =>
+      collect(embedStream(texts, { model, tokenizer, batch_tokens: 400 })),
+    );
+    for (const { results, error } of await Promise.all(streams)) {
+      expect(error).toBeUndefined();
+      expect(results).toEqual(expected);
+    }
+    const tooLarge = await collect(embedStream(texts, { model, tokenizer, batch_tokens: 4000 }));
+    expect(tooLarge.error).toMatchObject({ code: 'ERR_QUEUE_FULL' });
+  } finally {
+    env.maxQueuedTokens = Infinity;
+  }
 });
 
 describe('mistakes in the call', () => {
