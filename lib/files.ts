@@ -1,5 +1,5 @@
 import { randomBytes } from 'node:crypto';
-import { mkdir, open, readFile, rename, rm, stat } from 'node:fs/promises';
+import { type FileHandle, mkdir, open, readFile, rename, rm, stat } from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';
 import { BertNativeError } from './errors.ts';
 
@@ -99,13 +99,7 @@ export async function openAtomicFile(path: string): Promise<AtomicFile> {
     });
   const handle = await guarded(open(temporary, 'wx'));
   let end = 0;
-  const writeAt = async (position: number, bytes: Uint8Array): Promise<void> => {
-    // A write may stop short, on a disk that is filling up for one.
-    for (let done = 0; done < bytes.length; ) {
-      const { bytesWritten } = await guarded(handle.write(bytes, done, bytes.length - done, position + done));
-      done += bytesWritten;
-    }
-  };
+  const writeAt = (position: number, bytes: Uint8Array): Promise<void> => guarded(writeFully(handle, bytes, position));
   return {
     writeAt,
     async write(bytes) {
@@ -123,6 +117,14 @@ export async function openAtomicFile(path: string): Promise<AtomicFile> {
       await rm(temporary, { force: true }).catch(() => {});
     },
   };
+}
+
+/** Writes all of the bytes: a single write may stop short, on a disk that is filling up for one. */
+export async function writeFully(handle: FileHandle, bytes: Uint8Array, position: number): Promise<void> {
+  for (let done = 0; done < bytes.length; ) {
+    const { bytesWritten } = await handle.write(bytes, done, bytes.length - done, position + done);
+    done += bytesWritten;
+  }
 }
 
 /**
@@ -148,7 +150,7 @@ export async function writeFileAtomically(
 }
 
 /** Makes the rename itself durable. Some file systems, and Windows, cannot flush a folder. */
-async function syncFolder(path: string): Promise<void> {
+export async function syncFolder(path: string): Promise<void> {
   const folder = await open(path, 'r').catch(() => null);
   try {
     await folder?.sync().catch(() => {});

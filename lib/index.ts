@@ -16,6 +16,14 @@ export {
   type SaveOptions,
   type SaveProgress,
 } from './models/modeling.ts';
+export {
+  type EmbeddedItem,
+  type EmbedItemsOptions,
+  type EmbedStreamOptions,
+  embedStream,
+} from './streams/embed-stream.ts';
+export { embedTransform } from './streams/embed-transform.ts';
+export type { StreamSource } from './streams/text-source.ts';
 export type { DataType } from './tensor/data-type.ts';
 export { ModelOutput } from './tensor/model-output.ts';
 export type { NestedList } from './tensor/nested.ts';

@@ -186,7 +186,7 @@ export function integerRule(minimum: number): OptionRule {
 export function oneOfRule(...values: readonly (string | boolean)[]): OptionRule {
   const shown = values.map((value) => (typeof value === 'string' ? `'${value}'` : String(value)));
   return {
-    expected: `${shown.slice(0, -1).join(', ')} or ${shown.at(-1)}`,
+    expected: [shown.slice(0, -1).join(', '), shown.at(-1)].filter(Boolean).join(' or '),
     accepts: (value) => (values as readonly unknown[]).includes(value),
   };
 }

@@ -1,68 +1,290 @@
+import type { Stats } from 'node:fs';
+import { stat } from 'node:fs/promises';
+import { basename, extname, join } from 'node:path';
+import { nativeBinding } from '../binding/load.ts';
 import { env } from '../env.ts';
+import { BertNativeError } from '../errors.ts';
+import { fileError } from '../files.ts';
+import { resolveModelFolder } from '../hub/resolve.ts';
 import { AutoModel } from '../models/auto.ts';
+import type { EngineOptions } from '../models/modeling.ts';
+import { optionError } from '../options.ts';
+import { type EmbeddedItem, embedStream } from '../streams/embed-stream.ts';
 import { AutoTokenizer } from '../tokenizers/auto.ts';
-import { readLines } from './lines.ts';
-import { Progress } from './progress.ts';
-import { openVectorWriter } from './vector-writers.ts';
+import { version } from '../version.ts';
+import { openCheckpoint } from '../weights/checkpoint.ts';
+import { chooseInput, type EmbedInput, type InputFormat, type InputRecord, readRecords } from './embed-input.ts';
+import { Interruption } from './interruption.ts';
+import { Progress, type Reached } from './progress.ts';
+import { ResultFile, type ResultFileOptions, type RunRecord, type VectorSink } from './result-file.ts';
+import { openStreamSink } from './stream-sink.ts';
+import { jsonLinesFormat, npyFormat, type OutputFormat } from './vector-formats.ts';
 
 export interface EmbedArguments {
   model: string;
   input: string;
+  inputFormat?: InputFormat;
+  field?: string;
+  idField?: string;
   output: string;
+  outputFormat?: OutputFormat;
+  resume: boolean;
   pooling: 'mean' | 'cls' | 'max' | 'pooler';
   normalize: boolean;
   maxLength?: number;
+  batchTokens?: number;
   engine: 'native' | 'reference';
+  dtype?: string;
   threads?: number;
 }
 
-/** Texts per call of the model. The engine packs them without padding and cuts its own blocks: more would gain nothing. */
-const batchSize = 64;
-
-/** `bert-native embed`: reads, computes and writes batch by batch, so memory does not grow with the input. */
+/**
+ * `bert-native embed`: texts are read, computed and written as they come, so memory does not grow with the input. What is
+ * done when it is interrupted, or fails, is kept.
+ */
 export async function runEmbed(options: EmbedArguments): Promise<void> {
+  const input = chooseInput(options.input, options.inputFormat, options.field, options.idField);
+  const output = await chooseOutput(options);
+  const size_bytes = await inputSize(input.path);
+  const folder = await resolveModelFolder(options.model);
+  const modelFiles = await listModelFiles(folder);
+  await refuseToOverwrite(output.path, [input.path, ...modelFiles]);
+
   if (options.threads !== undefined) env.numThreads = options.threads;
-  const { engine, pooling, normalize } = options;
-  const tokenizer = await AutoTokenizer.from_pretrained(options.model);
-  // Only the pooler's own output needs the pooler: a checkpoint without one serves the other kinds, without a warning.
-  const add_pooling_layer = pooling === 'pooler';
-  const model = await AutoModel.from_pretrained(options.model, { engine, add_pooling_layer, strict: true });
-  const writer = await openVectorWriter(options.output);
-  const progress = new Progress('texts');
-  const size = model.hidden_size;
-  let count = 0;
-  try {
-    // One batch is read and tokenized while the one before it runs.
-    let running: Promise<Float32Array> | undefined;
-    for await (const texts of batches(readLines(options.input), batchSize)) {
-      const features = tokenizer(texts, { padding: true, truncation: true, max_length: options.maxLength });
-      const previous = await running;
-      running = model.embed(features, { pooling, normalize }).then(({ data }) => data);
-      if (previous !== undefined) await writer.write(previous, size);
-      count += texts.length;
-      progress.update(count);
-    }
-    if (running !== undefined) await writer.write(await running, size);
-    else await writer.write(new Float32Array(0), size);
-    await writer.close();
-  } catch (error) {
-    await writer.abandon();
-    throw error;
-  } finally {
-    progress.end();
-    model.dispose();
-  }
-  console.error(`${count.toLocaleString('en')} texts, ${size} values each: ${options.output}`);
+  const { engine, pooling, normalize, maxLength: max_length, batchTokens: batch_tokens } = options;
+  const tokenizer = await AutoTokenizer.from_pretrained(folder);
+  const model = await AutoModel.from_pretrained(folder, {
+    engine,
+    // The library's own rule says which there are.
+    dtype: options.dtype as EngineOptions['dtype'],
+    // Only the pooler's own output needs the pooler: a checkpoint without one serves the other kinds, without a warning.
+    add_pooling_layer: pooling === 'pooler',
+    strict: true,
+  });
+
+  const interruption = new Interruption();
+  const sink = output.streamed
+    ? openStreamSink(output.path, jsonLinesFormat)
+    : await openResultFile(options, output, {
+        format: output.format === 'npy' ? npyFormat(model.hidden_size) : jsonLinesFormat,
+        record: await runRecord(options, input, output.format, modelFiles),
+      });
+  const job = new EmbedJob(options, sink, size_bytes);
+  await job.run(interruption, (signal) =>
+    embedStream(readRecords(input, { skip: sink.rows_before }), {
+      ...{ model, tokenizer, pooling, normalize, max_length, batch_tokens, signal },
+      text: ({ text }) => text,
+    }),
+  );
+  console.error(`${countOf(job.count)}, ${model.hidden_size} values each: ${output.path}`);
+  model.dispose();
 }
 
-async function* batches(lines: AsyncIterable<string>, size: number): AsyncGenerator<string[]> {
-  let batch: string[] = [];
-  for await (const line of lines) {
-    batch.push(line);
-    if (batch.length === size) {
-      yield batch;
-      batch = [];
+/** Opens the file and says what becomes of an earlier run's. */
+async function openResultFile(
+  { resume }: EmbedArguments,
+  { path }: Output,
+  how: Pick<ResultFileOptions, 'format' | 'record'>,
+): Promise<ResultFile> {
+  const file = await ResultFile.open({ path, resume, ...how });
+  if (file.rows_before > 0) console.error(`going on after ${countOf(file.rows_before)}`);
+  else if (resume) console.error('nothing to go on with: from the first text');
+  else if (file.discarded) console.error('starting again: --resume would have gone on with what an earlier run left');
+  return file;
+}
+
+type Embedded = AsyncIterable<EmbeddedItem<InputRecord>>;
+
+/** Moves vectors from a stream into a sink, and keeps what is there when the stream ends too early. */
+class EmbedJob {
+  readonly #options: EmbedArguments;
+  readonly #sink: VectorSink;
+  readonly #total_bytes: number | undefined;
+  #reached: Reached = { bytes: 0, texts: 0, tokens: 0 };
+  #truncated = 0;
+
+  constructor(options: EmbedArguments, sink: VectorSink, total_bytes: number | undefined) {
+    this.#options = options;
+    this.#sink = sink;
+    this.#total_bytes = total_bytes;
+  }
+
+  /** Texts in the output, those of an earlier run included. */
+  get count(): number {
+    return this.#sink.rows_before + this.#reached.texts;
+  }
+
+  async run(interruption: Interruption, embed: (signal: AbortSignal) => Embedded): Promise<void> {
+    try {
+      await this.#write(embed(interruption.signal));
+      await this.#sink.finish();
+      this.#reportTruncated();
+    } catch (error) {
+      const interrupted = error instanceof BertNativeError && error.code === 'ERR_ABORTED';
+      if (!interrupted) await this.#keepAfter(error);
+      await this.#keepAfterInterruption();
+      // Neither a batch that still runs nor a pipe that still waits for input should hold the process.
+      process.exit(interruption.exit_code);
+    } finally {
+      interruption.end();
+      // A pipe that is open and silent would hold the process.
+      if (this.#options.input === '-') process.stdin.destroy();
     }
   }
-  if (batch.length > 0) yield batch;
+
+  async #write(results: Embedded): Promise<void> {
+    const progress = new Progress(this.#total_bytes);
+    try {
+      for await (const { item, vector, tokens, truncated } of results) {
+        await this.#sink.write(vector, item.id);
+        const { texts, tokens: before } = this.#reached;
+        this.#reached = { bytes: item.end_bytes, texts: texts + 1, tokens: before + tokens };
+        if (truncated) this.#truncated++;
+        progress.update(this.#reached);
+      }
+    } finally {
+      progress.end();
+    }
+  }
+
+  async #keepAfter(error: unknown): Promise<never> {
+    // What went wrong first is what to tell.
+    const kept = await this.#sink.stop('failed').catch(() => undefined);
+    if (kept !== undefined) console.error(`${countOf(kept.count)} kept in ${kept.path}; --resume goes on after them`);
+    throw error;
+  }
+
+  async #keepAfterInterruption(): Promise<void> {
+    const kept = await this.#sink.stop('interrupted');
+    const { bytes } = this.#reached;
+    const share = this.#total_bytes && bytes ? ` (${Math.floor((100 * bytes) / this.#total_bytes)}% of the input)` : '';
+    const where = kept === undefined ? '' : `, kept in ${kept.path}; go on with --resume`;
+    this.#reportTruncated();
+    console.error(`interrupted: ${countOf(kept?.count ?? this.count)} embedded${share}${where}`);
+  }
+
+  #reportTruncated(): void {
+    if (this.#truncated === 0) return;
+    const { maxLength } = this.#options;
+    const limit = maxLength === undefined ? 'the model takes' : `--max-length ${maxLength}`;
+    console.error(`${countOf(this.#truncated)} had more tokens than ${limit} and lost the rest`);
+  }
+}
+
+function countOf(count: number): string {
+  return `${count.toLocaleString('en')} ${count === 1 ? 'text' : 'texts'}`;
+}
+
+interface Output {
+  readonly path: string;
+  readonly format: OutputFormat;
+  /** A pipe or a device: nothing that was written can be changed. */
+  readonly streamed: boolean;
+}
+
+const formatsByEnding: ReadonlyMap<string, OutputFormat> = new Map([
+  ['.npy', 'npy'],
+  ['.jsonl', 'jsonl'],
+]);
+
+/** @throws BertNativeError `ERR_OPTION` for what cannot be written there */
+async function chooseOutput({ output: path, outputFormat, resume, idField }: EmbedArguments): Promise<Output> {
+  const present = path === '-' ? undefined : await statIfPresent(path);
+  if (present?.isDirectory()) throw optionError('--output', path, 'a file: this is a folder');
+  const streamed = path === '-' || present?.isFile() === false;
+  const format = outputFormat ?? (streamed ? 'jsonl' : formatsByEnding.get(extname(path).toLowerCase()));
+  if (format === undefined) {
+    throw optionError('--output', path, 'a file that ends in .npy or .jsonl, or --output-format npy or jsonl');
+  }
+  if (streamed && format === 'npy') {
+    const reason = 'an .npy file starts with the number of its rows, which cannot be filled in there afterwards';
+    throw optionError('--output', path, `a regular file, or --output-format jsonl: ${reason}`);
+  }
+  if (streamed && resume) throw optionError('--resume', path, 'a regular file as --output');
+  if (format === 'npy' && idField !== undefined) {
+    throw optionError('--id-field', idField, 'to be left out, or jsonl as output: an .npy file holds only numbers');
+  }
+  return { path, format, streamed };
+}
+
+/** @returns undefined where the size says nothing, as of a pipe. @throws BertNativeError `ERR_NOT_FOUND`, `ERR_IO` */
+async function inputSize(path: string): Promise<number | undefined> {
+  if (path === '-') return undefined;
+  const entry = await statOf(path);
+  if (entry.isDirectory()) throw new BertNativeError('ERR_IO', `${path} is a folder: expected a file of texts`);
+  return entry.isFile() ? entry.size : undefined;
+}
+
+/** Whatever tokenizers and configurations are read from, in any family. */
+const modelFileNames = [
+  'config.json',
+  'vocab.txt',
+  'vocab.json',
+  'merges.txt',
+  'tokenizer.json',
+  'tokenizer_config.json',
+  'special_tokens_map.json',
+  'added_tokens.json',
+  'sentencepiece.bpe.model',
+  'spiece.model',
+];
+
+async function listModelFiles(folder: string): Promise<string[]> {
+  const { files } = await openCheckpoint(folder);
+  const paths = [...modelFileNames.map((name) => join(folder, name)), ...files.map(({ path }) => path)];
+  const entries = await Promise.all(paths.map(statIfPresent));
+  return paths.filter((_, i) => entries[i] !== undefined);
+}
+
+/** @throws BertNativeError `ERR_OPTION` where the output is one of the files that are read, by whatever name */
+async function refuseToOverwrite(output: string, read: readonly string[]): Promise<void> {
+  const entry = output === '-' ? undefined : await statIfPresent(output);
+  if (!entry?.isFile()) return;
+  for (const path of read) {
+    const other = await statIfPresent(path);
+    if (other?.dev === entry.dev && other.ino === entry.ino) {
+      throw optionError('--output', output, `another file: this one is read (${path})`);
+    }
+  }
+}
+
+/** What the vectors depend on. Neither the number of threads nor the size of batches is part of it. */
+async function runRecord(
+  { engine, dtype, pooling, normalize, maxLength }: EmbedArguments,
+  input: EmbedInput,
+  output_format: OutputFormat,
+  modelFiles: readonly string[],
+): Promise<RunRecord> {
+  const identities = await Promise.all(
+    modelFiles.map(async (path) => [`model file ${basename(path)}`, await fileIdentity(path)]),
+  );
+  return {
+    'bert-native': version,
+    engine: engine === 'native' ? `native with ${nativeBinding().system_info().isa}` : engine,
+    '--dtype': dtype ?? null,
+    '--pooling': pooling,
+    '--normalize': normalize,
+    '--max-length': maxLength ?? null,
+    'input format': input.format,
+    '--field': input.format === 'jsonl' ? input.field : null,
+    '--id-field': input.id_field ?? null,
+    'output format': output_format,
+    input: input.path === '-' ? 'standard input' : await fileIdentity(input.path),
+    ...Object.fromEntries(identities),
+  };
+}
+
+async function fileIdentity(path: string): Promise<string> {
+  const entry = await statOf(path);
+  return entry.isFile() ? `${entry.size} bytes of ${entry.mtime.toISOString()}` : 'a pipe';
+}
+
+async function statOf(path: string): Promise<Stats> {
+  return stat(path).catch((cause) => {
+    throw fileError('reading', path, cause);
+  });
+}
+
+async function statIfPresent(path: string): Promise<Stats | undefined> {
+  return stat(path).catch(() => undefined);
 }

@@ -1,6 +1,7 @@
 #!/usr/bin/env node
 import { Command, InvalidArgumentError, Option } from 'commander';
 import { BertNativeError } from '../errors.ts';
+import { fileError } from '../files.ts';
 import { version } from '../version.ts';
 import { runDemo } from './demo.ts';
 import { type EmbedArguments, runEmbed } from './embed.ts';
@@ -43,10 +44,15 @@ program
 
 program
   .command('embed')
-  .description('one vector per line of a text file')
+  .description('one vector per text of a file or pipe; memory does not grow with it, Ctrl-C keeps what is done')
   .requiredOption('--model <folder>', 'a model folder')
-  .requiredOption('--input <file>', 'UTF-8 text, one text per line; - for standard input')
-  .requiredOption('--output <file>', 'vectors.npy or vectors.jsonl')
+  .requiredOption('--input <file>', 'UTF-8: .txt, a text per line; .jsonl, an object per line; - for standard input')
+  .addOption(new Option('--input-format <format>', 'where the name does not tell').choices(['txt', 'jsonl']))
+  .option('--field <name>', 'jsonl: where the text stands, such as text or document.body (default: "text")')
+  .option('--id-field <name>', 'jsonl to jsonl: write {"id": …, "embedding": […]} with this field of the input as id')
+  .requiredOption('--output <file>', '.npy, or .jsonl, an array of numbers per line; - for standard output, as jsonl')
+  .addOption(new Option('--output-format <format>', 'where the name does not tell').choices(['npy', 'jsonl']))
+  .option('--resume', 'go on where an interrupted run with the same options stopped', false)
   .addOption(
     new Option('--pooling <kind>', 'how tokens become one vector')
       .choices(['mean', 'cls', 'max', 'pooler'])
@@ -54,7 +60,9 @@ program
   )
   .option('--normalize', 'divide each vector by its L2 norm', false)
   .option('--max-length <n>', 'cut texts to so many tokens; the model’s own limit unless given', positiveInteger)
+  .option('--batch-tokens <n>', 'tokens per batch, padding included; no influence on the vectors', positiveInteger)
   .addOption(new Option('--engine <name>', 'what runs the model').choices(['native', 'reference']).default('native'))
+  .option('--dtype <type>', 'arithmetic of the model; the library’s default unless given')
   .option('--threads <n>', 'threads of the native engine', positiveInteger)
   .action((options: EmbedArguments) => runEmbed(options));
 
@@ -74,16 +82,21 @@ program
   .option('--force', 'write into a folder that holds files already')
   .action((options: ExportArguments) => runExport(options));
 
+function report(error: BertNativeError): void {
+  console.error(`bert-native: ${error.code}: ${error.message}`);
+}
+
 // A reader that has seen enough, such as head, closes the pipe: nothing is left to do then.
 process.stdout.on('error', (error: NodeJS.ErrnoException) => {
-  if (error.code !== 'EPIPE') throw error;
-  process.exit();
+  if (error.code === 'EPIPE') process.exit();
+  report(fileError('writing', 'standard output', error));
+  process.exit(1);
 });
 
 try {
   await program.parseAsync();
 } catch (error) {
   if (!(error instanceof BertNativeError)) throw error;
-  console.error(`bert-native: ${error.code}: ${error.message}`);
+  report(error);
   process.exitCode = 1;
 }

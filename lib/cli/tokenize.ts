@@ -11,7 +11,7 @@ export interface TokenizeArguments {
 /** `bert-native tokenize`: for people two lines per text, tokens over ids; with `--json` an object with offsets too. */
 export async function runTokenize(texts: readonly string[], options: TokenizeArguments): Promise<void> {
   const tokenizer = await AutoTokenizer.from_pretrained(options.model);
-  for await (const text of texts.length > 0 ? texts : readLines('-')) {
+  for await (const text of texts.length > 0 ? texts : standardInput()) {
     const encoding = tokenizer(text, {
       add_special_tokens: options.specialTokens,
       truncation: options.maxLength !== undefined,
@@ -27,6 +27,10 @@ export async function runTokenize(texts: readonly string[], options: TokenizeArg
       console.log(columns(tokens, ids.map(String)));
     }
   }
+}
+
+async function* standardInput(): AsyncGenerator<string> {
+  for await (const { text } of readLines('-')) yield text;
 }
 
 /** Two rows of cells, each pair in a column as wide as the wider of the two. */

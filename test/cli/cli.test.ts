@@ -1,15 +1,10 @@
-import { execFileSync, spawnSync } from 'node:child_process';
-import { readFileSync, writeFileSync } from 'node:fs';
+import { spawnSync } from 'node:child_process';
+import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
-import { BertModel, BertTokenizer } from '../../lib/index.ts';
-import { demoModelFolder, expectValuesClose, fixturesFolder } from '../support/fixtures.ts';
+import { attempt, program, run } from '../support/command-line.ts';
+import { demoModelFolder, fixturesFolder } from '../support/fixtures.ts';
 import { temporaryFolder } from '../support/temporary.ts';
-
-const program = join(import.meta.dirname, '..', '..', 'dist', 'cli', 'main.js');
-const run = (...args: string[]) => execFileSync(process.execPath, [program, ...args], { encoding: 'utf8' });
-const attempt = (args: string[], input = '') =>
-  spawnSync(process.execPath, [program, ...args], { encoding: 'utf8', input });
 
 describe('demo', () => {
   test('shows tokens, ids, shapes, both engines and similarities', () => {
@@ -70,107 +65,6 @@ describe('tokenize', () => {
       ['[CLS]', '[SEP]'],
       ['[CLS]', 'd', '[SEP]'],
     ]);
-  });
-});
-
-describe('embed', () => {
-  const texts = [
-    '안녕하세요',
-    'good movie',
-    '',
-    '  The movie was not good!  ',
-    '한국 나라 말, 오늘 날씨 좋네요',
-    'a\u2028b',
-  ];
-  const folder = join(fixturesFolder, 'bert-text-embedding');
-  const temporary = temporaryFolder();
-  const input = join(temporary, 'texts.txt');
-  writeFileSync(input, `\ufeff${texts.slice(0, 3).join('\r\n')}\r\n${texts.slice(3).join('\n')}\n`);
-
-  async function expected(options: Parameters<BertModel['embed']>[1]): Promise<Float32Array> {
-    const tokenizer = await BertTokenizer.from_pretrained(folder);
-    const model = await BertModel.from_pretrained(folder, { engine: 'reference' });
-    const { data } = await model.embed(tokenizer(texts, { padding: true, truncation: true }), options);
-    return data;
-  }
-
-  /** The shape and values of an .npy file, read by its own definition. */
-  function readNpy(path: string): { shape: number[]; data: Float32Array } {
-    const bytes = readFileSync(path);
-    expect(bytes.subarray(0, 8)).toEqual(Buffer.from('\x93NUMPY\x01\x00', 'latin1'));
-    const headerEnd = 10 + bytes.readUInt16LE(8);
-    const header = bytes.toString('latin1', 10, headerEnd);
-    expect(header).toMatch(/^\{'descr': '<f4', 'fortran_order': False, 'shape': \(\d+, \d+\), \} *\n$/);
-    expect(headerEnd % 64).toBe(0);
-    const shape = /\((\d+), (\d+)\)/.exec(header)!.slice(1).map(Number);
-    return {
-      shape,
-      data: new Float32Array(bytes.buffer.slice(bytes.byteOffset + headerEnd, bytes.byteOffset + bytes.length)),
-    };
-  }
-
-  test.each([
-    ['mean', false],
-    ['mean', true],
-    ['cls', false],
-    ['pooler', true],
-  ] as const)('npy, %s, normalized: %s', async (pooling, normalize) => {
-    const output = join(temporary, `${pooling}-${normalize}.npy`);
-    run(
-      'embed',
-      '--model',
-      folder,
-      '--input',
-      input,
-      '--output',
-      output,
-      '--pooling',
-      pooling,
-      ...(normalize ? ['--normalize'] : []),
-    );
-    const { shape, data } = readNpy(output);
-    expect(shape).toEqual([texts.length, 24]);
-    expectValuesClose(data, await expected({ pooling, normalize }), output);
-  });
-
-  test('jsonl holds the same float32 values as npy, and the reference engine agrees', () => {
-    const outputs = ['a.npy', 'a.jsonl', 'r.jsonl'].map((name) => join(temporary, name));
-    run('embed', '--model', folder, '--input', input, '--output', outputs[0]!);
-    run('embed', '--model', folder, '--input', input, '--output', outputs[1]!, '--threads', '1');
-    run('embed', '--model', folder, '--input', input, '--output', outputs[2]!, '--engine', 'reference');
-    const [native, reference] = outputs.slice(1).map((path) =>
-      Float32Array.from(
-        readFileSync(path, 'utf8')
-          .trimEnd()
-          .split('\n')
-          .flatMap((line) => JSON.parse(line) as number[]),
-      ),
-    );
-    expect(native).toEqual(readNpy(outputs[0]!).data);
-    expectValuesClose(reference!, native!, 'reference');
-  });
-
-  test('an empty file gives no rows; standard input works', () => {
-    const empty = join(temporary, 'empty.txt');
-    writeFileSync(empty, '');
-    run('embed', '--model', folder, '--input', empty, '--output', join(temporary, 'empty.npy'));
-    expect(readNpy(join(temporary, 'empty.npy')).shape).toEqual([0, 24]);
-    attempt(['embed', '--model', folder, '--input', '-', '--output', join(temporary, 'piped.npy')], texts.join('\n'));
-    expect(readNpy(join(temporary, 'piped.npy')).shape).toEqual([texts.length, 24]);
-  });
-
-  test('more texts than one batch keep their order', () => {
-    const many = Array.from({ length: 200 }, (_, i) => texts[i % texts.length]!);
-    const manyInput = join(temporary, 'many.txt');
-    writeFileSync(manyInput, many.join('\n'));
-    run('embed', '--model', folder, '--input', manyInput, '--output', join(temporary, 'many.npy'));
-    run('embed', '--model', folder, '--input', input, '--output', join(temporary, 'few.npy'));
-    const [few, all] = [readNpy(join(temporary, 'few.npy')).data, readNpy(join(temporary, 'many.npy'))];
-    expect(all.shape).toEqual([200, 24]);
-    for (let i = 0; i < 200; i++) {
-      const source = (i % texts.length) * 24;
-      expect(all.data.slice(i * 24, (i + 1) * 24), `row ${i}`).toEqual(few.slice(source, source + 24));
-    }
   });
 });
 

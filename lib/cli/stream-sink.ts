@@ -1,0 +1,43 @@
+import { once } from 'node:events';
+import { createWriteStream } from 'node:fs';
+import type { Writable } from 'node:stream';
+import { finished } from 'node:stream/promises';
+import { fileError } from '../files.ts';
+import type { VectorSink } from './result-file.ts';
+import type { VectorFormat } from './vector-formats.ts';
+
+/**
+ * Rows for whoever reads standard output (`-`), a pipe or a device: what is written is gone, so that nothing can be
+ * patched, kept or gone on with.
+ */
+export function openStreamSink(path: string, format: VectorFormat): VectorSink {
+  // main.ts ends the process quietly when the reader of standard output has gone.
+  const stream: Writable = path === '-' ? process.stdout : createWriteStream(path);
+  let failure: unknown;
+  if (path !== '-') {
+    stream.on('error', (error) => {
+      failure ??= error;
+    });
+  }
+  const check = () => {
+    if (failure !== undefined) throw fileError('writing', path, failure);
+  };
+  return {
+    rows_before: 0,
+    async write(vector, id) {
+      check();
+      if (stream.write(format.row(vector, id))) return;
+      await once(stream, 'drain').catch(check);
+    },
+    async finish() {
+      check();
+      if (path === '-') return;
+      stream.end();
+      await finished(stream).catch((error) => {
+        failure ??= error;
+      });
+      check();
+    },
+    stop: async () => undefined,
+  };
+}
