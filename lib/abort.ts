@@ -1,23 +1,41 @@
 import { BertNativeError } from './errors.ts';
 
-/** Who waits for a signal. One listener each serves all of them: Node 20 warns of a leak from the eleventh on. */
-const waiting = new WeakMap<AbortSignal, Set<() => void>>();
+/** Those who wait for one signal. */
+interface Waiting {
+  readonly callbacks: Set<() => void>;
+  readonly listener: () => void;
+}
 
-/** Calls `callback` once when the signal aborts, until the function that it returns is called. */
+/** One listener serves all who wait for a signal: Node 20 warns of a leak from the eleventh on. */
+const waiting = new WeakMap<AbortSignal, Waiting>();
+
+/**
+ * Calls `callback` once when the signal aborts, until the function that it returns is called. The callback must not throw.
+ *
+ * The listener goes with the last who waits: Node keeps every signal made by `AbortSignal.any` or `AbortSignal.timeout`
+ * alive as long as it has one.
+ */
 export function onAbort(signal: AbortSignal, callback: () => void): () => void {
-  let callbacks = waiting.get(signal);
-  if (callbacks === undefined) {
-    const created = new Set<() => void>();
-    signal.addEventListener('abort', () => {
-      for (const waiter of created) waiter();
-    });
-    waiting.set(signal, created);
-    callbacks = created;
-  }
+  const { callbacks, listener } = waiting.get(signal) ?? listen(signal);
   // A function of its own: the same callback may be waiting twice.
   const waiter = () => callback();
   callbacks.add(waiter);
-  return () => void callbacks.delete(waiter);
+  return () => {
+    if (!callbacks.delete(waiter) || callbacks.size > 0) return;
+    signal.removeEventListener('abort', listener);
+    waiting.delete(signal);
+  };
+}
+
+function listen(signal: AbortSignal): Waiting {
+  const callbacks = new Set<() => void>();
+  const listener = () => {
+    for (const callback of callbacks) callback();
+  };
+  signal.addEventListener('abort', listener);
+  const entry = { callbacks, listener };
+  waiting.set(signal, entry);
+  return entry;
 }
 
 /** @throws BertNativeError `ERR_ABORTED`, whose cause is the signal's reason, if the signal has aborted */

@@ -10,20 +10,10 @@ import { setFlagsFromString } from 'node:v8';
 import { runInNewContext } from 'node:vm';
 import { isMainThread, parentPort, Worker, workerData } from 'node:worker_threads';
 import { AutoModel, BertConfig, BertModel, env } from '../dist/index.js';
+import { makeRandom } from './random.mjs';
 
 const callers = 64;
 const folder = fileURLToPath(new URL('../examples/demo-model', import.meta.url));
-
-function makeRandom(seed) {
-  let state = seed;
-  // mulberry32 (Tommy Ettinger)
-  return (limit) => {
-    state = (state + 0x6d2b79f5) | 0;
-    let mixed = Math.imul(state ^ (state >>> 15), state | 1);
-    mixed ^= mixed + Math.imul(mixed ^ (mixed >>> 7), mixed | 61);
-    return Math.floor((((mixed ^ (mixed >>> 14)) >>> 0) / 2 ** 32) * limit);
-  };
-}
 
 // ---------- calls whose results are known ----------
 
@@ -72,7 +62,11 @@ class Callers {
   }
 
   dispose() {
-    for (const model of this.#models) model.dispose();
+    for (const model of this.#models) {
+      const { queued_calls, running_calls, queued_tokens } = model.stats();
+      if (queued_calls + running_calls + queued_tokens > 0) this.wrong.push('calls are left in the queue');
+      model.dispose();
+    }
   }
 
   count(what) {
@@ -227,12 +221,10 @@ async function main() {
 
   env.maxQueuedTokens = Number.POSITIVE_INFINITY;
   for (const [what, count] of Object.entries(own.tally).sort()) console.log(`${String(count).padStart(9)}  ${what}`);
-  const { queued_calls, running_calls, queued_tokens } = other.stats();
-  if (queued_calls + running_calls + queued_tokens > 0) own.wrong.push('calls are left in the queue');
+  own.dispose();
+  other.dispose();
   if (!own.tally.right) own.wrong.push('no call resolved');
   for (const problem of own.wrong.slice(0, 10)) console.error(`chaos: ${problem}`);
   console.log(`${own.wrong.length} wrong`);
   if (own.wrong.length > 0) process.exitCode = 1;
-  own.dispose();
-  other.dispose();
 }

@@ -33,7 +33,9 @@ export interface SystemInfo {
 export interface NativeEncoder {
   /** Copies the request, then computes off the JavaScript thread; the arrays of the result are its memory. */
   forward(request: ForwardRequest & { readonly call_id: number }): Promise<ForwardResult>;
-  /** Rejects the call of that id, unless it is 0 or settled, with `ERR_ABORTED`; its memory is not written any more. */
+  /** A number that no other call of this thread has. */
+  new_call_id(): number;
+  /** Rejects the call of that id, unless it has settled, with `ERR_ABORTED`; its memory is not written any more. */
   abort(call_id: number): void;
   /** Also after `dispose`. */
   stats(): EncoderStats;

@@ -16,7 +16,7 @@ import { openCheckpoint } from '../weights/checkpoint.ts';
 import { chooseInput, type EmbedInput, type InputFormat, type InputRecord, readRecords } from './embed-input.ts';
 import { Interruption } from './interruption.ts';
 import { Progress, type Reached } from './progress.ts';
-import { ResultFile, type ResultFileOptions, type RunRecord, type VectorSink } from './result-file.ts';
+import { ResultFile, type ResultFileOptions, type RunRecord, resultFiles, type VectorSink } from './result-file.ts';
 import { openStreamSink } from './stream-sink.ts';
 import { jsonLinesFormat, npyFormat, type OutputFormat } from './vector-formats.ts';
 
@@ -29,6 +29,7 @@ export interface EmbedArguments {
   output: string;
   outputFormat?: OutputFormat;
   resume: boolean;
+  restart: boolean;
   pooling: 'mean' | 'cls' | 'max' | 'pooler';
   normalize: boolean;
   maxLength?: number;
@@ -64,7 +65,7 @@ export async function runEmbed(options: EmbedArguments): Promise<void> {
 
   const interruption = new Interruption();
   const sink = output.streamed
-    ? openStreamSink(output.path, jsonLinesFormat)
+    ? openStreamSink(output.path, jsonLinesFormat, interruption.signal)
     : await openResultFile(options, output, {
         format: output.format === 'npy' ? npyFormat(model.hidden_size) : jsonLinesFormat,
         record: await runRecord(options, input, output.format, modelFiles),
@@ -82,14 +83,13 @@ export async function runEmbed(options: EmbedArguments): Promise<void> {
 
 /** Opens the file and says what becomes of an earlier run's. */
 async function openResultFile(
-  { resume }: EmbedArguments,
+  { resume, restart }: EmbedArguments,
   { path }: Output,
   how: Pick<ResultFileOptions, 'format' | 'record'>,
 ): Promise<ResultFile> {
-  const file = await ResultFile.open({ path, resume, ...how });
+  const file = await ResultFile.open({ path, resume, restart, ...how });
   if (file.rows_before > 0) console.error(`going on after ${countOf(file.rows_before)}`);
   else if (resume) console.error('nothing to go on with: from the first text');
-  else if (file.discarded) console.error('starting again: --resume would have gone on with what an earlier run left');
   return file;
 }
 
@@ -188,7 +188,7 @@ const formatsByEnding: ReadonlyMap<string, OutputFormat> = new Map([
 ]);
 
 /** @throws BertNativeError `ERR_OPTION` for what cannot be written there */
-async function chooseOutput({ output: path, outputFormat, resume, idField }: EmbedArguments): Promise<Output> {
+async function chooseOutput({ output: path, outputFormat, resume, restart, idField }: EmbedArguments): Promise<Output> {
   const present = path === '-' ? undefined : await statIfPresent(path);
   if (present?.isDirectory()) throw optionError('--output', path, 'a file: this is a folder');
   const streamed = path === '-' || present?.isFile() === false;
@@ -201,6 +201,7 @@ async function chooseOutput({ output: path, outputFormat, resume, idField }: Emb
     throw optionError('--output', path, `a regular file, or --output-format jsonl: ${reason}`);
   }
   if (streamed && resume) throw optionError('--resume', path, 'a regular file as --output');
+  if (resume && restart) throw optionError('--restart', true, 'one of --resume and --restart');
   if (format === 'npy' && idField !== undefined) {
     throw optionError('--id-field', idField, 'to be left out, or jsonl as output: an .npy file holds only numbers');
   }
@@ -238,12 +239,15 @@ async function listModelFiles(folder: string): Promise<string[]> {
 
 /** @throws BertNativeError `ERR_OPTION` where the output is one of the files that are read, by whatever name */
 async function refuseToOverwrite(output: string, read: readonly string[]): Promise<void> {
-  const entry = output === '-' ? undefined : await statIfPresent(output);
-  if (!entry?.isFile()) return;
-  for (const path of read) {
-    const other = await statIfPresent(path);
-    if (other?.dev === entry.dev && other.ino === entry.ino) {
-      throw optionError('--output', output, `another file: this one is read (${path})`);
+  if (output === '-') return;
+  for (const written of resultFiles(output)) {
+    const entry = await statIfPresent(written);
+    if (!entry?.isFile()) continue;
+    for (const path of read) {
+      const other = await statIfPresent(path);
+      if (other?.dev === entry.dev && other.ino === entry.ino) {
+        throw optionError('--output', output, `another file: ${written} is read (${path})`);
+      }
     }
   }
 }

@@ -2,6 +2,7 @@ import { readdir, realpath, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import cliProgress from 'cli-progress';
 import { InvalidArgumentError } from 'commander';
+import { throwIfAborted } from '../abort.ts';
 import { BertNativeError } from '../errors.ts';
 import { fileError } from '../files.ts';
 import { resolveModelFolder } from '../hub/resolve.ts';
@@ -10,6 +11,7 @@ import type { EncoderModel } from '../models/encoder-model.ts';
 import { onnxFiles } from '../onnx/export.ts';
 import { optionError } from '../options.ts';
 import { AutoTokenizer } from '../tokenizers/auto.ts';
+import { Interruption } from './interruption.ts';
 
 export type ExportDtype = 'fp32' | 'q8';
 
@@ -39,7 +41,9 @@ export async function runExport(options: ExportArguments): Promise<void> {
   const tokenizer = options.tokenizer ? await loadTokenizer(folder) : null;
   const model = await loadModel(folder, options.pooler);
   try {
-    for (const dtype of options.dtype) await exportModel(model, dtype, options);
+    const interruption = new Interruption();
+    for (const dtype of options.dtype) await exportModel(model, dtype, options, interruption);
+    interruption.end();
     const tokenizerFiles = (await tokenizer?.save_pretrained(options.output)) ?? [];
     const models = options.dtype.flatMap((dtype) => onnxFiles(options.output, dtype));
     await summarize([...models, join(options.output, 'config.json'), ...tokenizerFiles]);
@@ -91,12 +95,8 @@ async function exportModel(
   model: EncoderModel,
   dtype: ExportDtype,
   { output, externalData }: ExportArguments,
+  interruption: Interruption,
 ): Promise<void> {
-  let interrupted = false;
-  const interrupt = (): void => {
-    interrupted = true;
-  };
-  process.on('SIGINT', interrupt);
   const bar = new cliProgress.SingleBar({
     format: `${dtype} [{bar}] {percentage}% | {megabytes} of {total_megabytes} MB`,
     stream: process.stderr,
@@ -114,16 +114,21 @@ async function exportModel(
       external_data: externalData ?? null,
       progress_callback({ written_bytes, total_bytes }) {
         // Thrown here, it takes the unfinished file away.
-        if (interrupted) throw new BertNativeError('ERR_ABORTED', 'interrupted before the export was complete');
+        throwIfAborted(interruption.signal);
         const payload = { megabytes: megabytes(written_bytes), total_megabytes: megabytes(total_bytes) };
         if (!begun) bar.start(total_bytes, 0, payload);
         begun = true;
         bar.update(written_bytes, payload);
       },
     });
+    throwIfAborted(interruption.signal);
+  } catch (error) {
+    if (interruption.exit_code === undefined) throw error;
+    bar.stop();
+    console.error(`interrupted: ${output} is not complete`);
+    process.exit(interruption.exit_code);
   } finally {
     bar.stop();
-    process.off('SIGINT', interrupt);
   }
 }
 

@@ -53,6 +53,7 @@ program
   .requiredOption('--output <file>', '.npy, or .jsonl, an array of numbers per line; - for standard output, as jsonl')
   .addOption(new Option('--output-format <format>', 'where the name does not tell').choices(['npy', 'jsonl']))
   .option('--resume', 'go on where an interrupted run with the same options stopped', false)
+  .option('--restart', 'start again where an interrupted run has left something', false)
   .addOption(
     new Option('--pooling <kind>', 'how tokens become one vector')
       .choices(['mean', 'cls', 'max', 'pooler'])
@@ -98,5 +99,6 @@ try {
 } catch (error) {
   if (!(error instanceof BertNativeError)) throw error;
   report(error);
-  process.exitCode = 1;
+  // Neither what still computes nor a pipe that is open and silent should hold the process.
+  process.exit(1);
 }

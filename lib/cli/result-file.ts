@@ -37,6 +37,11 @@ export interface KeptRows {
   readonly count: number;
 }
 
+/** The files that a run writes. */
+export function resultFiles(path: string): string[] {
+  return Object.values(resultPaths(path));
+}
+
 /** What two runs must have in common to be one: values by what they are called in messages. */
 export type RunRecord = Readonly<Record<string, string | number | boolean | null>>;
 
@@ -46,6 +51,8 @@ export interface ResultFileOptions {
   readonly record: RunRecord;
   /** Go on with what an earlier run of the same record left. */
   readonly resume: boolean;
+  /** Drop it. */
+  readonly restart: boolean;
 }
 
 /** Rows are gathered up to so many bytes, or for so long, before they are written. */
@@ -59,8 +66,6 @@ const buffer_ms = 500;
  */
 export class ResultFile implements VectorSink {
   readonly rows_before: number;
-  /** An earlier run had left something to go on with, and this one started again. */
-  readonly discarded: boolean;
   readonly #paths: ResultPaths;
   readonly #format: VectorFormat;
   readonly #record: RunRecord;
@@ -75,10 +80,11 @@ export class ResultFile implements VectorSink {
   #flushed: Promise<void> = Promise.resolve();
 
   /**
-   * @throws BertNativeError `ERR_IO`; `ERR_OPTION` where the earlier run's record differs, naming what does;
+   * @throws BertNativeError `ERR_IO`; `ERR_OPTION` where an earlier run left something and it is not said what becomes of
+   *   that, and where that run's record differs, naming what does;
    *   `ERR_FILE_FORMAT` for a partial file or record that no run left
    */
-  static async open({ path, format, record, resume }: ResultFileOptions): Promise<ResultFile> {
+  static async open({ path, format, record, resume, restart }: ResultFileOptions): Promise<ResultFile> {
     const paths = resultPaths(path);
     await makeFolder(dirname(path));
     return guarded(paths.partial, async () => {
@@ -89,15 +95,23 @@ export class ResultFile implements VectorSink {
           throw error;
         });
         await handle.truncate(rows.end_bytes);
-        return new ResultFile(paths, format, record, handle, rows, false);
+        if (rows.end_bytes === 0) await writeFully(handle, format.header(0), 0);
+        const end_bytes = Math.max(rows.end_bytes, format.header(0).length);
+        return new ResultFile(paths, format, record, handle, { count: rows.count, end_bytes });
       }
-      const discarded = await exists(paths.record);
+      if (!restart && (await exists(paths.record))) {
+        throw new BertNativeError(
+          'ERR_OPTION',
+          `a run that did not finish has left ${basename(paths.record)} beside ${path}: --resume goes on with it, ` +
+            '--restart drops what it did',
+        );
+      }
       await rm(paths.partial, { force: true });
       await writeRecord(paths, record, false);
       const handle = await open(paths.partial, 'w');
       const header = format.header(0);
       await writeFully(handle, header, 0);
-      return new ResultFile(paths, format, record, handle, { count: 0, end_bytes: header.length }, discarded);
+      return new ResultFile(paths, format, record, handle, { count: 0, end_bytes: header.length });
     });
   }
 
@@ -107,13 +121,11 @@ export class ResultFile implements VectorSink {
     record: RunRecord,
     handle: FileHandle,
     { count, end_bytes }: WrittenRows,
-    discarded: boolean,
   ) {
     this.#paths = paths;
     this.#format = format;
     this.#record = record;
     this.#handle = handle;
-    this.discarded = discarded;
     this.rows_before = count;
     this.#rows = count;
     this.#end = end_bytes;

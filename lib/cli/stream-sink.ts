@@ -2,6 +2,7 @@ import { once } from 'node:events';
 import { createWriteStream } from 'node:fs';
 import type { Writable } from 'node:stream';
 import { finished } from 'node:stream/promises';
+import { throwIfAborted } from '../abort.ts';
 import { fileError } from '../files.ts';
 import type { VectorSink } from './result-file.ts';
 import type { VectorFormat } from './vector-formats.ts';
@@ -9,8 +10,10 @@ import type { VectorFormat } from './vector-formats.ts';
 /**
  * Rows for whoever reads standard output (`-`), a pipe or a device: what is written is gone, so that nothing can be
  * patched, kept or gone on with.
+ *
+ * @param signal ends the waiting for a reader
  */
-export function openStreamSink(path: string, format: VectorFormat): VectorSink {
+export function openStreamSink(path: string, format: VectorFormat, signal: AbortSignal): VectorSink {
   // main.ts ends the process quietly when the reader of standard output has gone.
   const stream: Writable = path === '-' ? process.stdout : createWriteStream(path);
   let failure: unknown;
@@ -27,7 +30,11 @@ export function openStreamSink(path: string, format: VectorFormat): VectorSink {
     async write(vector, id) {
       check();
       if (stream.write(format.row(vector, id))) return;
-      await once(stream, 'drain').catch(check);
+      // A reader that has stopped reading must not hold a process that was told to end.
+      await once(stream, 'drain', { signal }).catch(() => {
+        check();
+        throwIfAborted(signal);
+      });
     },
     async finish() {
       check();

@@ -16,7 +16,7 @@ export interface VectorFormat {
   header(rows: number): Uint8Array;
   /** One row. */
   row(vector: Float32Array, id: string | number | undefined): Uint8Array;
-  /** @throws BertNativeError `ERR_FILE_FORMAT` for a file that this format did not write */
+  /** @throws BertNativeError `ERR_FILE_FORMAT` for a file that this format did not write; an empty one has no rows */
   rowsOf(path: string, handle: FileHandle): Promise<WrittenRows>;
 }
 
@@ -28,6 +28,7 @@ export function npyFormat(size: number): VectorFormat {
     row: (vector) => new Uint8Array(vector.buffer, vector.byteOffset, vector.byteLength),
     async rowsOf(path, handle) {
       const { size: file_bytes } = await handle.stat();
+      if (file_bytes === 0) return { count: 0, end_bytes: 0 };
       const { buffer, bytesRead } = await handle.read(Buffer.alloc(npyHeaderBytes), 0, npyHeaderBytes, 0);
       const rows = Number(/'shape': \((\d+), /.exec(buffer.toString('latin1'))?.[1]);
       if (bytesRead < npyHeaderBytes || !buffer.equals(npyHeader(rows, size))) {

@@ -85,6 +85,7 @@ export interface EncoderStats {
   /** Tokens that wait to be computed, and that have been. Masked positions that no result shows are not counted. */
   readonly queued_tokens: number;
   readonly computed_tokens: number;
+  /** That the engine computes on; 0 before the weights are there. */
   readonly threads: number;
   /** Memory that forward passes hold for what they are computing, of all models of the process. */
   readonly workspace_size_bytes: number;

@@ -22,15 +22,13 @@ export const nativeEngine: Engine = {
   },
 };
 
-let lastCallId = 0;
-
 async function forward(
   encoder: NativeEncoder,
   request: ForwardRequest,
   signal: AbortSignal | null | undefined,
 ): Promise<ForwardResult> {
   if (!signal) return encoder.forward({ ...request, call_id: 0 });
-  const call_id = ++lastCallId;
+  const call_id = encoder.new_call_id();
   const call = encoder.forward({ ...request, call_id });
   const release = onAbort(signal, () => encoder.abort(call_id));
   try {

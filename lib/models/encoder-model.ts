@@ -92,7 +92,7 @@ export abstract class EncoderModel extends PreTrainedModel {
       },
     };
     const sizes = { last_hidden_state: B * S * H, ...(pooler !== null ? { pooler_output: B * H } : {}) };
-    const out = given.out ? new CallerArrays(given.out, sizes, (name) => `out.${name}`) : null;
+    const out = given.out != null ? new CallerArrays(given.out, sizes, (name) => `out.${name}`) : null;
     const result = await this.#forward(request, out, given.signal);
 
     const tensor = (data: Float32Array | undefined, ...dims: number[]) => data && new Tensor('float32', data, dims);
@@ -116,7 +116,10 @@ export abstract class EncoderModel extends PreTrainedModel {
     const { pooling = 'mean', normalize = false, out, ...others } = checkOptions('embed', options, embedRules);
     const given = asEncoderInputs(inputs);
     const signal = others.signal ?? given.signal;
-    if (given.out) throw optionError('out', given.out, 'it in the second argument of embed');
+    for (const name of ['out', 'output_hidden_states', 'output_attentions', 'masked_positions'] as const) {
+      if (given[name])
+        throw optionError(name, given[name], 'nothing: embed gives one vector per row, by its own options');
+    }
     if (pooling === 'pooler' && this.specification.pooler === null) {
       throw optionError('pooling', pooling, "'mean', 'cls' or 'max': this model was made without its pooler");
     }

@@ -290,14 +290,11 @@ export abstract class PreTrainedModel extends Callable {
     return this.#engine.name;
   }
 
-  /** What the calls of this model are doing, and the memory that it takes. */
+  /** What the calls of this model are doing and have done, also once it is disposed of, and the memory that it takes. */
   stats(): ModelStats {
-    const { threads, workspace_size_bytes, ...calls } = this.#loaded?.stats() ?? noCalls;
-    return {
-      ...calls,
-      threads,
-      memory: { weights_size_bytes: this.#loaded?.weights_size_bytes ?? 0, workspace_size_bytes },
-    };
+    const { workspace_size_bytes, ...calls } = this.#loaded?.stats() ?? noCalls;
+    const weights_size_bytes = this.#encoder ? (this.#loaded?.weights_size_bytes ?? 0) : 0;
+    return { ...calls, memory: { weights_size_bytes, workspace_size_bytes } };
   }
 
   /** The number of parameters. */
@@ -392,7 +389,6 @@ export abstract class PreTrainedModel extends Callable {
       () => {},
     );
     this.#encoder = undefined;
-    this.#loaded = undefined;
   }
 
   #savedParameters() {

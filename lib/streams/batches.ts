@@ -91,7 +91,7 @@ function splitWhere(
 
 /** Rows as a model's inputs, padded on the right to the longest of them. */
 export function batchInputs(rows: readonly TokenRow[], pad_token_id: number): EncoderInputs {
-  const width = Math.max(...rows.map(({ input_ids }) => input_ids.length));
+  const width = rows.reduce((widest, { input_ids }) => Math.max(widest, input_ids.length), 0);
   const dims = [rows.length, width];
   const input_ids = new Int32Array(rows.length * width).fill(pad_token_id);
   const token_type_ids = new Int32Array(rows.length * width);

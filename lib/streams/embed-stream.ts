@@ -210,7 +210,10 @@ class EmbedStream<T> {
   }
 
   async #readWindow(): Promise<Window<T>> {
-    const { tokenizer, max_length, batch_tokens, window } = this.#settings;
+    const { model, tokenizer, max_length, window } = this.#settings;
+    // What is more than the engine's queue may hold would never be accepted.
+    const most = model.engine === 'native' ? env.maxQueuedTokens : Number.POSITIVE_INFINITY;
+    const batch_tokens = Math.min(this.#settings.batch_tokens, most);
     const limits = { texts: window, characters: windowCharacters };
     const { items, texts, ended, failure } = await this.#source.read(limits, (idle) => this.#batches.whenIdle(idle));
     const rows = texts.length === 0 ? [] : await tokenizeRows(tokenizer, texts, max_length);

@@ -399,6 +399,7 @@ class NativeEncoder : public Napi::ObjectWrap<NativeEncoder> {
     return DefineClass(env, "NativeEncoder",
                        {
                            InstanceMethod<&NativeEncoder::forward>("forward"),
+                           InstanceMethod<&NativeEncoder::new_call_id>("new_call_id"),
                            InstanceMethod<&NativeEncoder::abort>("abort"),
                            InstanceMethod<&NativeEncoder::stats>("stats"),
                            InstanceMethod<&NativeEncoder::read_parameter>("read_parameter"),
@@ -435,6 +436,10 @@ class NativeEncoder : public Napi::ObjectWrap<NativeEncoder> {
       auto job = std::make_unique<ReadParameterJob>(env, encoder(), info[0].ToString().Utf8Value());
       return environment_data(env).jobs.submit(std::move(job), run_in_background);
     });
+  }
+
+  Napi::Value new_call_id(const Napi::CallbackInfo& info) {
+    return Napi::Number::New(info.Env(), static_cast<double>(environment_data(info.Env()).jobs.new_call_id()));
   }
 
   Napi::Value abort(const Napi::CallbackInfo& info) {

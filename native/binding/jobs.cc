@@ -1,6 +1,7 @@
 #include "binding/jobs.h"
 
 #include <exception>
+#include <map>
 #include <utility>
 
 #include "binding/errors.h"
@@ -14,8 +15,8 @@ struct JobQueue::Shared {
   bool closed = false;  // no job may start any more
   size_t running = 0;
   // Jobs hold references into JavaScript, so they live here and are destroyed on the environment's thread only.
-  std::unordered_map<uint64_t, std::unique_ptr<Job>> waiting_or_running;  // by serial number
-  std::vector<std::unique_ptr<Job>> finished;
+  // By serial number. A job moves from one to the other as a node: that cannot fail.
+  std::map<uint64_t, std::unique_ptr<Job>> waiting_or_running, finished;
 };
 
 namespace {
@@ -65,7 +66,6 @@ Napi::Promise JobQueue::submit(std::unique_ptr<Job> job, uint64_t call_id, const
   {
     const std::lock_guard lock(shared_->mutex);
     shared_->waiting_or_running.emplace(serial, std::move(job));
-    shared_->finished.reserve(shared_->finished.size() + shared_->waiting_or_running.size());
   }
   if (unsettled_++ == 0) check(env_, napi_ref_threadsafe_function(env_, wake_));
 
@@ -76,8 +76,7 @@ Napi::Promise JobQueue::submit(std::unique_ptr<Job> job, uint64_t call_id, const
       const auto entry = shared->waiting_or_running.find(serial);
       if (entry == shared->waiting_or_running.end()) return;  // aborted, or its environment is gone
       entry->second->failure_ = failure;
-      shared->finished.push_back(std::move(entry->second));  // submit() reserved its place: this cannot fail
-      shared->waiting_or_running.erase(entry);
+      shared->finished.insert(shared->waiting_or_running.extract(entry));
       // One wake-up settles everything that is finished by then. Under the lock: tear_down() cannot pass in between.
       if (!shared->closed && shared->finished.size() == 1) {
         napi_call_threadsafe_function(wake, nullptr, napi_tsfn_nonblocking);
@@ -116,13 +115,12 @@ void JobQueue::on_wake(napi_env env, napi_value, void* context, void*) {
 }
 
 void JobQueue::settle_finished(Napi::Env env) {
-  std::vector<std::unique_ptr<Job>> finished;
+  std::map<uint64_t, std::unique_ptr<Job>> finished;
   {
     const std::lock_guard lock(shared_->mutex);
     finished.swap(shared_->finished);
-    shared_->finished.reserve(shared_->waiting_or_running.size());
   }
-  for (const std::unique_ptr<Job>& job : finished) {
+  for (const auto& [serial, job] : finished) {
     const Napi::HandleScope scope(env);
     settle(env, *job);
   }

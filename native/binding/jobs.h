@@ -9,7 +9,6 @@
 #include <memory>
 #include <mutex>
 #include <unordered_map>
-#include <vector>
 
 #include "cpu/background.h"
 
@@ -64,9 +63,10 @@ class JobQueue {
   // Returns the job's promise. Throws what `dispatch` throws; the job is gone then.
   Napi::Promise submit(std::unique_ptr<ThreadJob> job, Dispatch dispatch);
   // For work that is not one function: `start` has it begin, and it calls what `start` was given when it is done.
-  // call_id: what abort() knows it by; 0: it is never aborted.
+  // call_id: what abort() knows it by, from new_call_id(); 0: it is never aborted.
   Napi::Promise submit(std::unique_ptr<Job> job, uint64_t call_id, const std::function<void(Finish)>& start);
 
+  uint64_t new_call_id() { return ++last_call_id_; }
   // Rejects the promise with kAborted now, if the job is not done yet.
   void abort(uint64_t call_id);
 
@@ -85,7 +85,7 @@ class JobQueue {
 
   // On the JavaScript thread only.
   size_t unsettled_ = 0;
-  uint64_t last_serial_ = 0;
+  uint64_t last_serial_ = 0, last_call_id_ = 0;
   std::unordered_map<uint64_t, uint64_t> abortable_;  // serial numbers of jobs by call_id
 };
 

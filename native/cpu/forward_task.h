@@ -46,7 +46,7 @@ struct ForwardTask {
   bool small = false;
   uint64_t arrival = 0;
   double virtual_time = 0;
-  std::exception_ptr failure;
+  std::exception_ptr failure;  // of the serving thread
 };
 
 }  // namespace bert_native

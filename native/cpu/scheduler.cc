@@ -6,6 +6,7 @@
 #include <new>
 #include <numeric>
 #include <string>
+#include <thread>
 #include <utility>
 #include <vector>
 
@@ -22,6 +23,8 @@ namespace {
 constexpr size_t kRowsPerThread = 512, kLeastBlockRows = 512, kMostBlockRows = 4096;
 // Rows slipped in between two steps of a larger block, at most.
 constexpr size_t kInterruptionRows = 256;
+// Until a block is tried again for which no memory was left.
+constexpr std::chrono::milliseconds kMemoryRetry{1};
 // An idle pool keeps the memory of its last block for so long.
 constexpr std::chrono::seconds kWorkspaceKept{1};
 
@@ -195,8 +198,11 @@ void Scheduler::serve() {
       std::unique_lock lock(mutex_);
       await_task(lock);
       threads = *threads_wanted_;
-      block = queue_.take(block_rows(threads));
-      begin(block);
+      block = take_block([&] { return queue_.take(block_rows(threads)); });
+    }
+    if (block.shares.empty()) {
+      std::this_thread::sleep_for(kMemoryRetry);
+      continue;
     }
     if (pool_threads_ != threads) {
       pool_ = nullptr;
@@ -224,8 +230,7 @@ void Scheduler::run_interruptions() {
     Block block;
     {
       const std::lock_guard lock(mutex_);
-      block = queue_.take_interruption(kInterruptionRows);
-      begin(block);
+      block = take_block([&] { return queue_.take_interruption(kInterruptionRows); });
     }
     if (block.shares.empty()) return;
     run(std::move(block), interruption_workspace_, false);
@@ -263,8 +268,19 @@ void Scheduler::compute(const Block& block, Workspace& workspace, PassControl& c
   for (const Block::Share& share : block.shares) share.task->failure = failure;
 }
 
-// Notes what take() gave, before the lock is let go of.
-void Scheduler::begin(const Block& block) {
+// Without shares where not even the memory for one is there: what waits goes on waiting.
+Block Scheduler::take_block(const std::function<Block()>& take) noexcept {
+  try {
+    Block block = take();
+    begin(block);
+    return block;
+  } catch (const std::bad_alloc&) {
+    return {};
+  }
+}
+
+// Notes what the queue gave, before the lock is let go of.
+void Scheduler::begin(const Block& block) noexcept {
   const auto now = ForwardTask::Clock::now();
   for (const auto& [task, begin, end] : block.shares) {
     const auto rows = task->rows.begin();

@@ -3,6 +3,7 @@
 #include <atomic>
 #include <condition_variable>
 #include <cstddef>
+#include <functional>
 #include <limits>
 #include <memory>
 #include <mutex>
@@ -26,8 +27,8 @@ class Scheduler {
   // Checks the task's sequences and queues them. Throws what check_batch() throws; kQueueFull where they would make
   // more tokens wait than set_max_queued_tokens() allows; kMemory where the system gives no thread.
   void submit(std::shared_ptr<ForwardTask> task);
-  // From its return on the task's outputs are not written and `done` is not called, unless that has begun. What of it
-  // waits is dropped; a block that computes for nobody else stops soon.
+  // From its return on the task's outputs are not written. What of it waits is dropped; a block that computes for
+  // nobody else stops soon. `done` is not called, unless the task was computed already.
   void cancel(ForwardTask& task);
 
   // Threads that the pool has or will have: what set_thread_count() said, else BERT_NATIVE_THREADS, else
@@ -50,7 +51,8 @@ class Scheduler {
   void run_interruptions();
   void run(Block block, Workspace& workspace, bool interruptible) noexcept;
   void compute(const Block& block, Workspace& workspace, PassControl& control) noexcept;
-  void begin(const Block& block);
+  Block take_block(const std::function<Block()>& take) noexcept;
+  static void begin(const Block& block) noexcept;
   void settle(const Block& block) noexcept;
   ThreadPool& pool() { return pool_ != nullptr ? *pool_ : own_thread_; }
 

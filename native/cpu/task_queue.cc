@@ -23,7 +23,13 @@ void TaskQueue::add(std::shared_ptr<ForwardTask> task) {
     // What it did not use while it had nothing to do is gone. A block that runs is not held against it.
     own.served = std::max(own.served, task->small ? large_served_before_block_ : small_.served);
   }
-  own.encoders[task->encoder.get()].insert(std::move(task));
+  const auto [encoder, is_new] = own.encoders.try_emplace(task->encoder.get());
+  try {
+    encoder->second.insert(std::move(task));
+  } catch (...) {
+    if (is_new) own.encoders.erase(encoder);
+    throw;
+  }
   ++own.task_count;
   waiting_rows_ += rows;
 }
@@ -65,7 +71,7 @@ Block TaskQueue::take_from(Class& from, size_t row_budget) {
   });
   auto& tasks = encoder->second;
   const size_t tasks_at_start = from.task_count;
-  block.shares.reserve(1);  // whatever memory is left: one share can always be taken
+  block.shares.reserve(1);
   while (!tasks.empty() && block.rows < row_budget) {
     const std::shared_ptr<ForwardTask>& first = *tasks.begin();
     if (!block.shares.empty() && block.rows + first->rows[first->next] > row_budget) break;

@@ -32,14 +32,15 @@ class TaskQueue {
   // Rows of a small call, at most.
   static constexpr size_t kSmallRows = 128;
 
-  // The task has `rows` set.
+  // The task has `rows` set. Throws std::bad_alloc, and has not added it then.
   void add(std::shared_ptr<ForwardTask> task);
   // Takes a task out that may still have sequences waiting. Returns whether it had.
   bool remove(ForwardTask& task);
   bool is_empty() const { return small_.encoders.empty() && large_.encoders.empty(); }
   size_t waiting_rows() const { return waiting_rows_; }
 
-  // About `row_budget` rows, a longer sequence alone; without shares where nothing waits.
+  // About `row_budget` rows, a longer sequence alone; without shares where nothing waits. Throws std::bad_alloc, and
+  // has taken nothing then.
   Block take(size_t row_budget);
   // Small calls that may run in the middle of the larger block that take() gave last; else without shares.
   Block take_interruption(size_t row_budget);
@@ -48,9 +49,9 @@ class TaskQueue {
   struct Before {
     bool operator()(const std::shared_ptr<ForwardTask>& a, const std::shared_ptr<ForwardTask>& b) const;
   };
+  using Tasks = std::set<std::shared_ptr<ForwardTask>, Before>;
   struct Class {
-    // Never an empty set.
-    std::map<const CpuEncoder*, std::set<std::shared_ptr<ForwardTask>, Before>> encoders;
+    std::map<const CpuEncoder*, Tasks> encoders;  // none of them empty
     size_t task_count = 0;
     double served = 0;        // rows, as if it had always kept up with the other class
     double virtual_time = 0;  // rows that each task would have had if all ran at once

@@ -10,6 +10,7 @@ import {
   readFileSync,
   rmSync,
   statSync,
+  truncateSync,
   utimesSync,
   writeFileSync,
 } from 'node:fs';
@@ -333,12 +334,26 @@ describe('interruption and resumption', () => {
     expect(readFileSync(output).equals(whole['npy']!)).toBe(true);
   });
 
-  test('without --resume it starts again', async () => {
-    const output = path('afresh.npy');
+  test('what an interrupted run has left is dropped only when told so', async () => {
+    for (const signal of ['SIGINT', 'SIGKILL'] as const) {
+      const output = path(`afresh-${signal}.npy`);
+      await interrupt(signal, output, embed(input, output));
+      const { status, stderr } = attempt(embed(input, output));
+      expect(status).toBe(1);
+      expect(stderr).toContain('ERR_OPTION');
+      expect(stderr).toContain('--resume goes on with it, --restart drops what it did');
+      expect(attempt(embed(input, output, '--restart', '--resume')).stderr).toContain('one of --resume and --restart');
+      expect(attempt(embed(input, output, '--restart')).status).toBe(0);
+      expect(readFileSync(output).equals(whole['npy']!)).toBe(true);
+      expect(attempt(embed(input, output)).status).toBe(0);
+    }
+  });
+
+  test('a run that was killed before it wrote its header', async () => {
+    const output = path('no-header.npy');
     await interrupt('SIGKILL', output, embed(input, output));
-    const { stderr } = attempt(embed(input, output));
-    expect(stderr).toContain('starting again: --resume would have gone on with what an earlier run left\n');
-    expect(attempt(embed(input, output)).stderr).not.toContain('starting again');
+    truncateSync(`${output}.partial`, 0);
+    run(...embed(input, output, '--resume'));
     expect(readFileSync(output).equals(whole['npy']!)).toBe(true);
   });
 
@@ -534,7 +549,7 @@ describe('mistakes', () => {
     ['a field of another type', '{"text": 7}', "line 1 has 7 in 'text': expected a string there"],
     ['an inherited name', '{"constructor_": 1}', "line 1 has no field 'text'"],
   ])('jsonl: %s', (_, content, message) => {
-    const { status, stderr } = attempt(embed(write('bad.jsonl', content), output));
+    const { status, stderr } = attempt(embed(write('bad.jsonl', content), output, '--restart'));
     expect(status).toBe(1);
     expect(stderr).toContain('ERR_FILE_FORMAT');
     expect(stderr).toContain(message);
@@ -555,7 +570,7 @@ describe('mistakes', () => {
   });
 
   test('a line without end', () => {
-    const { status, stderr } = attempt(embed('-', output), Buffer.alloc((64 << 20) + 1, 'a'));
+    const { status, stderr } = attempt(embed('-', output, '--restart'), Buffer.alloc((64 << 20) + 1, 'a'));
     expect(status).toBe(1);
     expect(stderr).toContain("ERR_FILE_FORMAT: '-': line 1 has more than 67108864 bytes");
   });
@@ -564,10 +579,12 @@ describe('mistakes', () => {
     const input = write('same.jsonl', '{"text": "a"}\n');
     linkSync(input, path('link.jsonl'));
     for (const name of [input, path('link.jsonl')]) {
-      expect(attempt(embed(input, name)).stderr).toMatch(
-        /ERR_OPTION: --output is .*expected another file: this one is read/,
-      );
+      expect(attempt(embed(input, name)).stderr).toMatch(/ERR_OPTION: --output is .*expected another file: .* is read/);
     }
+    // Nor what it writes on the way.
+    copyFileSync(input, path('way.jsonl.partial'));
+    const onTheWay = embed(path('way.jsonl.partial'), path('way.jsonl'), '--input-format', 'jsonl');
+    expect(attempt(onTheWay).stderr).toContain('expected another file');
     expect(readFileSync(input, 'utf8')).toBe('{"text": "a"}\n');
   });
 
@@ -592,7 +609,7 @@ describe('mistakes', () => {
     const { status, stderr } = attempt(embed(write('a.txt', 'a'), output, '--dtype', 'fp7'));
     expect(status).toBe(1);
     expect(stderr).toContain('ERR_OPTION: dtype is "fp7": expected \'fp32\'');
-    expect(run(...embed(path('a.txt'), output, '--dtype', 'fp32'))).toBe('');
+    expect(run(...embed(path('a.txt'), output, '--restart', '--dtype', 'fp32'))).toBe('');
   });
 
   test('a length that the model does not have', () => {

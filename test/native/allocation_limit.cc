@@ -10,6 +10,10 @@ namespace {
 std::atomic<size_t> limit_bytes{std::numeric_limits<size_t>::max()};
 std::atomic<size_t> failed{0};
 
+constexpr size_t kNever = std::numeric_limits<size_t>::max();
+thread_local size_t left = kNever;  // allocations until the first that fails
+thread_local bool came_to_fail = false;
+
 }  // namespace
 
 // In place of the standard library's, which AlignedBuffer uses.
@@ -25,6 +29,20 @@ void* operator new(size_t size, std::align_val_t alignment, const std::nothrow_t
   return std::aligned_alloc(unit, (size + unit - 1) / unit * unit);
 #endif
 }
+
+void* operator new(size_t size) {
+  if (left == 0) {
+    came_to_fail = true;
+    throw std::bad_alloc();
+  }
+  if (left != kNever) --left;
+  if (void* memory = std::malloc(size == 0 ? 1 : size)) return memory;
+  throw std::bad_alloc();
+}
+
+void operator delete(void* memory) noexcept { std::free(memory); }
+
+void operator delete(void* memory, size_t) noexcept { std::free(memory); }
 
 void operator delete(void* memory, std::align_val_t) noexcept {
 #if defined(_WIN32)
@@ -44,5 +62,14 @@ AllocationLimit::AllocationLimit(size_t bytes) {
 AllocationLimit::~AllocationLimit() { limit_bytes = std::numeric_limits<size_t>::max(); }
 
 size_t AllocationLimit::failures() const { return failed; }
+
+FailingAllocations::FailingAllocations(size_t count) {
+  came_to_fail = false;
+  left = count;
+}
+
+FailingAllocations::~FailingAllocations() { left = kNever; }
+
+bool FailingAllocations::failed() const { return came_to_fail; }
 
 }  // namespace bert_native::test

@@ -14,4 +14,14 @@ class AllocationLimit {
   size_t failures() const;
 };
 
+// While one lives, the thread's allocations by `new` fail from the one after `count` others on.
+class FailingAllocations {
+ public:
+  explicit FailingAllocations(size_t count);
+  ~FailingAllocations();
+  FailingAllocations(const FailingAllocations&) = delete;
+  // Whether it came to that.
+  bool failed() const;
+};
+
 }  // namespace bert_native::test

@@ -392,8 +392,12 @@ test('waits for room in a queue that others have filled', async () => {
       expect(error).toBeUndefined();
       expect(results).toEqual(expected);
     }
-    const tooLarge = await collect(embedStream(texts, { model, tokenizer, batch_tokens: 4000 }));
-    expect(tooLarge.error).toMatchObject({ code: 'ERR_QUEUE_FULL' });
+    // Batches are no larger than the queue; a text that is has no place in it.
+    const large = await collect(embedStream(texts, { model, tokenizer, batch_tokens: 4000 }));
+    expect(large).toEqual({ results: expected, error: undefined });
+    env.maxQueuedTokens = 3;
+    const never = await collect(embedStream(texts, { model, tokenizer }));
+    expect(never.error).toMatchObject({ code: 'ERR_QUEUE_FULL' });
   } finally {
     env.maxQueuedTokens = Infinity;
   }

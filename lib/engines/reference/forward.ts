@@ -13,19 +13,23 @@ import type { EncoderWeights } from './weights.ts';
 /**
  * The forward pass, row by row: rows do not see each other, so a row's result never depends on what it ran with.
  * Activations are kept in double precision and rounded once, into the results.
+ *
+ * @returns also how many tokens were computed
  */
 export async function runForward(
   specification: EncoderSpecification,
   weights: EncoderWeights,
   request: ForwardRequest,
   signal?: AbortSignal | null,
-): Promise<Outputs> {
-  const result = allocateResult(specification, request);
+): Promise<{ outputs: Outputs; tokens: number }> {
+  const outputs = allocateResult(specification, request);
+  let tokens = 0;
   for (let row = 0; row < request.batch; ++row) {
     const sequence = planSequence(request, row);
-    if (sequence.columns.length > 0) await runSequence(specification, weights, request, sequence, result, signal);
+    tokens += sequence.columns.length;
+    if (sequence.columns.length > 0) await runSequence(specification, weights, request, sequence, outputs, signal);
   }
-  return result;
+  return { outputs, tokens };
 }
 
 type Outputs = Omit<ForwardResult, 'queued_ms' | 'running_ms'>;

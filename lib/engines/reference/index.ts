@@ -45,8 +45,8 @@ class ReferenceEncoder implements LoadedEncoder {
     this.#running_calls++;
     const start = performance.now();
     try {
-      const outputs = await runForward(this.#specification, weights, request, signal);
-      this.#computed_tokens += countTokens(request);
+      const { outputs, tokens } = await runForward(this.#specification, weights, request, signal);
+      this.#computed_tokens += tokens;
       return { ...outputs, queued_ms: 0, running_ms: performance.now() - start };
     } finally {
       this.#running_calls--;
@@ -81,9 +81,4 @@ class ReferenceEncoder implements LoadedEncoder {
     if (this.#loaded === null) throw new BertNativeError('ERR_DISPOSED', 'the model was disposed');
     return this.#loaded;
   }
-}
-
-/** Positions whose mask is 1. */
-function countTokens({ batch, sequence, attention_mask }: ForwardRequest): number {
-  return attention_mask?.reduce((count, value) => count + value, 0) ?? batch * sequence;
 }

@@ -125,7 +125,6 @@ void small_calls_overtake_large_ones() {
     BN_CHECK(!large_done, "a small call waited until a large one was done");
   }
   large->await();
-  large->done = nullptr;
 }
 
 void two_encoders_share_the_pool() {
@@ -175,9 +174,11 @@ void cancels_without_touching_others() {
   Numbers numbers(9);
   size_t in_the_middle = 0;
   for (int round = 0; round < 60; ++round) {
-    std::atomic<bool> cancelled{false}, called_after{false};
+    // Shared: a call that was done just before it is cancelled may tell so just after.
+    const auto cancelled = std::make_shared<std::atomic<bool>>(false),
+               called_after = std::make_shared<std::atomic<bool>>(false);
     auto doomed = std::make_shared<RequestsTask>(encoder, requests_of_length(model.specification, 200, 40, 10));
-    doomed->done = [&](std::exception_ptr) { called_after = cancelled.load(); };
+    doomed->done = [=](std::exception_ptr) { *called_after = cancelled->load(); };
     std::vector<SharedTask> mates;
     mates.push_back(submit(encoder, requests_of_length(model.specification, 20, 40, 8)));
     Scheduler::instance().submit(doomed);
@@ -187,7 +188,7 @@ void cancels_without_touching_others() {
     std::vector<std::vector<float>> left;
     for (const Request& request : doomed->requests) left.push_back(request.outputs());
     const bool whole = doomed->unfinished == 0;
-    cancelled = !whole;
+    *cancelled = !whole;
     if (!whole && !std::isnan(left[0][0])) ++in_the_middle;
     for (const SharedTask& mate : mates) {
       mate->await();
@@ -199,8 +200,7 @@ void cancels_without_touching_others() {
     for (size_t i = 0; i < left.size(); ++i) {
       BN_CHECK(same_bits(left[i], doomed->requests[i].outputs()), "a cancelled call's outputs were written");
     }
-    BN_CHECK(!called_after, "`done` of a cancelled call was called");
-    doomed->done = nullptr;
+    BN_CHECK(!*called_after, "`done` of a cancelled call was called");
   }
   note(std::to_string(in_the_middle) + " of 60 calls were cancelled in the middle");
 }

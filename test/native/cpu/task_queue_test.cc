@@ -1,9 +1,11 @@
 #include "cpu/task_queue.h"
 
 #include <algorithm>
+#include <new>
 #include <string>
 #include <vector>
 
+#include "allocation_limit.h"
 #include "harness.h"
 
 namespace bert_native::test {
@@ -171,6 +173,42 @@ void removes_what_waits() {
   BN_CHECK(queue.is_empty() && queue.waiting_rows() == 0, "something waits");
 }
 
+// Wherever an allocation fails, a call is in the queue or not, and what is taken is whole.
+void survives_allocations_that_fail() {
+  for (size_t count = 0;; ++count) {
+    TaskQueue queue;
+    queue.add(task("other", {10}, 1));
+    const auto small = task("small", {10, 20}), large = task("large", {100, 100, 100});
+    bool failed = false;
+    for (const auto& added : {small, large}) {
+      const std::shared_ptr<ForwardTask> copy = added;
+      const FailingAllocations failing(count);
+      try {
+        queue.add(copy);
+      } catch (const std::bad_alloc&) {
+        BN_CHECK(failing.failed(), "an allocation failed by itself");
+        failed = true;
+      }
+    }
+    size_t rows = 0;
+    for (int round = 0; round < 100 && !queue.is_empty(); ++round) {
+      const FailingAllocations failing(round % 2 == 0 ? count : 1000);
+      try {
+        const Block block = queue.take(64);
+        BN_CHECK(!block.shares.empty(), "a queue that is not empty gave nothing");
+        rows += block.rows;
+      } catch (const std::bad_alloc&) {
+        failed = true;
+      }
+    }
+    BN_CHECK(queue.is_empty() && queue.waiting_rows() == 0, "something is left in the queue");
+    const size_t expected = 10 + (small->next == 2 ? 30 : 0) + (large->next == 3 ? 300 : 0);
+    BN_CHECK(rows == expected, std::to_string(rows) + " rows were taken of " + std::to_string(expected));
+    if (!failed) return;
+    BN_CHECK(count < 100, "there is no end of failing");
+  }
+}
+
 void add_tests() {
   add("cpu/task_queue: merges calls up to the budget", merges_calls_up_to_the_budget);
   add("cpu/task_queue: gives a long sequence a block of its own", gives_a_long_sequence_a_block_of_its_own);
@@ -182,6 +220,7 @@ void add_tests() {
   add("cpu/task_queue: shares evenly among large calls", shares_evenly_among_large_calls);
   add("cpu/task_queue: starves nobody", starves_nobody);
   add("cpu/task_queue: removes what waits", removes_what_waits);
+  add("cpu/task_queue: survives allocations that fail", survives_allocations_that_fail);
 }
 
 const Registration registration(add_tests);
