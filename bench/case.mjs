@@ -163,6 +163,10 @@ export class CaseRunner {
       const idle_loop_delay = await process.idle(idleMs);
       const throughput = await process.throughput(chosen.map(textsOf), contender.feeding);
       const peak_rss_mb = await process.peakMemory();
+      const busyLatencies =
+        round === 1 && !contender.slow
+          ? await process.busyLatency(timed, latencyLimitMs, chosen.map(textsOf))
+          : null;
       if (round === 1) await verifyTokens(process, chosen.flat());
 
       const seconds = throughput.wall_ms / 1000;
@@ -172,7 +176,8 @@ export class CaseRunner {
         import_ms: start.import_ms,
         load_ms: start.load_ms,
         first_vector_ms: start.first_vector_ms,
-        latency: { runs: latencies.length, median_ms: median(latencies), p95_ms: quantile(latencies, 0.95) },
+        latency: describeLatency(latencies),
+        busy_latency: busyLatencies && describeLatency(busyLatencies),
         idle_loop_delay,
         throughput,
         tokens_per_s: result.sample.tokens / seconds,
@@ -238,6 +243,13 @@ function childEnvironment({ isa, threads }) {
   if (isa !== undefined) environment.BERT_NATIVE_ISA = isa;
   return environment;
 }
+
+/** @param {readonly number[]} times_ms */
+const describeLatency = (times_ms) => ({
+  runs: times_ms.length,
+  median_ms: median(times_ms),
+  p95_ms: quantile(times_ms, 0.95),
+});
 
 /** @param {readonly BenchText[]} batch */
 const textsOf = (batch) => batch.map(({ text }) => text);

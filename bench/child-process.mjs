@@ -64,6 +64,11 @@ export class ContenderProcess {
     return this.#ask({ request: 'latency', texts, limit_ms });
   }
 
+  /** @param {string[]} texts @param {number} limit_ms @param {string[][]} batches @returns {Promise<number[]>} */
+  busyLatency(texts, limit_ms, batches) {
+    return this.#ask({ request: 'busyLatency', texts, limit_ms, batches });
+  }
+
   /** @param {number} ms @returns {Promise<LoopDelay>} */
   idle(ms) {
     return this.#ask({ request: 'idle', ms });

@@ -168,6 +168,7 @@ function startTable(cases, peak) {
     'loaded',
     'first vector',
     'one short text: median, p95',
+    'while batches run',
     'of memory rate',
     'peak memory (above idle Node)',
   ];
@@ -185,6 +186,7 @@ function startTable(cases, peak) {
           latency_ms,
           of(({ latency }) => latency.p95_ms),
         ),
+        busyLatencyCell(rounds),
         peak === null ? '' : percent((weightGb / latency_ms) * (1000 / peak.read_gb_per_s)),
         `${integer(memory)} MB (${integer(memory - run.idle_node_rss_mb)})`,
       ];
@@ -241,6 +243,12 @@ const modelOf = ({ part }) => part.split('/')[0];
 
 /** @param {readonly Measurement[]} rounds @returns {(value: (round: Measurement) => number) => number} */
 const medianOver = (rounds) => (value) => median(rounds.map(value));
+
+/** @param {readonly Measurement[]} rounds */
+function busyLatencyCell(rounds) {
+  const busy = rounds.find(({ busy_latency }) => busy_latency)?.busy_latency;
+  return busy ? milliseconds(busy.median_ms, busy.p95_ms) : '';
+}
 
 /** @param {ContenderResult | undefined} result */
 function medianRate(result) {

@@ -96,13 +96,21 @@ export interface Accuracy {
   readonly passed: boolean;
 }
 
+export interface Latency {
+  readonly runs: number;
+  readonly median_ms: number;
+  readonly p95_ms: number;
+}
+
 /** One contender, one process. */
 export interface Measurement {
   readonly round: number;
   readonly import_ms: number;
   readonly load_ms: number;
   readonly first_vector_ms: number;
-  readonly latency: { readonly runs: number; readonly median_ms: number; readonly p95_ms: number };
+  readonly latency: Latency;
+  /** The same while batches run; in the first round, and not of the slow. */
+  readonly busy_latency: Latency | null;
   readonly idle_loop_delay: LoopDelay;
   readonly throughput: Throughput;
   readonly tokens_per_s: number;

@@ -26,6 +26,7 @@ function result(
       load_ms: 600,
       first_vector_ms: 700,
       latency: { runs: 50, median_ms: 20, p95_ms: 25 },
+      busy_latency: { runs: 50, median_ms: 41, p95_ms: 52 },
       idle_loop_delay: delays,
       throughput: {
         wall_ms: 5_000_000 / tokens_per_s,
