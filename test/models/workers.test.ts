@@ -1,10 +1,13 @@
-import { execFileSync } from 'node:child_process';
+import { execFileSync, fork, spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import { Worker } from 'node:worker_threads';
 import { describe, expect, test } from 'vitest';
 import { BertModel } from '../../lib/index.ts';
 import { fixturesFolder } from '../support/fixtures.ts';
+import { temporaryFolder } from '../support/temporary.ts';
 
 const library = pathToFileURL(join(import.meta.dirname, '..', '..', 'dist', 'index.js')).href;
 const folder = join(fixturesFolder, 'bert-base');
@@ -78,5 +81,38 @@ describe('the end of a process', () => {
   test('process.exit in mid-run is clean', () => {
     const busy = 'for (let i = 0; i < 200; i++) model(Array(32).fill(Array(32).fill(4)));';
     expect(run(`${load} ${busy} setTimeout(() => process.exit(0), 3); console.log('leaving');`)).toBe('leaving\n');
+  });
+
+  test('SIGTERM in mid-run ends it as a signal does', async () => {
+    const busy = 'for (let i = 0; i < 200; i++) model(Array(32).fill(Array(32).fill(4)));';
+    const script = `import { BertModel } from ${JSON.stringify(library)}; ${load} ${busy} console.log('busy');`;
+    const child = spawn(process.execPath, ['--input-type=module', '-e', script]);
+    await once(child.stdout, 'data');
+    child.kill('SIGTERM');
+    expect(await once(child, 'exit')).toEqual([null, 'SIGTERM']);
+  });
+
+  test('fork: a busy parent and its children compute the same', async () => {
+    const file = join(temporaryFolder(), 'forked.mjs');
+    writeFileSync(
+      file,
+      `import { BertModel } from ${JSON.stringify(library)}; ${load}
+       const { last_hidden_state } = await model(${JSON.stringify(rows)});
+       process.send([...last_hidden_state.data], () => process.disconnect());`,
+    );
+    const model = await BertModel.from_pretrained(folder);
+    const own = [...(await model(rows)).last_hidden_state.data];
+    const busy = Promise.all(Array.from({ length: 50 }, () => model(Array(16).fill(Array(32).fill(5)))));
+    const children = [1, 2].map(() => fork(file));
+    const answers = children.map(async (child) => {
+      const [[answer], [status]] = await Promise.all([once(child, 'message'), once(child, 'exit')]);
+      return { answer, status };
+    });
+    for (const { answer, status } of await Promise.all(answers)) {
+      expect(answer).toEqual(own);
+      expect(status).toBe(0);
+    }
+    await busy;
+    model.dispose();
   });
 });
