@@ -1,6 +1,6 @@
 import { randomBytes } from 'node:crypto';
 import { type FileHandle, mkdir, open, readFile, rename, rm, stat } from 'node:fs/promises';
-import { basename, dirname, join } from 'node:path';
+import { basename, dirname, join, resolve } from 'node:path';
 import { BertNativeError } from './errors.ts';
 
 /** A failed file operation as this library's error, the original as its cause; an error of this library as it is. */
@@ -73,9 +73,32 @@ export async function readJsonObject(path: string): Promise<JsonObject> {
 
 /** Makes a folder and those above it where they are missing. @throws BertNativeError `ERR_IO` */
 export async function makeFolder(path: string): Promise<void> {
-  await mkdir(path, { recursive: true }).catch((cause) => {
+  await makeFolders(resolve(path)).catch((cause) => {
     throw fileError('making the folder', path, cause);
   });
+}
+
+/** Not by `recursive: true`, which never returns where a file system has no room for new folders, such as /proc. */
+async function makeFolders(path: string): Promise<void> {
+  const failure = await mkdir(path).then(
+    () => undefined,
+    (error: NodeJS.ErrnoException) => error,
+  );
+  if (failure === undefined) return;
+  if (failure.code === 'ENOENT' && !(await isFolder(dirname(path)))) {
+    await makeFolders(dirname(path));
+    // Somebody else may have made it meanwhile.
+    await mkdir(path).catch(async (error) => {
+      if (!(await isFolder(path))) throw error;
+    });
+  } else if (!(await isFolder(path))) throw failure;
+}
+
+async function isFolder(path: string): Promise<boolean> {
+  return stat(path).then(
+    (entry) => entry.isDirectory(),
+    () => false,
+  );
 }
 
 /** A file being written under a temporary name beside its own, which it takes when it is complete. */

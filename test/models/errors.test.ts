@@ -289,6 +289,21 @@ test('null means that an option was not given, as None does in Python', async ()
 });
 
 describe('what the machine cannot give', () => {
+  test('a folder that cannot be made', async () => {
+    const file = join(temporaryFolder(), 'file');
+    writeFileSync(file, '');
+    const places = [join(file, 'below'), file, ...(process.platform === 'linux' ? ['/proc/none/below'] : [])];
+    for (const place of places) {
+      const error = await config.save_pretrained(place).then(
+        () => 'it was made',
+        (reason: unknown) => reason,
+      );
+      expect(error, place).toBeInstanceOf(BertNativeError);
+      expect((error as Error).message).toContain(place);
+    }
+    await config.save_pretrained(join(temporaryFolder(), 'a', 'b', 'c'));
+  });
+
   const program = (body: string, env: Record<string, string> = {}) =>
     spawnSync(
       process.execPath,
