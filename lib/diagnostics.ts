@@ -11,7 +11,7 @@ export interface ForwardTrace {
   /** Rows and positions of the request. */
   readonly batch: number;
   readonly sequence: number;
-  /** How long the call waited for its turn, and from then until it was done. */
+  /** How long the call waited for its turn, and from then until it was done; beside that its outputs, which are large. */
   readonly result?: { readonly queued_ms: number; readonly running_ms: number };
   readonly error?: unknown;
 }

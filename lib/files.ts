@@ -8,7 +8,12 @@ export function fileError(action: string, path: string, cause: unknown): BertNat
   if (cause instanceof BertNativeError) return cause;
   const { code, message } = cause as NodeJS.ErrnoException;
   const absent = code === 'ENOENT' || code === 'ENOTDIR';
-  const reason = absent ? 'there is no such file' : message;
+  const reasons: Readonly<Record<string, string>> = {
+    ENOENT: 'there is no such file',
+    ENOTDIR: 'a part of the path is a file',
+    EEXIST: 'a file of that name is in the way',
+  };
+  const reason = reasons[code ?? ''] ?? message;
   return new BertNativeError(absent ? 'ERR_NOT_FOUND' : 'ERR_IO', `${path}: ${action} failed: ${reason}`, { cause });
 }
 

@@ -1,6 +1,6 @@
 import type { Stats } from 'node:fs';
 import { stat } from 'node:fs/promises';
-import { basename, extname, join } from 'node:path';
+import { basename, extname, join, normalize as normalizePath } from 'node:path';
 import { nativeBinding } from '../binding/load.ts';
 import { env } from '../env.ts';
 import { BertNativeError } from '../errors.ts';
@@ -43,7 +43,9 @@ export interface EmbedArguments {
  * `bert-native embed`: texts are read, computed and written as they come, so memory does not grow with the input. What is
  * done when it is interrupted, or fails, is kept.
  */
-export async function runEmbed(options: EmbedArguments): Promise<void> {
+export async function runEmbed(given: EmbedArguments): Promise<void> {
+  // "new/../texts.txt" would be another file before the folder is made than after.
+  const options = { ...given, output: given.output === '-' ? '-' : normalizePath(given.output) };
   const input = chooseInput(options.input, options.inputFormat, options.field, options.idField);
   const output = await chooseOutput(options);
   const size_bytes = await inputSize(input.path);
@@ -77,7 +79,9 @@ export async function runEmbed(options: EmbedArguments): Promise<void> {
       text: ({ text }) => text,
     }),
   );
-  console.error(`${countOf(job.count)}, ${model.hidden_size} values each: ${output.path}`);
+  console.error(
+    `${countOf(job.count)}, ${model.hidden_size} values each: ${output.path === '-' ? 'standard output' : output.path}`,
+  );
   model.dispose();
 }
 
@@ -150,7 +154,8 @@ class EmbedJob {
   async #keepAfter(error: unknown): Promise<never> {
     // What went wrong first is what to tell.
     const kept = await this.#sink.stop('failed').catch(() => undefined);
-    if (kept !== undefined) console.error(`${countOf(kept.count)} kept in ${kept.path}; --resume goes on after them`);
+    if (kept !== undefined)
+      console.error(`${countOf(kept.count)} kept in ${kept.path}; --resume goes on there if the input stays as it is`);
     throw error;
   }
 
@@ -201,7 +206,11 @@ async function chooseOutput({ output: path, outputFormat, resume, restart, idFie
     throw optionError('--output', path, `a regular file, or --output-format jsonl: ${reason}`);
   }
   if (streamed && resume) throw optionError('--resume', path, 'a regular file as --output');
-  if (resume && restart) throw optionError('--restart', true, 'one of --resume and --restart');
+  if (resume && restart)
+    throw new BertNativeError(
+      'ERR_OPTION',
+      '--resume goes on and --restart starts again: expected one of --resume and --restart',
+    );
   if (format === 'npy' && idField !== undefined) {
     throw optionError('--id-field', idField, 'to be left out, or jsonl as output: an .npy file holds only numbers');
   }

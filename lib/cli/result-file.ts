@@ -233,7 +233,7 @@ function checkRecord(paths: ResultPaths, found: unknown, record: RunRecord): voi
   throw new BertNativeError(
     'ERR_OPTION',
     `--resume: the run that left ${basename(paths.final)} incomplete differs from this one (${differences.join('; ')}); ` +
-      'call it as that one was, or start again without --resume',
+      'call it as that one was, or drop what it did with --restart',
   );
 }
 

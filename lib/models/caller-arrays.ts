@@ -9,6 +9,7 @@ export class CallerArrays {
   /** Those over shared memory, which an engine fills in place. */
   readonly shared: OutputArrays | null;
   readonly #copied: readonly (readonly [name: OutputName, array: Float32Array, size: number])[];
+  readonly #option: (name: string) => string;
 
   /**
    * @param out arrays by the output's name
@@ -34,6 +35,7 @@ export class CallerArrays {
     }
     this.shared = Object.keys(shared).length > 0 ? shared : null;
     this.#copied = copied;
+    this.#option = option;
   }
 
   /**
@@ -46,7 +48,7 @@ export class CallerArrays {
       if (array.length !== size) {
         throw new BertNativeError(
           'ERR_SHAPE',
-          `the array for ${name} was detached or resized while the call ran: it has ${array.length} elements now, ` +
+          `${this.#option(name)} was detached or resized while the call ran: it has ${array.length} elements now, ` +
             `expected ${size}`,
         );
       }

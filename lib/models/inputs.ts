@@ -75,6 +75,9 @@ const tokenizerExtras = {
 export function asEncoderInputs(inputs: EncoderInputs | TensorInput): EncoderInputs {
   const bare = Array.isArray(inputs) || ArrayBuffer.isView(inputs) || inputs instanceof Tensor;
   if (bare || (isObject(inputs) && 'data' in inputs && 'dims' in inputs)) return { input_ids: inputs as TensorInput };
+  if (isObject(inputs) && 'then' in inputs) {
+    throw optionError('the input', inputs, 'what it resolves to: await it before the call');
+  }
   if (!isObject(inputs)) {
     throw optionError('the input', inputs, 'what a tokenizer returns, { input_ids, … }, a Tensor or nested arrays');
   }

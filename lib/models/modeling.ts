@@ -269,12 +269,12 @@ export abstract class PreTrainedModel extends Callable {
     const loading = this.#encoder;
     this.#pendingCalls++;
     try {
-      const encoder = await loading.catch((error) => {
+      // Once it is loaded, a call reaches the engine in the same turn of the event loop, and counts in its stats.
+      this.#loaded ??= await loading.catch((error) => {
         this.#encoder = undefined; // the next call tries again
         throw error;
       });
-      this.#loaded = encoder;
-      return await use(encoder);
+      return await use(this.#loaded);
     } finally {
       this.#pendingCalls--;
       this.#releaseIfDone();

@@ -43,21 +43,18 @@ export async function tokenizeRows(
   });
 }
 
-/** So many batches' worth of rows, in the order of the texts, are sorted among themselves: see {@link planBatches}. */
-const batchesPerRun = 4;
-
 /**
  * Groups rows into batches of at most `batch_tokens` padded tokens (rows × longest row; a longer row runs alone).
  *
  * The engine packs tokens without padding, and a row's result is the same to the bit whatever it runs with, so any order
- * would give the same vectors: sorting by length only keeps the padding of the arrays small. It is done in runs of a few
- * batches, because vectors are handed out in the order of the texts: the first is there once the first run is.
+ * would give the same vectors: sorting by length only keeps the padding of the arrays small. It is done in short runs, because
+ * vectors are handed out in the order of the texts: the first is there once its run is.
  *
  * @param lengths tokens of each row
  * @returns indices of rows, batch by batch
  */
 export function planBatches(lengths: readonly number[], batch_tokens: number): number[][] {
-  return consecutiveRuns(lengths, batchesPerRun * batch_tokens).flatMap((run) => {
+  return consecutiveRuns(lengths, batch_tokens).flatMap((run) => {
     const sorted = run.toSorted((a, b) => lengths[a]! - lengths[b]!);
     return splitWhere(sorted, (batch, row) => (batch.length + 1) * lengths[row]! > batch_tokens);
   });

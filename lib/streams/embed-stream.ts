@@ -24,7 +24,7 @@ export interface EmbedStreamOptions extends Pick<EmbedOptions, 'pooling' | 'norm
   readonly tokenizer: PreTrainedTokenizer;
   /** Texts are cut to so many tokens, special ones included; default, and at most: what model and tokenizer take. */
   readonly max_length?: number | null;
-  /** Padded tokens of one call of the model; default 8192. Has no influence on the vectors. */
+  /** Padded tokens of one call of the model; default 2048. Has no influence on the vectors. */
   readonly batch_tokens?: number | null;
   /** The most texts that are read and tokenized together; default 1024. At most twice as many are on their way at once. */
   readonly window?: number | null;
@@ -122,7 +122,7 @@ interface StreamSettings
 
 function checkStreamOptions(call: string, options: unknown): StreamSettings {
   const given = checkOptions(call, options, rules);
-  const { model, tokenizer, pooling, normalize, batch_tokens = 8192, window = 1024, signal } = given;
+  const { model, tokenizer, pooling, normalize, batch_tokens = 2048, window = 1024, signal } = given;
   if (model === undefined) throw optionError('model', model, rules.model.expected);
   if (tokenizer === undefined) throw optionError('tokenizer', tokenizer, rules.tokenizer.expected);
   const max_length = checkMaxLength(given.max_length, model, tokenizer);

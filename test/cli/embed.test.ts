@@ -513,7 +513,7 @@ describe('interruption and resumption', () => {
     expect(stderr).toContain(`ERR_IO: ${output}.partial: writing failed: EFBIG`);
     const rows = rowsOf(`${output}.partial`);
     expect(stderr).toContain(
-      `${rows.toLocaleString('en')} texts kept in ${output}.partial; --resume goes on after them\n`,
+      `${rows.toLocaleString('en')} texts kept in ${output}.partial; --resume goes on there if the input stays as it is\n`,
     );
     expect(rows).toBeGreaterThan(0);
     expect(existsSync(output)).toBe(false);
@@ -581,6 +581,8 @@ describe('mistakes', () => {
     for (const name of [input, path('link.jsonl')]) {
       expect(attempt(embed(input, name)).stderr).toMatch(/ERR_OPTION: --output is .*expected another file: .* is read/);
     }
+    // Nor through a folder that is not there yet.
+    expect(attempt(embed(input, join(temporary, 'new', '..', 'same.jsonl'))).stderr).toContain('expected another file');
     // Nor what it writes on the way.
     copyFileSync(input, path('way.jsonl.partial'));
     const onTheWay = embed(path('way.jsonl.partial'), path('way.jsonl'), '--input-format', 'jsonl');

@@ -198,7 +198,11 @@ for (const engine of ['native', 'reference'] as const) {
       const model = new BertModel(config, { engine, seed: 1 });
       expect(model.stats()).toMatchObject({ finished_calls: 0, computed_tokens: 0, memory: { weights_size_bytes: 0 } });
       await model.embed({ input_ids, attention_mask });
-      await model({ input_ids });
+      const call = model({ input_ids });
+      // At once, so that whoever sheds load by it sees his own calls.
+      const { queued_calls, running_calls } = model.stats();
+      expect(queued_calls + running_calls).toBe(1);
+      await call;
       const stats = model.stats();
       expect(stats).toMatchObject({ queued_calls: 0, running_calls: 0, queued_tokens: 0, finished_calls: 2 });
       expect(stats.computed_tokens).toBe(5 + 9 + 2 + B * S);
