@@ -164,9 +164,7 @@ export class CaseRunner {
       const throughput = await process.throughput(chosen.map(textsOf), contender.feeding);
       const peak_rss_mb = await process.peakMemory();
       const busyLatencies =
-        round === 1 && !contender.slow
-          ? await process.busyLatency(timed, latencyLimitMs, chosen.map(textsOf))
-          : null;
+        round === 1 && !contender.slow ? await process.busyLatency(timed, latencyLimitMs, chosen.map(textsOf)) : null;
       if (round === 1) await verifyTokens(process, chosen.flat());
 
       const seconds = throughput.wall_ms / 1000;
