@@ -39,7 +39,8 @@ export interface EmbedOptions {
   readonly signal?: AbortSignal | null;
 }
 
-const embedRules: OptionRules<EmbedOptions> = {
+/** @internal */
+export const embedRules: OptionRules<EmbedOptions> = {
   pooling: oneOfRule('mean', 'cls', 'max', 'pooler'),
   normalize: booleanRule,
   out: { expected: 'a Float32Array', accepts: (value) => value instanceof Float32Array },

@@ -2,18 +2,9 @@ import { setTimeout } from 'node:timers/promises';
 import { rejectOnAbort } from '../abort.ts';
 import { env } from '../env.ts';
 import { BertNativeError } from '../errors.ts';
-import { type EmbedOptions, EncoderModel } from '../models/encoder-model.ts';
+import { type EmbedOptions, EncoderModel, embedRules } from '../models/encoder-model.ts';
 import type { EncoderInputs } from '../models/inputs.ts';
-import {
-  booleanRule,
-  checkOptions,
-  type GivenOptions,
-  integerRule,
-  type OptionRules,
-  oneOfRule,
-  optionError,
-  signalRule,
-} from '../options.ts';
+import { checkOptions, type GivenOptions, integerRule, type OptionRules, optionError } from '../options.ts';
 import { PreTrainedTokenizer } from '../tokenizers/tokenizer.ts';
 import { batchInputs, planBatches, TaskQueue, type TokenRow, tokenizeRows } from './batches.ts';
 import { type StreamSource, TextSource } from './text-source.ts';
@@ -67,12 +58,12 @@ const rules: OptionRules<EmbedItemsOptions<unknown>> = {
     expected: 'a tokenizer, such as AutoTokenizer.from_pretrained gives',
     accepts: (value) => value instanceof PreTrainedTokenizer,
   },
-  pooling: oneOfRule('mean', 'cls', 'max', 'pooler'),
-  normalize: booleanRule,
+  pooling: embedRules.pooling,
+  normalize: embedRules.normalize,
   max_length: integerRule(1),
   batch_tokens: integerRule(1),
   window: integerRule(1),
-  signal: signalRule,
+  signal: embedRules.signal,
   text: { expected: 'a function that gives the text of an item', accepts: (value) => typeof value === 'function' },
 };
 
