@@ -34,11 +34,11 @@ struct RequestsTask : ForwardTask {
       request.want(encoder->specification(), wanted);
       sequences.push_back(request.sequence);
     }
-    done = [this](std::exception_ptr failure) { promise.set_value(failure); };
+    done = [this](std::exception_ptr thrown) { promise.set_value(thrown); };
   }
 
   void await() {
-    if (const std::exception_ptr failure = outcome.get()) std::rethrow_exception(failure);
+    if (const std::exception_ptr thrown = outcome.get()) std::rethrow_exception(thrown);
   }
 };
 
