@@ -40,6 +40,15 @@ void* operator new(size_t size) {
   throw std::bad_alloc();
 }
 
+// Every form that a plain delete may follow: stable_sort takes its buffer by this one.
+void* operator new(size_t size, const std::nothrow_t&) noexcept {
+  try {
+    return operator new(size);
+  } catch (...) {
+    return nullptr;
+  }
+}
+
 void operator delete(void* memory) noexcept { std::free(memory); }
 
 void operator delete(void* memory, size_t) noexcept { std::free(memory); }
