@@ -83,6 +83,19 @@ EncoderSpecification read_specification(const Napi::Object& object) {
   return specification;
 }
 
+// How the large matrices are kept, from load_encoder's options.
+MatrixType read_matrix_type(const Napi::Value& value) {
+  if (value.IsUndefined()) return MatrixType::kF32;
+  const Napi::Object options = as_object(value, "options");
+  const MatrixType type = get_choice<MatrixType>(
+      options, "dtype",
+      {{"fp32", MatrixType::kF32}, {"fp16", MatrixType::kF16}, {"bf16", MatrixType::kBf16}, {"q8", MatrixType::kInt8}});
+  const MatrixType by_parts = get_choice<MatrixType>(options, "fp32_precision",
+                                                     {{"highest", MatrixType::kBf16x3}, {"high", MatrixType::kBf16x2}});
+  const bool matrix_units = options.Get("fp32_matrix_units").ToBoolean();
+  return type == MatrixType::kF32 && matrix_units ? by_parts : type;
+}
+
 FileSpan read_file_span(const Napi::Object& span) {
   const Napi::Object file = as_object(span.Get("file"), "file");
   FileSpan result;
@@ -222,10 +235,11 @@ size_t product(std::initializer_list<size_t> factors) {
 // result.
 class LoadJob : public Job {
  public:
-  LoadJob(Napi::Env env, EncoderSpecification specification, ParameterSources sources)
+  LoadJob(Napi::Env env, EncoderSpecification specification, ParameterSources sources, MatrixType type)
       : Job(env), load_(std::make_shared<Load>()) {
     load_->specification = std::move(specification);
     load_->sources = std::move(sources);
+    load_->type = type;
   }
 
   void start(Finish finish) {
@@ -233,8 +247,9 @@ class LoadJob : public Job {
       std::exception_ptr failure;
       try {
         const KernelTable& kernels = selected_kernels();
-        load->encoder = acquire_encoder(encoder_key(load->specification, load->sources, kernels.isa), [&] {
-          return CpuEncoder::load(load->specification, load->sources, kernels, pool);
+        const MatrixType type = kernels.resolve(load->type);
+        load->encoder = acquire_encoder(encoder_key(load->specification, load->sources, type, kernels.isa), [&] {
+          return CpuEncoder::load(load->specification, load->sources, type, kernels, pool);
         });
       } catch (...) {
         failure = std::current_exception();
@@ -248,6 +263,7 @@ class LoadJob : public Job {
   struct Load {
     EncoderSpecification specification;
     ParameterSources sources;
+    MatrixType type = MatrixType::kF32;
     std::shared_ptr<const CpuEncoder> encoder;
   };
   std::shared_ptr<Load> load_;
@@ -503,7 +519,7 @@ Napi::Value load_encoder(const Napi::CallbackInfo& info) {
   const Napi::Env env = info.Env();
   return guarded(env, [&]() -> Napi::Value {
     auto job = std::make_unique<LoadJob>(env, read_specification(as_object(info[0], "specification")),
-                                         read_parameter_sources(info[1]));
+                                         read_parameter_sources(info[1]), read_matrix_type(info[2]));
     const auto start = [started = job.get()](Finish finish) { started->start(std::move(finish)); };
     return environment_data(env).jobs.submit(std::move(job), 0, start);
   });

@@ -62,9 +62,15 @@ void append_x86_isas(std::vector<Isa>& isas) {
   const bool avx2 = bit(leaf7.ebx, 5);
   if (!(ymm_saved && avx && fma && f16c && avx2)) return;
   isas.push_back(Isa::kAvx2);
+  const CpuidRegisters leaf7_1 = leaf7.eax >= 1 ? cpuid(7, 1) : CpuidRegisters{};
+  if (bit(leaf7_1.eax, 4)) isas.push_back(Isa::kAvxVnni);
   const bool zmm_saved = (states & 0xe6) == 0xe6;
   const bool f = bit(leaf7.ebx, 16), dq = bit(leaf7.ebx, 17), bw = bit(leaf7.ebx, 30), vl = bit(leaf7.ebx, 31);
-  if (zmm_saved && f && dq && bw && vl) isas.push_back(Isa::kAvx512);
+  if (!(zmm_saved && f && dq && bw && vl)) return;
+  isas.push_back(Isa::kAvx512);
+  if (!bit(leaf7.ecx, 11)) return;
+  isas.push_back(Isa::kAvx512Vnni);
+  if (bit(leaf7_1.eax, 5)) isas.push_back(Isa::kAvx512Bf16);
 }
 
 #endif
@@ -79,7 +85,8 @@ std::vector<Isa> detect() {
   return isas;
 }
 
-std::string list_names(const std::vector<Isa>& isas) {
+template <typename Isas>
+std::string list_names(const Isas& isas) {
   std::string names;
   for (const Isa isa : isas) names += (names.empty() ? "" : ", ") + std::string(isa_name(isa));
   return names;
@@ -92,15 +99,14 @@ Isa select() {
   for (const Isa isa : available) {
     if (std::string(forced) == isa_name(isa)) return isa;
   }
-  for (const Isa isa : {Isa::kScalar, Isa::kNeon, Isa::kAvx2, Isa::kAvx512}) {
+  for (const Isa isa : kAllIsas) {
     if (std::string(forced) == isa_name(isa)) {
       throw Error(ErrorCode::kDevice, "BERT_NATIVE_ISA asks for " + std::string(forced) +
                                           ", which this processor lacks; it has " + list_names(available));
     }
   }
-  throw Error(ErrorCode::kOption, "BERT_NATIVE_ISA is '" + std::string(forced) +
-                                      "': expected scalar, neon, avx2 or avx512; this processor has " +
-                                      list_names(available));
+  throw Error(ErrorCode::kOption, "BERT_NATIVE_ISA is '" + std::string(forced) + "': expected one of " +
+                                      list_names(kAllIsas) + "; this processor has " + list_names(available));
 }
 
 }  // namespace
@@ -113,8 +119,14 @@ const char* isa_name(Isa isa) {
       return "neon";
     case Isa::kAvx2:
       return "avx2";
+    case Isa::kAvxVnni:
+      return "avx_vnni";
     case Isa::kAvx512:
       return "avx512";
+    case Isa::kAvx512Vnni:
+      return "avx512_vnni";
+    case Isa::kAvx512Bf16:
+      return "avx512_bf16";
   }
   return "unknown";
 }

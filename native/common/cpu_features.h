@@ -5,13 +5,16 @@
 namespace bert_native {
 
 // Instruction sets that have kernels of their own, from least to most preferred on their architecture.
-enum class Isa { kScalar, kNeon, kAvx2, kAvx512 };
+enum class Isa { kScalar, kNeon, kAvx2, kAvxVnni, kAvx512, kAvx512Vnni, kAvx512Bf16 };
+inline constexpr Isa kAllIsas[] = {Isa::kScalar, Isa::kNeon,       Isa::kAvx2,      Isa::kAvxVnni,
+                                   Isa::kAvx512, Isa::kAvx512Vnni, Isa::kAvx512Bf16};
 
-// "scalar", "neon", "avx2", "avx512": the names BERT_NATIVE_ISA takes.
+// "scalar", "neon", "avx2", "avx_vnni", "avx512", "avx512_vnni", "avx512_bf16": the names BERT_NATIVE_ISA takes.
 const char* isa_name(Isa isa);
 
 // What this processor and its operating system can run, least preferred first; always holds kScalar.
-//   kAvx2: AVX2, FMA and F16C.   kAvx512: F, BW, DQ and VL on top of that.
+//   kAvx2: AVX2, FMA and F16C.   kAvxVnni: and AVX-VNNI.
+//   kAvx512: F, BW, DQ and VL on top of kAvx2.   kAvx512Vnni, kAvx512Bf16: and VNNI; and BF16 too.
 const std::vector<Isa>& available_isas();
 
 // The best of available_isas(), or the one that BERT_NATIVE_ISA names. Read once per process.

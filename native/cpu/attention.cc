@@ -136,7 +136,7 @@ class HeadAttention {
                               panel_begin * cols};
     for (size_t panel = panel_begin; panel < panel_end; ++panel) {
       kernels_.gemm_tile_f32(products.values + (panel - panel_begin) * cols, stride, strip,
-                             layer_.distance->panel(panel), rows, depth(), false);
+                             reinterpret_cast<const float*>(layer_.distance->panel(panel)), rows, depth(), false);
     }
     return products;
   }

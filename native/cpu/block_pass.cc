@@ -1,7 +1,6 @@
 #include "cpu/block_pass.h"
 
 #include <algorithm>
-#include <numeric>
 
 #include "common/errors.h"
 #include "encoder/pooling.h"
@@ -12,8 +11,6 @@ namespace {
 
 // A group of this many rows reads each weight from beyond its caches once; its own data stay in the second-level cache.
 constexpr size_t kGroupRows = 96;
-// Columns of the MLP's inner layer that such a group computes, activates and multiplies on at a time.
-constexpr size_t kGroupChunk = 768;
 // With fewer strips of rows for each thread, the threads share the columns of each product instead.
 constexpr size_t kGroupLeastStrips = 4;
 
@@ -37,17 +34,19 @@ BlockPass::BlockPass(const EncoderSpecification& specification, const EncoderWei
     : specification_(specification),
       weights_(weights),
       kernels_(kernels),
+      gemm_(weights.gemm()),
       block_(block),
       pool_(pool),
       control_(control),
       workspace_(workspace),
       hidden_size_(specification.hidden_size),
+      hidden_pieces_(hidden_size_),
       row_count_(block.rows.size()) {
   for (const LayerSpecification& layer : specification.layers) {
     widest_attention_ = std::max(widest_attention_, layer.num_attention_heads * layer.head_size);
     widest_inner_ = std::max(widest_inner_, layer.intermediate_size);
   }
-  const auto whole_panels = [&](size_t n) { return ceil_div(n, kernels.gemm_cols) * kernels.gemm_cols; };
+  const auto whole_panels = [&](size_t n) { return ceil_div(n, gemm_.cols) * gemm_.cols; };
   hidden_stride_ = row_stride(whole_panels(hidden_size_));
   projection_stride_ = row_stride(whole_panels(3 * widest_attention_));
   workspace.hidden.reserve(row_count_ * hidden_stride_);
@@ -106,48 +105,49 @@ void BlockPass::throw_if_abandoned() const {
   if (control_.is_abandoned()) throw Error(ErrorCode::kAborted, "the forward pass was aborted");
 }
 
-RowScratch& BlockPass::prepare(RowScratch& scratch, size_t rows, size_t chunk) const {
-  const size_t strip_rows = ceil_div(rows, kernels_.gemm_rows) * kernels_.gemm_rows;
-  scratch.input_strips.reserve(strip_rows * std::max(hidden_size_, widest_attention_));
-  scratch.inner_strips.reserve(strip_rows * chunk);
+RowScratch& BlockPass::prepare(RowScratch& scratch, size_t rows, size_t inner_columns) const {
+  const auto strips_bytes = [&](size_t depth) { return Strips::size_in_bytes(gemm_, DepthPieces(depth), rows); };
+  scratch.input_strips.reserve(std::max(strips_bytes(hidden_size_), strips_bytes(widest_attention_)));
+  scratch.inner_strips.reserve(strips_bytes(inner_columns));
   scratch.attended.reserve(rows * hidden_stride_);
-  scratch.inner.reserve(rows * row_stride(chunk));
+  scratch.inner.reserve(rows * row_stride(inner_columns));
   scratch.output.reserve(rows * hidden_stride_);
-  scratch.chunk = chunk;
   return scratch;
 }
 
 void BlockPass::for_row_groups(const std::function<void(const RowGroup&)>& body) {
   begin_step();
   const size_t rows = row_count_, threads = pool_.thread_count();
-  const size_t strip_rows = kernels_.gemm_rows, strips = ceil_div(rows, strip_rows);
-  const size_t whole_inner = ceil_div(widest_inner_, kernels_.gemm_cols) * kernels_.gemm_cols;
+  const size_t strip_rows = gemm_.rows, strips = ceil_div(rows, strip_rows);
+  const size_t whole_inner = ceil_div(widest_inner_, gemm_.cols) * gemm_.cols;
   if (strips < threads * kGroupLeastStrips) {
-    body({0, rows, Spread(pool_), prepare(workspace_.shared_rows, rows, whole_inner)});
+    body({0, rows, Spread(pool_), prepare(workspace_.shared_rows, rows, whole_inner), true});
     return;
   }
   const size_t group_strips = std::max<size_t>(1, kGroupRows / strip_rows);
-  // Whole panels, and whole sums of the product over the inner layer.
-  const size_t chunk_unit = std::lcm(kernels_.gemm_cols, kGemmSumLength);
-  const size_t chunk = std::min(whole_inner, std::max<size_t>(1, kGroupChunk / chunk_unit) * chunk_unit);
   const size_t groups = std::min(strips, ceil_div(ceil_div(strips, group_strips), threads) * threads);
+  const size_t piece = ceil_div(DepthPieces(widest_inner_).longest(), gemm_.cols) * gemm_.cols;
   pool_.parallel_for(groups, [&](size_t index, size_t worker) {
     throw_if_abandoned();
     const size_t begin = index * strips / groups * strip_rows;
     const size_t end = std::min(rows, (index + 1) * strips / groups * strip_rows);
-    body({begin, end - begin, Spread(), prepare(workspace_.thread_rows[worker], group_strips * strip_rows, chunk)});
+    body({begin, end - begin, Spread(), prepare(workspace_.thread_rows[worker], group_strips * strip_rows, piece),
+          false});
   });
 }
 
-// Packs rows of `a` (whose row 0 is the group's first) into strips, after calling `before` for each row of the block.
-void BlockPass::pack(const RowGroup& group, float* strips, const float* a, size_t lda, size_t depth,
+Strips BlockPass::strips_of(std::byte* data, const RowGroup& group, const DepthPieces& pieces) const {
+  return Strips(gemm_, pieces, data, group.count);
+}
+
+// Packs rows of `a` (whose row 0 is the group's first), after calling `before` for each row of the block.
+void BlockPass::pack(const RowGroup& group, Strips strips, const float* a, size_t lda,
                      const std::function<void(size_t row)>& before) const {
-  const size_t strip_rows = kernels_.gemm_rows;
-  group.spread(ceil_div(group.count, strip_rows), [&](size_t begin, size_t end) {
+  group.spread(strips.count(), [&](size_t begin, size_t end) {
     for (size_t strip = begin; strip < end; ++strip) {
-      const size_t row_end = std::min(group.count, (strip + 1) * strip_rows);
-      for (size_t row = strip * strip_rows; before && row < row_end; ++row) before(group.begin + row);
-      pack_strip(kernels_, strips, a, lda, group.count, depth, strip);
+      const size_t row_end = std::min(group.count, (strip + 1) * gemm_.rows);
+      for (size_t row = strip * gemm_.rows; before && row < row_end; ++row) before(group.begin + row);
+      strips.pack(a, lda, strip);
     }
   });
 }
@@ -157,26 +157,32 @@ void BlockPass::normalize_row(float* out, const float* x, const NormWeights& nor
 }
 
 void BlockPass::embed(const RowGroup& group) {
-  pack(group, group.scratch.input_strips.data(), hidden_row(group.begin), hidden_stride_, hidden_size_,
-       [&](size_t row) { embed_row(row); });
+  pack(group, strips_of(group.scratch.input_strips.data(), group, hidden_pieces_), hidden_row(group.begin),
+       hidden_stride_,
+       [&](size_t row) { embed_row(row, group.scratch.output.data() + (row - group.begin) * hidden_stride_); });
   if (!specification_.layers.empty()) project(group, 0);
 }
 
-// Words, types and positions are added in the reference's order.
-void BlockPass::embed_row(size_t row) {
+// Words, types and positions are added in the reference's order, each of the latter by way of `addend` [H].
+void BlockPass::embed_row(size_t row, float* addend) {
   const size_t position = block_.rows[row].position, n = hidden_size_;
   const Sequence& sequence = *block_.sequences[block_.rows[row].sequence].sequence;
   float* x = hidden_row(row);
-  const float* word = sequence.inputs_embeds != nullptr
-                          ? sequence.inputs_embeds + position * n
-                          : weights_.word.data() + static_cast<size_t>(sequence.input_ids[position]) * n;
-  const size_t type = sequence.token_type_ids == nullptr ? 0 : static_cast<size_t>(sequence.token_type_ids[position]);
-  std::copy_n(word, n, x);
-  kernels_.add_f32(x, weights_.token_type.data() + type * n, n);
+  if (sequence.inputs_embeds != nullptr) {
+    std::copy_n(sequence.inputs_embeds + position * n, n, x);
+  } else {
+    const size_t id = static_cast<size_t>(sequence.input_ids[position]);
+    weights_.word.read_rows(id, id + 1, x, kernels_);
+  }
+  const auto add_row = [&](const EmbeddingTable& table, size_t id) {
+    table.read_rows(id, id + 1, addend, kernels_);
+    kernels_.add_f32(x, addend, n);
+  };
+  add_row(weights_.token_type,
+          sequence.token_type_ids == nullptr ? 0 : static_cast<size_t>(sequence.token_type_ids[position]));
   if (specification_.embeddings.position == PositionEmbedding::kAbsolute) {
-    const size_t id =
-        sequence.position_ids == nullptr ? position : static_cast<size_t>(sequence.position_ids[position]);
-    kernels_.add_f32(x, weights_.position.data() + id * n, n);
+    add_row(weights_.position,
+            sequence.position_ids == nullptr ? position : static_cast<size_t>(sequence.position_ids[position]));
   }
   normalize_row(x, x, weights_.embeddings_norm);
   store_row(row, 0);
@@ -188,10 +194,11 @@ void BlockPass::project(const RowGroup& group, size_t layer) {
   const LinearWeights& linear = weights_.layers[layer].query_key_value;
   const bool only_queries = group.begin >= block_.key_rows;
   const size_t width = linear.matrix.outputs() / 3;
-  const size_t panels = only_queries ? ceil_div(width, kernels_.gemm_cols) : linear.matrix.panel_count();
-  multiply(group.spread, kernels_,
-           {.a = {group.scratch.input_strips.data(), group.count, hidden_size_},
-            .w = &linear.matrix,
+  const size_t panels = only_queries ? ceil_div(width, gemm_.cols) : linear.matrix.panel_count();
+  const Strips strips = strips_of(group.scratch.input_strips.data(), group, hidden_pieces_);
+  multiply(group.spread,
+           {.a = strips,
+            .w = linear.matrix,
             .panel_end = panels,
             .c = projections_row(group.begin),
             .ldc = projection_stride_},
@@ -233,12 +240,13 @@ void BlockPass::transform_attention(const RowGroup& group, size_t layer) {
   const LayerWeights& weights = weights_.layers[layer];
   const LinearWeights& linear = weights.attention_output;
   const size_t width = linear.matrix.inputs();
-  float* strips = group.scratch.input_strips.data();
+  std::byte* packed = group.scratch.input_strips.data();
   float* attended = group.scratch.attended.data();
-  pack(group, strips, projections_row(group.begin), projection_stride_, width, nullptr);
-  multiply(group.spread, kernels_,
-           {.a = {strips, group.count, width},
-            .w = &linear.matrix,
+  const Strips context = strips_of(packed, group, DepthPieces(width));
+  pack(group, context, projections_row(group.begin), projection_stride_, nullptr);
+  multiply(group.spread,
+           {.a = context,
+            .w = linear.matrix,
             .panel_end = linear.matrix.panel_count(),
             .c = attended,
             .ldc = hidden_stride_},
@@ -249,13 +257,20 @@ void BlockPass::transform_attention(const RowGroup& group, size_t layer) {
                    hidden_row(group.begin + row) + part.col_begin, part.col_end - part.col_begin);
              }
            });
-  pack(group, strips, attended, hidden_stride_, hidden_size_, [&](size_t row) {
+  pack(group, strips_of(packed, group, hidden_pieces_), attended, hidden_stride_, [&](size_t row) {
     float* x = attended + (row - group.begin) * hidden_stride_;
     normalize_row(x, x, weights.attention_norm);
   });
 }
 
-// x = norm(attended + act(attended Wupᵀ + b) Wdownᵀ + b), the inner layer a chunk of columns at a time.
+// Columns of the MLP's inner layer that a group computes, activates and multiplies on at a time: one piece of the depth
+// of the product that follows, or all where the threads work together.
+size_t BlockPass::inner_columns(const RowGroup& group, const LayerWeights& layer) const {
+  const PackedMatrix& down = layer.mlp_down.matrix;
+  return group.shared ? down.inputs() : down.pieces().longest();
+}
+
+// x = norm(attended + act(attended Wupᵀ + b) Wdownᵀ + b), the inner layer some columns at a time.
 void BlockPass::transform_mlp(const RowGroup& group, size_t layer) {
   const LayerWeights& weights = weights_.layers[layer];
   const LinearWeights& up = weights.mlp_up;
@@ -264,14 +279,17 @@ void BlockPass::transform_mlp(const RowGroup& group, size_t layer) {
   RowScratch& scratch = group.scratch;
   float* inner = scratch.inner.data();
   float* output = scratch.output.data();
-  const size_t inner_stride = row_stride(scratch.chunk), inner_size = up.matrix.outputs();
-  for (size_t begin = 0; begin < inner_size; begin += scratch.chunk) {
-    const size_t columns = std::min(scratch.chunk, inner_size - begin);
-    multiply(group.spread, kernels_,
-             {.a = {scratch.input_strips.data(), group.count, hidden_size_},
-              .w = &up.matrix,
-              .panel_begin = begin / kernels_.gemm_cols,
-              .panel_end = ceil_div(begin + columns, kernels_.gemm_cols),
+  const size_t most_columns = inner_columns(group, weights), inner_size = up.matrix.outputs();
+  const size_t inner_stride = row_stride(ceil_div(most_columns, gemm_.cols) * gemm_.cols);
+  const Strips attended = strips_of(scratch.input_strips.data(), group, hidden_pieces_);
+  for (size_t begin = 0; begin < inner_size; begin += most_columns) {
+    const size_t columns = std::min(most_columns, inner_size - begin);
+    const Strips activated = strips_of(scratch.inner_strips.data(), group, DepthPieces(columns));
+    multiply(group.spread,
+             {.a = attended,
+              .w = up.matrix,
+              .panel_begin = begin / gemm_.cols,
+              .panel_end = ceil_div(begin + columns, gemm_.cols),
               .c = inner,
               .ldc = inner_stride},
              [&](const Region& part) {
@@ -280,12 +298,12 @@ void BlockPass::transform_mlp(const RowGroup& group, size_t layer) {
                           part.col_end - part.col_begin);
                }
              });
-    pack(group, scratch.inner_strips.data(), inner, inner_stride, columns, nullptr);
+    pack(group, activated, inner, inner_stride, nullptr);
     const bool last = begin + columns == inner_size;
-    multiply(group.spread, kernels_,
-             {.a = {scratch.inner_strips.data(), group.count, columns},
-              .w = &down.matrix,
-              .k_begin = begin,
+    multiply(group.spread,
+             {.a = activated,
+              .w = down.matrix,
+              .first_piece = begin / down.matrix.pieces().longest(),
               .panel_end = down.matrix.panel_count(),
               .c = output,
               .ldc = hidden_stride_,
@@ -298,7 +316,7 @@ void BlockPass::transform_mlp(const RowGroup& group, size_t layer) {
                }
              });
   }
-  pack(group, scratch.input_strips.data(), hidden_row(group.begin), hidden_stride_, hidden_size_, [&](size_t row) {
+  pack(group, attended, hidden_row(group.begin), hidden_stride_, [&](size_t row) {
     normalize_row(hidden_row(row), output + (row - group.begin) * hidden_stride_, weights.mlp_norm);
     store_row(row, layer + 1);
   });
@@ -324,34 +342,32 @@ void BlockPass::run_poolers() {
   for (size_t sequence = 0; sequence < block_.sequences.size(); ++sequence) {
     if (block_.sequences[sequence].sequence->pooler_output != nullptr) wanting.push_back(sequence);
   }
-  const size_t most = std::max<size_t>(kGroupRows, pool_.thread_count() * kGroupLeastStrips * kernels_.gemm_rows);
+  const size_t most = std::max<size_t>(kGroupRows, pool_.thread_count() * kGroupLeastStrips * gemm_.rows);
   const LinearWeights& linear = weights_.pooler;
   const auto activate = kernels_.add_bias_activate_f32[static_cast<size_t>(Activation::kTanh)];
   for (size_t first = 0; first < wanting.size(); first += most) {
     throw_if_abandoned();
     const size_t count = std::min(most, wanting.size() - first);
-    RowScratch& scratch = prepare(workspace_.shared_rows, count, kernels_.gemm_cols);
-    const RowGroup group{0, count, Spread(pool_), scratch};
+    RowScratch& scratch = prepare(workspace_.shared_rows, count, gemm_.cols);
+    const RowGroup group{0, count, Spread(pool_), scratch, true};
     float* rows = scratch.attended.data();
     float* output = scratch.output.data();
-    pack(group, scratch.input_strips.data(), rows, hidden_stride_, hidden_size_, [&](size_t row) {
+    const Strips strips = strips_of(scratch.input_strips.data(), group, hidden_pieces_);
+    pack(group, strips, rows, hidden_stride_, [&](size_t row) {
       std::copy_n(hidden_row(first_row(wanting[first + row])), hidden_size_, rows + row * hidden_stride_);
     });
-    multiply(group.spread, kernels_,
-             {.a = {scratch.input_strips.data(), count, hidden_size_},
-              .w = &linear.matrix,
-              .panel_end = linear.matrix.panel_count(),
-              .c = output,
-              .ldc = hidden_stride_},
-             [&](const Region& part) {
-               for (size_t row = part.row_begin; row < part.row_end; ++row) {
-                 float* x = output + row * hidden_stride_ + part.col_begin;
-                 activate(x, linear.bias.data() + part.col_begin, part.col_end - part.col_begin);
-                 const Sequence& sequence = *block_.sequences[wanting[first + row]].sequence;
-                 const OutputAccess access(sequence);
-                 if (access) std::copy_n(x, part.col_end - part.col_begin, sequence.pooler_output + part.col_begin);
-               }
-             });
+    multiply(
+        group.spread,
+        {.a = strips, .w = linear.matrix, .panel_end = linear.matrix.panel_count(), .c = output, .ldc = hidden_stride_},
+        [&](const Region& part) {
+          for (size_t row = part.row_begin; row < part.row_end; ++row) {
+            float* x = output + row * hidden_stride_ + part.col_begin;
+            activate(x, linear.bias.data() + part.col_begin, part.col_end - part.col_begin);
+            const Sequence& sequence = *block_.sequences[wanting[first + row]].sequence;
+            const OutputAccess access(sequence);
+            if (access) std::copy_n(x, part.col_end - part.col_begin, sequence.pooler_output + part.col_begin);
+          }
+        });
   }
 }
 

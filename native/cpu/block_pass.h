@@ -17,12 +17,11 @@ namespace bert_native {
 
 // Memory for the rows that one job carries through a layer. H hidden_size, A·D width of attention.
 struct RowScratch {
-  size_t chunk = 0;                   // columns of the MLP's inner layer that are computed at a time
-  AlignedBuffer<float> input_strips;  // packed [rows, max(H, A·D)]
-  AlignedBuffer<float> inner_strips;  // packed [rows, chunk]
-  AlignedBuffer<float> attended;      // [rows, H]: after attention and its norm
-  AlignedBuffer<float> inner;         // [rows, chunk]
-  AlignedBuffer<float> output;        // [rows, H]
+  AlignedBuffer<std::byte> input_strips;  // packed [rows, max(H, A·D)]
+  AlignedBuffer<std::byte> inner_strips;  // packed [rows, columns of the MLP's inner layer that are computed at a time]
+  AlignedBuffer<float> attended;          // [rows, H]: after attention and its norm
+  AlignedBuffer<float> inner;             // [rows, columns as above]
+  AlignedBuffer<float> output;            // [rows, H]
 
   size_t size_in_bytes() const;
 };
@@ -66,6 +65,7 @@ class BlockPass {
     size_t begin, count;
     Spread spread;
     RowScratch& scratch;
+    bool shared;  // among all threads
   };
 
   bool wants_only_first_rows() const;
@@ -73,11 +73,11 @@ class BlockPass {
   size_t first_row(size_t sequence) const;
   void begin_step();
   void throw_if_abandoned() const;
-  RowScratch& prepare(RowScratch& scratch, size_t rows, size_t chunk) const;
+  RowScratch& prepare(RowScratch& scratch, size_t rows, size_t inner_columns) const;
   void for_row_groups(const std::function<void(const RowGroup&)>& body);
 
   void embed(const RowGroup& group);
-  void embed_row(size_t row);
+  void embed_row(size_t row, float* addend);
   void project(const RowGroup& group, size_t layer);
   void attend_layer(size_t layer);
   void transform(const RowGroup& group, size_t layer);
@@ -87,8 +87,10 @@ class BlockPass {
   void pool();
   void run_poolers();
 
-  void pack(const RowGroup& group, float* strips, const float* a, size_t lda, size_t depth,
+  Strips strips_of(std::byte* data, const RowGroup& group, const DepthPieces& pieces) const;
+  void pack(const RowGroup& group, Strips strips, const float* a, size_t lda,
             const std::function<void(size_t row)>& before) const;
+  size_t inner_columns(const RowGroup& group, const LayerWeights& layer) const;
   void normalize_row(float* out, const float* x, const NormWeights& norm) const;
   float* hidden_row(size_t row) const { return workspace_.hidden.data() + row * hidden_stride_; }
   float* projections_row(size_t row) const { return workspace_.projections.data() + row * projection_stride_; }
@@ -96,11 +98,13 @@ class BlockPass {
   const EncoderSpecification& specification_;
   const EncoderWeights& weights_;
   const KernelTable& kernels_;
+  const GemmKernels& gemm_;
   const PlannedBlock& block_;
   ThreadPool& pool_;
   PassControl& control_;
   Workspace& workspace_;
   size_t hidden_size_;
+  DepthPieces hidden_pieces_;
   size_t widest_attention_ = 0, widest_inner_ = 0;
   size_t hidden_stride_, projection_stride_;
   size_t row_count_;  // rows in the workspace

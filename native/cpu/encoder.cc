@@ -47,9 +47,9 @@ CpuEncoder::CpuEncoder(std::unique_ptr<State> state) : state_(std::move(state)) 
 CpuEncoder::~CpuEncoder() = default;
 
 std::unique_ptr<CpuEncoder> CpuEncoder::load(const EncoderSpecification& specification, const ParameterSources& sources,
-                                             const KernelTable& kernels, ThreadPool& pool) {
+                                             MatrixType type, const KernelTable& kernels, ThreadPool& pool) {
   check_specification(specification);
-  std::unique_ptr<State> state(new State{specification, kernels, {specification, sources, kernels, pool}});
+  std::unique_ptr<State> state(new State{specification, kernels, {specification, sources, type, kernels, pool}});
   return std::unique_ptr<CpuEncoder>(new CpuEncoder(std::move(state)));
 }
 

@@ -19,9 +19,10 @@ namespace bert_native {
 class CpuEncoder {
  public:
   // Reads and packs every parameter, then lets go of the canonical tensors. `sources` must hold exactly
-  // encoder_parameters(specification), with those shapes: kWeightMissing, kWeightShape otherwise.
+  // encoder_parameters(specification), with those shapes: kWeightMissing, kWeightShape otherwise. `type` says how the
+  // large matrices are kept; tables of embeddings are kept in 16 bits where those are in 16 or fewer.
   static std::unique_ptr<CpuEncoder> load(const EncoderSpecification& specification, const ParameterSources& sources,
-                                          const KernelTable& kernels, ThreadPool& pool);
+                                          MatrixType type, const KernelTable& kernels, ThreadPool& pool);
   ~CpuEncoder();
 
   // Runs sequences that check_batch() has seen through all layers and fills the outputs they name. The workspace grows
@@ -30,7 +31,7 @@ class CpuEncoder {
   void run_block(const std::vector<const Sequence*>& sequences, ThreadPool& pool, PassControl& control,
                  Workspace& workspace) const;
 
-  // The parameter's values as loaded, row-major; exact. out holds the product of its shape.
+  // The parameter's values, row-major, as they are kept: exact for kF32. out holds the product of its shape.
   void read_parameter(const std::string& name, float* out) const;
 
   const EncoderSpecification& specification() const;

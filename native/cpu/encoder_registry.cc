@@ -103,9 +103,11 @@ void forget_released_encoders() {
 
 }  // namespace
 
-std::string encoder_key(const EncoderSpecification& specification, const ParameterSources& sources, Isa isa) {
+std::string encoder_key(const EncoderSpecification& specification, const ParameterSources& sources, MatrixType type,
+                        Isa isa) {
   KeyWriter key;
   key.add(static_cast<int>(isa));
+  key.add(static_cast<int>(type));
   add_specification(key, specification);
   for (const auto& [name, source] : sources) {
     if (std::holds_alternative<std::vector<float>>(source.values)) return "";

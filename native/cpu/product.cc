@@ -4,31 +4,45 @@ namespace bert_native {
 
 namespace {
 
-// K is cut so that a piece of a panel and of every strip stay in the second-level cache while they meet.
-constexpr size_t kDepthBlock = 768;
-static_assert(kDepthBlock % kGemmSumLength == 0, "a cut anywhere else would change the sums");
 // Tasks for each thread, so that one that is held up leaves work to the others.
 constexpr size_t kTasksPerThread = 4;
 
-void multiply_tiles(const KernelTable& kernels, const Product& product, size_t strip_begin, size_t strip_end,
-                    size_t panel_begin, size_t panel_end) {
-  const size_t rows_per_strip = kernels.gemm_rows, cols = kernels.gemm_cols, depth = product.a.depth;
-  const size_t depth_block = strip_end - strip_begin == 1 ? depth : kDepthBlock;
-  for (size_t k = 0; k < depth; k += depth_block) {
-    const size_t block = std::min(depth_block, depth - k);
-    for (size_t panel = panel_begin; panel < panel_end; ++panel) {
-      const float* w = product.w->panel(panel) + (product.k_begin + k) * cols;
-      for (size_t strip = strip_begin; strip < strip_end; ++strip) {
-        const size_t row = strip * rows_per_strip;
-        kernels.gemm_tile_f32(product.c + row * product.ldc + (panel - product.panel_begin) * cols, product.ldc,
-                              product.a.data + row * depth + k * rows_per_strip, w,
-                              std::min(rows_per_strip, product.a.rows - row), block, product.accumulate || k > 0);
+void multiply_tiles(const Product& product, size_t strip_begin, size_t strip_end, size_t panel_begin,
+                    size_t panel_end) {
+  const GemmKernels& gemm = product.a.gemm();
+  const DepthPieces& pieces = product.a.pieces();
+  // One strip passes by once anyway: then each panel is read from end to end.
+  const size_t panels_at_once = strip_end - strip_begin == 1 ? 1 : panel_end - panel_begin;
+  for (size_t first = panel_begin; first < panel_end; first += panels_at_once) {
+    for (size_t piece = 0; piece < pieces.count(); ++piece) {
+      for (size_t panel = first; panel < first + panels_at_once; ++panel) {
+        const std::byte* w = product.w.panel(panel, product.first_piece + piece);
+        for (size_t strip = strip_begin; strip < strip_end; ++strip) {
+          const size_t row = strip * gemm.rows;
+          gemm.tile(product.c + row * product.ldc + (panel - product.panel_begin) * gemm.cols, product.ldc,
+                    product.a.strip(strip, piece), w, std::min(gemm.rows, product.a.rows() - row), pieces.length(piece),
+                    product.accumulate || piece > 0);
+        }
       }
     }
   }
 }
 
 }  // namespace
+
+size_t Strips::size_in_bytes(const GemmKernels& gemm, const DepthPieces& pieces, size_t rows) {
+  size_t strip = 0;
+  for (size_t piece = 0; piece < pieces.count(); ++piece) strip += gemm.strip_bytes(pieces.length(piece));
+  return ceil_div(rows, gemm.rows) * strip;
+}
+
+void Strips::pack(const float* a, size_t lda, size_t index) {
+  const size_t row = index * gemm_->rows;
+  for (size_t piece = 0; piece < pieces_.count(); ++piece) {
+    gemm_->pack_strip(strip(index, piece), a + row * lda + pieces_.begin(piece), lda,
+                      std::min(gemm_->rows, rows_ - row), pieces_.length(piece));
+  }
+}
 
 void Spread::operator()(size_t count, const std::function<void(size_t begin, size_t end)>& body) const {
   const size_t tasks = std::min(count, thread_count() * kTasksPerThread);
@@ -45,17 +59,15 @@ void pack_strip(const KernelTable& kernels, float* strips, const float* a, size_
   kernels.gemm_pack_strip_f32(strips + row * depth, a + row * lda, lda, std::min(kernels.gemm_rows, rows - row), depth);
 }
 
-void multiply(const Spread& spread, const KernelTable& kernels, const Product& product,
-              const std::function<void(const Region&)>& epilogue) {
-  const size_t cols = kernels.gemm_cols;
-  const size_t strips = ceil_div(product.a.rows, kernels.gemm_rows);
+void multiply(const Spread& spread, const Product& product, const std::function<void(const Region&)>& epilogue) {
+  const size_t cols = product.a.gemm().cols, rows_per_strip = product.a.gemm().rows;
+  const size_t strips = product.a.count();
   const size_t panels = product.panel_end - product.panel_begin;
-  const size_t col_limit = std::min(panels * cols, product.w->outputs() - product.panel_begin * cols);
+  const size_t col_limit = std::min(panels * cols, product.w.outputs() - product.panel_begin * cols);
   const auto multiply_region = [&](size_t strip_begin, size_t strip_end, size_t panel_begin, size_t panel_end) {
-    multiply_tiles(kernels, product, strip_begin, strip_end, product.panel_begin + panel_begin,
-                   product.panel_begin + panel_end);
-    epilogue({strip_begin * kernels.gemm_rows, std::min(strip_end * kernels.gemm_rows, product.a.rows),
-              panel_begin * cols, std::min(panel_end * cols, col_limit)});
+    multiply_tiles(product, strip_begin, strip_end, product.panel_begin + panel_begin, product.panel_begin + panel_end);
+    epilogue({strip_begin * rows_per_strip, std::min(strip_end * rows_per_strip, product.a.rows()), panel_begin * cols,
+              std::min(panel_end * cols, col_limit)});
   };
   // Each thread reads its own panels once; only where they are too few to go round are the rows cut as well.
   const size_t wanted = spread.thread_count() == 1 ? 1 : spread.thread_count() * kTasksPerThread;

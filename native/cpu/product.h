@@ -35,23 +35,46 @@ class Spread {
   ThreadPool* pool_ = nullptr;
 };
 
-// Rows of a matrix packed for gemm_tile_f32: strip s holds rows [s · gemm_rows, …) as [depth][gemm_rows].
-struct Strips {
-  const float* data = nullptr;
-  size_t rows = 0;
-  size_t depth = 0;
+// Rows of a matrix, packed for products with weights: piece after piece of the depth, each of them strip after strip.
+class Strips {
+ public:
+  Strips(const GemmKernels& gemm, const DepthPieces& pieces, std::byte* data, size_t rows)
+      : gemm_(&gemm), pieces_(pieces), data_(data), rows_(rows) {}
+
+  // What `rows` rows take.
+  static size_t size_in_bytes(const GemmKernels& gemm, const DepthPieces& pieces, size_t rows);
+
+  const GemmKernels& gemm() const { return *gemm_; }
+  size_t rows() const { return rows_; }
+  size_t count() const { return ceil_div(rows_, gemm_->rows); }
+  const DepthPieces& pieces() const { return pieces_; }
+
+  // Packs strip `index` of a [rows, depth], row stride lda: all its pieces.
+  void pack(const float* a, size_t lda, size_t index);
+
+  std::byte* strip(size_t index, size_t piece) const {
+    return data_ + piece * count() * gemm_->strip_bytes(pieces_.longest()) +
+           index * gemm_->strip_bytes(pieces_.length(piece));
+  }
+
+ private:
+  const GemmKernels* gemm_;
+  DepthPieces pieces_;
+  std::byte* data_;
+  size_t rows_;
 };
 
-// Packs strip `strip` of a [rows,depth], row stride lda.
+// Packs strip `strip` of a [rows,depth], row stride lda, for gemm_tile_f32.
 void pack_strip(const KernelTable& kernels, float* strips, const float* a, size_t lda, size_t rows, size_t depth,
                 size_t strip);
 
-// C [a.rows, …] = A · W[panel_begin·gemm_cols …, k_begin … k_begin + a.depth]ᵀ, added to what C holds if `accumulate`.
-// Column 0 of c is the first of panel_begin; whole panels are written, so ldc leaves room for them.
+// C [a.rows(), …] = A · W[panel_begin·cols …, the depth from piece `first_piece` on, as many pieces as A has]ᵀ, added
+// to what C holds if `accumulate`. Column 0 of c is the first of panel_begin; whole panels are written, so ldc leaves
+// room for them.
 struct Product {
-  Strips a;
-  const PackedMatrix* w = nullptr;
-  size_t k_begin = 0;
+  const Strips& a;
+  const PackedMatrix& w;
+  size_t first_piece = 0;
   size_t panel_begin = 0, panel_end = 0;
   float* c = nullptr;
   size_t ldc = 0;
@@ -65,7 +88,6 @@ struct Region {
 };
 
 // Computes the product; `epilogue` is called once with each region when it is complete, by the thread that computed it.
-void multiply(const Spread& spread, const KernelTable& kernels, const Product& product,
-              const std::function<void(const Region&)>& epilogue);
+void multiply(const Spread& spread, const Product& product, const std::function<void(const Region&)>& epilogue);
 
 }  // namespace bert_native

@@ -36,12 +36,27 @@ void check_sources(const EncoderSpecification& specification, const ParameterSou
   }
 }
 
+// Single rows of tables are looked up, so what would be gained by eight bits is only memory.
+MatrixType table_type(MatrixType type) {
+  switch (type) {
+    case MatrixType::kF16:
+      return MatrixType::kF16;
+    case MatrixType::kBf16:
+    case MatrixType::kInt8:
+      return MatrixType::kBf16;
+    default:
+      return MatrixType::kF32;
+  }
+}
+
 }  // namespace
 
 // Fills the members of EncoderWeights in place and notes where each parameter went.
 struct EncoderWeights::Loader {
   const ParameterSources& sources;
   const KernelTable& kernels;
+  MatrixType matrix_type;
+  MatrixType table_type;
   ThreadPool& pool;
   std::map<std::string, Place>& places;
   ParameterReader reader;
@@ -59,10 +74,16 @@ struct EncoderWeights::Loader {
     }
   }
 
-  void load(PackedMatrix& target, const std::vector<std::string>& names) {
+  void load(EmbeddingTable& target, const std::string& name) {
+    const std::vector<size_t>& shape = sources.at(name).shape;
+    target = EmbeddingTable(name, shape[0], shape[1], reader, table_type);
+    places[name] = {.table = &target, .row_begin = 0, .row_end = shape[0]};
+  }
+
+  void load(PackedMatrix& target, const std::vector<std::string>& names, MatrixType type) {
     std::vector<PackedMatrix::Part> parts;
     for (const std::string& name : names) parts.push_back({name, sources.at(name).shape[0]});
-    target = PackedMatrix(parts, sources.at(names[0]).shape[1], reader, kernels, pool);
+    target = PackedMatrix(parts, sources.at(names[0]).shape[1], reader, kernels.gemm_of(type), pool);
     size_t row = 0;
     for (const PackedMatrix::Part& part : parts) {
       places[part.name] = {.matrix = &target, .row_begin = row, .row_end = row + part.rows};
@@ -76,7 +97,7 @@ struct EncoderWeights::Loader {
       matrices.push_back(name + ".weight");
       biases.push_back(name + ".bias");
     }
-    load(target.matrix, matrices);
+    load(target.matrix, matrices, matrix_type);
     load(target.bias, biases);
   }
 
@@ -89,7 +110,9 @@ struct EncoderWeights::Loader {
   void load(LayerWeights& target, const std::string& name, const LayerSpecification& layer) {
     const std::string attention = name + ".attention", mlp = name + ".mlp";
     load(target.query_key_value, {attention + ".query", attention + ".key", attention + ".value"});
-    if (layer.attention_position != AttentionPosition::kNone) load(target.distance, {attention + ".distance"});
+    if (layer.attention_position != AttentionPosition::kNone) {
+      load(target.distance, {attention + ".distance"}, MatrixType::kF32);
+    }
     load(target.attention_output, {attention + ".output"});
     load(target.attention_norm, attention + ".norm", layer.layer_norm_eps);
     load(target.mlp_up, {mlp + ".up"});
@@ -106,14 +129,15 @@ struct EncoderWeights::Loader {
 };
 
 EncoderWeights::EncoderWeights(const EncoderSpecification& specification, const ParameterSources& sources,
-                               const KernelTable& kernels, ThreadPool& pool) {
+                               MatrixType type, const KernelTable& kernels, ThreadPool& pool)
+    : kernels_(kernels), gemm_(kernels.gemm_of(type)) {
   check_sources(specification, sources);
-  Loader loader{sources, kernels, pool, places_, {sources, kernels}};
-  loader.load(word, {"embeddings.word"});
+  Loader loader{sources, kernels, type, table_type(type), pool, places_, {sources, kernels}};
+  loader.load(word, "embeddings.word");
   if (specification.embeddings.position == PositionEmbedding::kAbsolute) {
-    loader.load(position, {"embeddings.position"});
+    loader.load(position, "embeddings.position");
   }
-  loader.load(token_type, {"embeddings.token_type"});
+  loader.load(token_type, "embeddings.token_type");
   loader.load(embeddings_norm, "embeddings.norm", specification.embeddings.layer_norm_eps);
   layers.resize(specification.layers.size());
   for (size_t index = 0; index < layers.size(); ++index) {
@@ -131,6 +155,8 @@ void EncoderWeights::read_parameter(const std::string& name, float* out) const {
   const Place& place = found->second;
   if (place.matrix != nullptr) {
     place.matrix->unpack_rows(place.row_begin, place.row_end, out);
+  } else if (place.table != nullptr) {
+    place.table->read_rows(place.row_begin, place.row_end, out, kernels_);
   } else {
     std::copy_n(place.buffer->data() + place.offset, place.count, out);
   }

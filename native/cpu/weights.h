@@ -7,6 +7,7 @@
 
 #include "common/aligned_buffer.h"
 #include "common/thread_pool.h"
+#include "cpu/embedding_table.h"
 #include "cpu/packed_matrix.h"
 #include "encoder/parameter_source.h"
 #include "encoder/specification.h"
@@ -26,7 +27,7 @@ struct NormWeights {
 
 struct LayerWeights {
   LinearWeights query_key_value;  // the three matrices one below the other, [3·A·D, H]
-  PackedMatrix distance;          // [2·max_position_embeddings - 1, D], for relative positions
+  PackedMatrix distance;          // [2·max_position_embeddings - 1, D], for relative positions; always kF32
   LinearWeights attention_output;
   NormWeights attention_norm;
   LinearWeights mlp_up, mlp_down;
@@ -37,29 +38,34 @@ struct LayerWeights {
 class EncoderWeights {
  public:
   // Throws kWeightMissing, kWeightShape where `sources` differ from encoder_parameters(), and what reading throws.
-  EncoderWeights(const EncoderSpecification& specification, const ParameterSources& sources, const KernelTable& kernels,
-                 ThreadPool& pool);
+  EncoderWeights(const EncoderSpecification& specification, const ParameterSources& sources, MatrixType type,
+                 const KernelTable& kernels, ThreadPool& pool);
   EncoderWeights(const EncoderWeights&) = delete;
   EncoderWeights& operator=(const EncoderWeights&) = delete;
 
-  // Throws kWeightMissing for a name that is no parameter.
+  // The parameter as it is kept. Throws kWeightMissing for a name that is no parameter.
   void read_parameter(const std::string& name, float* out) const;
   size_t size_in_bytes() const;
+  // Of every large matrix.
+  const GemmKernels& gemm() const { return gemm_; }
 
-  AlignedBuffer<float> word, position, token_type;  // tables, row-major [rows, hidden_size]
+  EmbeddingTable word, position, token_type;  // [rows, hidden_size]
   NormWeights embeddings_norm;
   std::vector<LayerWeights> layers;
   LinearWeights pooler;
 
  private:
   struct Loader;
-  // Where a parameter is kept: in a plain buffer, or as some rows of a packed matrix.
+  // Where a parameter is kept: in a plain buffer, as a table, or as some rows of a packed matrix.
   struct Place {
     const AlignedBuffer<float>* buffer = nullptr;
     size_t offset = 0, count = 0;
+    const EmbeddingTable* table = nullptr;
     const PackedMatrix* matrix = nullptr;
     size_t row_begin = 0, row_end = 0;
   };
+  const KernelTable& kernels_;
+  const GemmKernels& gemm_;
   std::map<std::string, Place> places_;
 };
 

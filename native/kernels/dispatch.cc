@@ -4,6 +4,21 @@
 
 namespace bert_native {
 
+namespace {
+
+// The table of `base` with other kernels for weights of some type.
+struct Extension {
+  KernelTable table;
+
+  Extension(Isa isa, const KernelTable& base) : table(base) { table.isa = isa; }
+  Extension& with(MatrixType type, const GemmKernels& kernels) {
+    table.gemm[static_cast<size_t>(type)] = &kernels;
+    return *this;
+  }
+};
+
+}  // namespace
+
 const KernelTable* kernel_table(Isa isa) {
   switch (isa) {
     case Isa::kScalar:
@@ -11,8 +26,21 @@ const KernelTable* kernel_table(Isa isa) {
 #if BN_X86_64
     case Isa::kAvx2:
       return &avx2::kTable;
+    case Isa::kAvxVnni: {
+      static const Extension vnni = Extension(isa, avx2::kTable).with(MatrixType::kInt8, avx_vnni::kInt8Gemm);
+      return &vnni.table;
+    }
     case Isa::kAvx512:
       return &avx512::kTable;
+    case Isa::kAvx512Vnni: {
+      static const Extension vnni = Extension(isa, avx512::kTable).with(MatrixType::kInt8, avx512_vnni::kInt8Gemm);
+      return &vnni.table;
+    }
+    case Isa::kAvx512Bf16: {
+      static const Extension bf16 =
+          Extension(isa, *kernel_table(Isa::kAvx512Vnni)).with(MatrixType::kBf16, avx512_bf16::kBf16Gemm);
+      return &bf16.table;
+    }
 #elif BN_ARM64
     case Isa::kNeon:
       return &neon::kTable;

@@ -5,13 +5,9 @@
 
 #include "common/activation.h"
 #include "common/cpu_features.h"
+#include "kernels/gemm_kernels.h"
 
 namespace bert_native {
-
-// Products that GEMM sums before it adds the sum to the result. The rounding error of a sum grows with the number of
-// its terms: two levels keep it at that of about √K of them (Higham, Accuracy and Stability of Numerical Algorithms,
-// §4.2).
-inline constexpr size_t kGemmSumLength = 128;
 
 // Every operation that an instruction set implements, as plain functions over f32. One table per instruction set; each
 // operation has a scalar twin. Pointers need no alignment. Sizes count elements. `out` may equal an input of the same
@@ -22,7 +18,11 @@ inline constexpr size_t kGemmSumLength = 128;
 struct KernelTable {
   Isa isa;
 
-  // --- GEMM: C[M,N] = A[M,K] · W[N,K]ᵀ in tiles of gemm_rows × gemm_cols ---
+  // --- products with weights; null where the instruction set has nothing better than another type ---
+
+  const GemmKernels* gemm[kMatrixTypeCount];
+
+  // --- GEMM in f32: C[M,N] = A[M,K] · W[N,K]ᵀ in tiles of gemm_rows × gemm_cols ---
 
   size_t gemm_rows;  // rows of C per tile, the height of a packed strip of A
   size_t gemm_cols;  // columns of C per tile, the width of a packed panel of W
@@ -65,6 +65,12 @@ struct KernelTable {
   void (*f16_to_f32)(float* out, const uint16_t* x, size_t n);
   void (*bf16_to_f32)(float* out, const uint16_t* x, size_t n);
   void (*f64_to_f32)(float* out, const double* x, size_t n);
+
+  // The type that weights of `type` are best kept in here: kF32 where kBf16x2 and kBf16x3 would gain nothing.
+  MatrixType resolve(MatrixType type) const {
+    return gemm[static_cast<size_t>(type)] != nullptr ? type : MatrixType::kF32;
+  }
+  const GemmKernels& gemm_of(MatrixType type) const { return *gemm[static_cast<size_t>(resolve(type))]; }
 };
 
 // The table of one instruction set, or null where this build has none (another architecture).

@@ -2,7 +2,8 @@
 
 #include "kernels/kernel_table.h"
 
-// The tables that dispatch.cc chooses from. A build holds those of its own architecture.
+// What dispatch.cc makes the tables of a processor from. A build holds what its own architecture can run. Folders named
+// after an extension of an instruction set hold only the kernels that the extension makes faster.
 
 namespace bert_native::scalar {
 extern const KernelTable kTable;
@@ -12,8 +13,20 @@ namespace bert_native::avx2 {
 extern const KernelTable kTable;
 }
 
+namespace bert_native::avx_vnni {
+extern const GemmKernels kInt8Gemm;
+}
+
 namespace bert_native::avx512 {
 extern const KernelTable kTable;
+}
+
+namespace bert_native::avx512_vnni {
+extern const GemmKernels kInt8Gemm;
+}
+
+namespace bert_native::avx512_bf16 {
+extern const GemmKernels kBf16Gemm;
 }
 
 namespace bert_native::neon {

@@ -3,6 +3,8 @@
 #include <cstddef>
 #include <cstdint>
 
+#include "kernels/gemm_kernels.h"
+
 // The portable twins: every operation of kernel_table.h, which says what each computes, in plain C++. What the other
 // instruction sets are tested against, and what runs where a processor has none of them. Sums over a row are kept in
 // double.
@@ -17,6 +19,8 @@ void gemm_pack_panel_f32(float* packed, const float* w, size_t ldw, size_t cols,
 void gemm_pack_panel_transposed_f32(float* packed, const float* v, size_t ldv, size_t cols, size_t k);
 void gemm_tile_f32(float* c, size_t ldc, const float* strip, const float* panel, size_t rows, size_t k,
                    bool accumulate);
+
+extern const GemmKernels kF32Gemm, kF16Gemm, kBf16Gemm, kInt8Gemm;
 
 void add_bias_f32(float* x, const float* bias, size_t n);
 void add_bias_residual_f32(float* x, const float* bias, const float* residual, size_t n);

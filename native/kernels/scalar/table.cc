@@ -5,6 +5,7 @@ namespace bert_native::scalar {
 
 constexpr KernelTable kTable = {
     .isa = Isa::kScalar,
+    .gemm = {&kF32Gemm, &kF16Gemm, &kBf16Gemm, &kInt8Gemm, nullptr, nullptr},
     .gemm_rows = kGemmRows,
     .gemm_cols = kGemmCols,
     .gemm_pack_strip_f32 = gemm_pack_strip_f32,

@@ -3,7 +3,8 @@
 #include <cstddef>
 
 #include "common/compiler.h"
-#include "kernels/kernel_table.h"
+#include "kernels/gemm_kernels.h"
+#include "kernels/half.h"
 
 // Register blocking after Goto & van de Geijn 2008: a tile of C stays in registers while a strip of A and a panel of W
 // pass by, each step an outer product of one column of the strip with one row of the panel.
@@ -96,14 +97,28 @@ struct TileRows<V, kEnd, kEnd> {
   void add_outer_product(typename V::Column, V, V) {}
 };
 
-template <class V, size_t kRows>
-void gemm_tile_of_rows(float* c, size_t ldc, const float* strip, const float* panel, size_t k, bool accumulate) {
+// Eight or sixteen weights as f32, from each form in which they are kept.
+template <class V>
+BN_ALWAYS_INLINE V load_widened(const float* x) {
+  return V::load(x);
+}
+template <class V>
+BN_ALWAYS_INLINE V load_widened(const Bf16* x) {
+  return V::from_bf16(&x->bits);
+}
+template <class V>
+BN_ALWAYS_INLINE V load_widened(const F16* x) {
+  return V::from_f16(&x->bits);
+}
+
+template <class V, size_t kRows, class Element>
+void gemm_tile_of_rows(float* c, size_t ldc, const float* strip, const Element* panel, size_t k, bool accumulate) {
   for (size_t begin = 0; begin < k; begin += kGemmSumLength) {
     const size_t end = k - begin < kGemmSumLength ? k : begin + kGemmSumLength;
     TileRows<V, 0, kRows> tile;
     tile.clear();
     for (size_t i = begin; i < end; ++i) {
-      tile.add_outer_product(V::load_column(strip), V::load(panel), V::load(panel + V::kLanes));
+      tile.add_outer_product(V::load_column(strip), load_widened<V>(panel), load_widened<V>(panel + V::kLanes));
       strip += V::kGemmRows;
       panel += kGemmCols<V>;
     }
@@ -113,14 +128,71 @@ void gemm_tile_of_rows(float* c, size_t ldc, const float* strip, const float* pa
 }
 
 // One function per number of rows, so that a few rows cost no more than they are. A full tile is found first.
-template <class V, size_t kRows = V::kGemmRows>
-void gemm_tile_f32(float* c, size_t ldc, const float* strip, const float* panel, size_t rows, size_t k,
-                   bool accumulate) {
+template <class V, class Element, size_t kRows = V::kGemmRows>
+void gemm_tile(float* c, size_t ldc, const float* strip, const Element* panel, size_t rows, size_t k, bool accumulate) {
   if constexpr (kRows > 1) {
-    if (rows < kRows) return gemm_tile_f32<V, kRows - 1>(c, ldc, strip, panel, rows, k, accumulate);
+    if (rows < kRows) return gemm_tile<V, Element, kRows - 1>(c, ldc, strip, panel, rows, k, accumulate);
   }
   gemm_tile_of_rows<V, kRows>(c, ldc, strip, panel, k, accumulate);
 }
+
+template <class V>
+void gemm_tile_f32(float* c, size_t ldc, const float* strip, const float* panel, size_t rows, size_t k,
+                   bool accumulate) {
+  gemm_tile<V>(c, ldc, strip, panel, rows, k, accumulate);
+}
+
+// Weights kept as Element, multiplied as f32: the panel of f32 with each element made narrower.
+template <class V, class Element>
+struct WidenedGemm {
+  static constexpr size_t kCols = kGemmCols<V>;
+
+  static size_t strip_bytes(size_t depth) { return V::kGemmRows * depth * sizeof(float); }
+  static size_t panel_bytes(size_t depth) { return kCols * depth * sizeof(Element); }
+
+  static void pack_strip(void* strip, const float* a, size_t lda, size_t rows, size_t depth) {
+    gemm_pack_strip_f32<V>(static_cast<float*>(strip), a, lda, rows, depth);
+  }
+
+  static void pack_panel(void* panel, const float* w, size_t ldw, size_t cols, size_t depth) {
+    if constexpr (sizeof(Element) == sizeof(float)) {
+      gemm_pack_panel_f32<V>(static_cast<float*>(panel), w, ldw, cols, depth);
+    } else {
+      constexpr size_t kPiece = 64;
+      float piece[kPiece * kCols];
+      Element* out = static_cast<Element*>(panel);
+      for (size_t k = 0; k < depth; k += kPiece) {
+        const size_t count = depth - k < kPiece ? depth - k : kPiece;
+        gemm_pack_panel_f32<V>(piece, w + k, ldw, cols, count);
+        narrow(out + k * kCols, piece, count * kCols);
+      }
+    }
+  }
+
+  static void tile(float* c, size_t ldc, const void* strip, const void* panel, size_t rows, size_t depth,
+                   bool accumulate) {
+    gemm_tile<V>(c, ldc, static_cast<const float*>(strip), static_cast<const Element*>(panel), rows, depth, accumulate);
+  }
+
+  static void unpack_column(float* out, const void* panel, size_t col, size_t depth) {
+    const Element* in = static_cast<const Element*>(panel) + col;
+    for (size_t k = 0; k < depth; ++k) {
+      Element lanes[V::kLanes] = {in[k * kCols]};
+      load_widened<V>(lanes).store_first(out + k, 1);
+    }
+  }
+
+  static constexpr GemmKernels kKernels = {V::kGemmRows, kCols,      strip_bytes, panel_bytes,
+                                           pack_strip,   pack_panel, tile,        unpack_column};
+
+ private:
+  static void narrow(Bf16* out, const float* x, size_t n) {
+    for (size_t i = 0; i < n; ++i) out[i].bits = bf16_bits(x[i]);
+  }
+  static void narrow(F16* out, const float* x, size_t n) {
+    for (size_t i = 0; i < n; ++i) out[i].bits = f16_bits(x[i]);
+  }
+};
 
 }  // namespace
 }  // namespace bert_native

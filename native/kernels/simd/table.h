@@ -14,10 +14,13 @@ namespace bert_native {
 namespace {
 
 // The table of an instruction set whose vector type is V.
+// int8: the kernels for weights of eight bits, which are not made of V's operations.
 template <class V>
-constexpr KernelTable make_table(Isa isa) {
+constexpr KernelTable make_table(Isa isa, const GemmKernels* int8) {
   return {
       .isa = isa,
+      .gemm = {&WidenedGemm<V, float>::kKernels, &WidenedGemm<V, F16>::kKernels, &WidenedGemm<V, Bf16>::kKernels, int8,
+               nullptr, nullptr},
       .gemm_rows = V::kGemmRows,
       .gemm_cols = kGemmCols<V>,
       .gemm_pack_strip_f32 = gemm_pack_strip_f32<V>,

@@ -36,7 +36,7 @@ ParameterSources make_sources(const EncoderSpecification& specification) {
 std::unique_ptr<CpuEncoder> load_encoder() {
   const EncoderSpecification specification = make_specification();
   ThreadPool pool(1);
-  return CpuEncoder::load(specification, make_sources(specification), *kernel_table(Isa::kScalar), pool);
+  return CpuEncoder::load(specification, make_sources(specification), MatrixType::kF32, *kernel_table(Isa::kScalar), pool);
 }
 
 FileSpan make_span() {
@@ -57,7 +57,7 @@ struct Load {
   FileSpan& span() { return std::get<FileSpan>(sources["embeddings.word"].values); }
   NormalInit& normal() { return std::get<NormalInit>(sources["embeddings.token_type"].values); }
   ConstantInit& constant() { return std::get<ConstantInit>(sources["embeddings.position"].values); }
-  std::string key() const { return encoder_key(specification, sources, isa); }
+  std::string key() const { return encoder_key(specification, sources, MatrixType::kF32, isa); }
 };
 
 void equal_loads_have_one_key() {

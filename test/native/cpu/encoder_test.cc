@@ -366,7 +366,7 @@ void gives_parameters_back(Isa isa) {
         expected[name] = std::move(stored.values);
         count += rows * columns;
       }
-      const auto encoder = CpuEncoder::load(specification, sources, *kernel_table(isa), pool);
+      const auto encoder = CpuEncoder::load(specification, sources, MatrixType::kF32, *kernel_table(isa), pool);
       check_loaded(*encoder, expected);
       BN_CHECK(encoder->weights_size_bytes() >= count * sizeof(float), "weights_size_bytes is too small");
       BN_CHECK(encoder->weights_size_bytes() < 4 * count * sizeof(float), "weights_size_bytes is too large");
@@ -378,7 +378,7 @@ void refuses_wrong_parameters() {
   const Model model(make_specification(kOddSizes));
   ThreadPool pool(1);
   const auto load = [&](const ParameterSources& sources) {
-    CpuEncoder::load(model.specification, sources, *kernel_table(Isa::kScalar), pool);
+    CpuEncoder::load(model.specification, sources, MatrixType::kF32, *kernel_table(Isa::kScalar), pool);
   };
   ParameterSources sources = model.parameters;
   sources.erase("layers.1.mlp.up.bias");
@@ -403,7 +403,7 @@ void refuses_a_changed_file() {
   std::filesystem::last_write_time(path, std::filesystem::last_write_time(path) + std::chrono::seconds(5));
   sources["layers.1.mlp.up.bias"] = {{100}, FileSpan{path, identity, 0, Dtype::kF32, {1}}};
   check_throws(ErrorCode::kIo, "was changed or replaced after its header was read",
-               [&] { CpuEncoder::load(model.specification, sources, *kernel_table(Isa::kScalar), pool); });
+               [&] { CpuEncoder::load(model.specification, sources, MatrixType::kF32, *kernel_table(Isa::kScalar), pool); });
 }
 
 void refuses_impossible_specifications() {

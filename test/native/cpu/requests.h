@@ -72,7 +72,7 @@ struct Model {
       : specification(std::move(made)), parameters(make_parameters(specification)) {}
 
   std::unique_ptr<CpuEncoder> load(Isa isa, ThreadPool& pool) const {
-    return CpuEncoder::load(specification, parameters, *kernel_table(isa), pool);
+    return CpuEncoder::load(specification, parameters, MatrixType::kF32, *kernel_table(isa), pool);
   }
 };
 

@@ -9,8 +9,6 @@ namespace bert_native::test {
 
 namespace {
 
-constexpr Isa kAllIsas[] = {Isa::kScalar, Isa::kNeon, Isa::kAvx2, Isa::kAvx512};
-
 bool runs_here(Isa isa) {
   const std::vector<Isa>& available = available_isas();
   return std::find(available.begin(), available.end(), isa) != available.end();

@@ -1,0 +1,28 @@
+#pragma once
+
+#include <immintrin.h>
+
+#include <cstddef>
+#include <cstdint>
+
+#include "kernels/avx2/vector.h"
+
+namespace bert_native::avx2 {
+namespace {
+
+// Eight integers of 32 bits, for the forms of Int8Dot with registers of 256 bits.
+struct Int8Lanes {
+  using Vector = avx2::Vector;
+  using Lanes = __m256i;
+  static constexpr size_t kGemmRows = Vector::kGemmRows;
+
+  static Lanes load(const void* x) { return _mm256_loadu_si256(static_cast<const __m256i*>(x)); }
+  static Lanes broadcast(const uint8_t* four) { return _mm256_set1_epi32(load_int32(four)); }
+  static Vector to_f32(Lanes x) { return {_mm256_cvtepi32_ps(x)}; }
+
+ private:
+  static int load_int32(const void* x) { return _mm_cvtsi128_si32(_mm_loadu_si32(x)); }
+};
+
+}  // namespace
+}  // namespace bert_native::avx2

@@ -1,0 +1,28 @@
+#pragma once
+
+#include <immintrin.h>
+
+#include <cstddef>
+#include <cstdint>
+
+#include "kernels/avx512/vector.h"
+
+namespace bert_native::avx512 {
+namespace {
+
+// What the two forms of Int8Dot share: sixteen integers of 32 bits.
+struct Int8Lanes {
+  using Vector = avx512::Vector;
+  using Lanes = __m512i;
+  static constexpr size_t kGemmRows = Vector::kGemmRows;
+
+  static Lanes load(const void* x) { return _mm512_loadu_si512(x); }
+  static Lanes broadcast(const uint8_t* four) { return _mm512_set1_epi32(load_int32(four)); }
+  static Vector to_f32(Lanes x) { return {_mm512_cvtepi32_ps(x)}; }
+
+ private:
+  static int load_int32(const void* x) { return _mm_cvtsi128_si32(_mm_loadu_si32(x)); }
+};
+
+}  // namespace
+}  // namespace bert_native::avx512

@@ -1,0 +1,18 @@
+#include "kernels/avx2/int8.h"
+#include "kernels/simd/gemm_int8.h"
+#include "kernels/tables.h"
+
+namespace bert_native::avx_vnni {
+
+namespace {
+
+struct Int8Dot : avx2::Int8Lanes {
+  static constexpr int kWeightLimit = 127;
+  static Lanes dot(Lanes sum, Lanes a, Lanes w) { return _mm256_dpbusd_avx_epi32(sum, a, w); }
+};
+
+}  // namespace
+
+constexpr GemmKernels kInt8Gemm = Int8Gemm<Int8Dot>::kKernels;
+
+}  // namespace bert_native::avx_vnni

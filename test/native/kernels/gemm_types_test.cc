@@ -1,0 +1,296 @@
+#include <cmath>
+
+#include "kernels/support.h"
+
+namespace bert_native::test {
+
+namespace {
+
+const char* type_name(MatrixType type) {
+  switch (type) {
+    case MatrixType::kF32:
+      return "f32";
+    case MatrixType::kF16:
+      return "f16";
+    case MatrixType::kBf16:
+      return "bf16";
+    case MatrixType::kInt8:
+      return "int8";
+    case MatrixType::kBf16x2:
+      return "bf16x2";
+    case MatrixType::kBf16x3:
+      return "bf16x3";
+  }
+  return "";
+}
+
+constexpr MatrixType kTypes[] = {MatrixType::kF32,  MatrixType::kF16,    MatrixType::kBf16,
+                                 MatrixType::kInt8, MatrixType::kBf16x2, MatrixType::kBf16x3};
+
+// Largest relative error of one product's two factors and of its sum, beyond which a result of this type is wrong.
+double roundoff(MatrixType type) {
+  switch (type) {
+    case MatrixType::kF32:
+    case MatrixType::kBf16x3:
+      return 0x1p-23;
+    case MatrixType::kBf16x2:
+      return 0x1p-15;
+    case MatrixType::kF16:
+      return 0x1p-11;
+    case MatrixType::kBf16:
+      return 0x1p-7;
+    case MatrixType::kInt8:
+      return 0;  // bounded by the scales instead
+  }
+  return 0;
+}
+
+std::string text(MatrixType type, size_t rows, size_t depth) {
+  return std::string(type_name(type)) + ", rows " + std::to_string(rows) + ", depth " + std::to_string(depth);
+}
+
+// A strip and a panel, packed between margins that must stay untouched.
+struct Packed {
+  const GemmKernels& gemm;
+  size_t rows, cols, depth;
+  std::vector<float> a, w;
+  std::vector<std::byte> strip, panel;
+
+  static constexpr size_t kMargin = 64;
+  static constexpr std::byte kSentinel{0xa5};
+
+  Packed(const GemmKernels& kernels, size_t row_count, size_t col_count, size_t k, Random& random)
+      : gemm(kernels),
+        rows(row_count),
+        cols(col_count),
+        depth(k),
+        a(random.uniforms(row_count * k, -2, 2)),
+        w(random.uniforms(col_count * k, -0.1f, 0.1f)) {
+    pack();
+  }
+
+  void pack() {
+    strip.assign(gemm.strip_bytes(depth) + 2 * kMargin, kSentinel);
+    panel.assign(gemm.panel_bytes(depth) + 2 * kMargin, kSentinel);
+    gemm.pack_strip(strip.data() + kMargin, a.data(), depth, rows, depth);
+    gemm.pack_panel(panel.data() + kMargin, w.data(), depth, cols, depth);
+    for (const auto& packed : {strip, panel}) {
+      for (size_t i = 0; i < kMargin; ++i) {
+        BN_CHECK(packed[i] == kSentinel && packed[packed.size() - 1 - i] == kSentinel,
+                 "packing wrote outside, depth " + std::to_string(depth));
+      }
+    }
+  }
+
+  // [rows, gemm.cols] added to c.
+  std::vector<float> run(std::vector<float> c, bool accumulate) const {
+    Guarded out(c);
+    gemm.tile(out.data(), gemm.cols, strip.data() + kMargin, panel.data() + kMargin, rows, depth, accumulate);
+    out.check_margins();
+    return out.values();
+  }
+  std::vector<float> run() const { return run(std::vector<float>(rows * gemm.cols, 7.0f), false); }
+};
+
+// |c - Σ a w| must not exceed what rounding the factors can do.
+double error_bound(const Packed& p, MatrixType type, size_t r, size_t j, int weight_limit) {
+  double magnitudes = 0, largest_a = 0, largest_w = 0, sum_a = 0, sum_w = 0;
+  for (size_t k = 0; k < p.depth; ++k) {
+    const double x = std::abs(p.a[r * p.depth + k]), y = std::abs(p.w[j * p.depth + k]);
+    magnitudes += x * y;
+    largest_a = std::max(largest_a, x);
+    largest_w = std::max(largest_w, y);
+    sum_a += x;
+    sum_w += y;
+  }
+  if (type != MatrixType::kInt8) return magnitudes * (2 * roundoff(type) + 0x1p-20);
+  const double half_a = largest_a / 127 / 2, half_w = largest_w / weight_limit / 2;
+  return half_a * sum_w + half_w * sum_a + static_cast<double>(p.depth) * half_a * half_w + magnitudes * 0x1p-20;
+}
+
+std::vector<size_t> depths() {
+  return {1, 2, 3, 4, 5, 7, 8, 31, 32, 33, 63, 64, 65, 127, 128, 130, 255, 257, 384, 768};
+}
+
+void multiplies_within_rounding(const KernelTable& kernels) {
+  for (const MatrixType type : kTypes) {
+    if (kernels.resolve(type) != type) continue;
+    const GemmKernels& gemm = kernels.gemm_of(type);
+    Random random(3);
+    for (const size_t depth : depths()) {
+      for (const size_t rows : {size_t{1}, gemm.rows / 2, gemm.rows}) {
+        const size_t cols = depth % 3 == 0 ? gemm.cols - 1 : gemm.cols;
+        const Packed p(gemm, rows, cols, depth, random);
+        const std::vector<float> c = p.run();
+        for (size_t r = 0; r < rows; ++r) {
+          for (size_t j = 0; j < gemm.cols; ++j) {
+            double exact = 0;
+            for (size_t k = 0; j < cols && k < depth; ++k) {
+              exact += static_cast<double>(p.a[r * depth + k]) * static_cast<double>(p.w[j * depth + k]);
+            }
+            const double bound = j < cols ? error_bound(p, type, r, j, 64) : 0;
+            BN_CHECK(std::abs(c[r * gemm.cols + j] - exact) <= bound,
+                     text(type, rows, depth) + ": c[" + std::to_string(r) + "][" + std::to_string(j) + "] is " +
+                         number(c[r * gemm.cols + j]) + ", should be " + number(exact) + " within " + number(bound));
+          }
+        }
+      }
+    }
+  }
+}
+
+// A row's result does not depend on the rows beside it.
+void rows_do_not_meet(const KernelTable& kernels) {
+  for (const MatrixType type : kTypes) {
+    if (kernels.resolve(type) != type) continue;
+    const GemmKernels& gemm = kernels.gemm_of(type);
+    Random random(4);
+    for (const size_t depth : {size_t{5}, size_t{64}, size_t{200}, size_t{768}}) {
+      const Packed whole(gemm, gemm.rows, gemm.cols, depth, random);
+      const std::vector<float> expected = whole.run();
+      for (size_t row = 0; row < gemm.rows; ++row) {
+        Packed alone = whole;
+        alone.rows = 1;
+        alone.a.assign(whole.a.begin() + static_cast<std::ptrdiff_t>(row * depth),
+                       whole.a.begin() + static_cast<std::ptrdiff_t>((row + 1) * depth));
+        alone.pack();
+        const std::vector<float> part(expected.begin() + static_cast<std::ptrdiff_t>(row * gemm.cols),
+                                      expected.begin() + static_cast<std::ptrdiff_t>((row + 1) * gemm.cols));
+        BN_CHECK(same_bits(alone.run(), part),
+                 text(type, 1, depth) + ": row " + std::to_string(row) + " differs from the same row in a whole tile");
+      }
+    }
+  }
+}
+
+void accumulates(const KernelTable& kernels) {
+  for (const MatrixType type : kTypes) {
+    if (kernels.resolve(type) != type) continue;
+    const GemmKernels& gemm = kernels.gemm_of(type);
+    Random random(5);
+    const Packed p(gemm, gemm.rows, gemm.cols, 100, random);
+    const std::vector<float> before = random.uniforms(gemm.rows * gemm.cols, -3, 3);
+    const std::vector<float> product = p.run(), sum = p.run(before, true);
+    for (size_t i = 0; i < sum.size(); ++i) {
+      BN_CHECK(sum[i] == before[i] + product[i], text(type, gemm.rows, 100) + ": accumulating is not one addition");
+    }
+  }
+}
+
+// Where weights are held to seven bits, they have other values than the twin's.
+bool keeps_eight_bits(const GemmKernels& gemm) {
+  Random random(10);
+  const Packed p(gemm, 1, 1, 64, random);
+  std::vector<float> kept(p.depth);
+  gemm.unpack_column(kept.data(), p.panel.data() + Packed::kMargin, 0, p.depth);
+  float largest = 0, scale = 1;
+  for (const float w : kept) largest = std::max(largest, std::abs(w));
+  for (const float w : kept) {
+    if (w != 0) scale = std::min(scale, std::abs(w));
+  }
+  return largest / scale > 64.5f;
+}
+
+// Integers are exact, and everything else follows the twin's order.
+void int8_equals_its_twin(const KernelTable& kernels) {
+  const GemmKernels& gemm = kernels.gemm_of(MatrixType::kInt8);
+  const GemmKernels& twin = scalar_kernels().gemm_of(MatrixType::kInt8);
+  if (!keeps_eight_bits(gemm)) return;
+  Random random(6);
+  size_t compared = 0;
+  for (const size_t depth : depths()) {
+    const Packed p(gemm, gemm.rows, gemm.cols, depth, random);
+    const std::vector<float> c = p.run();
+    for (size_t row = 0; row < gemm.rows; row += twin.rows) {
+      for (size_t col = 0; col < gemm.cols; col += twin.cols) {
+        Packed other(twin, twin.rows, twin.cols, depth, random);
+        const size_t rows = std::min(twin.rows, gemm.rows - row);
+        other.rows = rows;
+        other.a.assign(p.a.begin() + static_cast<std::ptrdiff_t>(row * depth),
+                       p.a.begin() + static_cast<std::ptrdiff_t>((row + rows) * depth));
+        other.w.assign(p.w.begin() + static_cast<std::ptrdiff_t>(col * depth),
+                       p.w.begin() + static_cast<std::ptrdiff_t>((col + twin.cols) * depth));
+        other.pack();
+        const std::vector<float> expected = other.run();
+        for (size_t r = 0; r < rows; ++r) {
+          for (size_t j = 0; j < twin.cols; ++j, ++compared) {
+            BN_CHECK(bits_of(c[(row + r) * gemm.cols + col + j]) == bits_of(expected[r * twin.cols + j]),
+                     "depth " + std::to_string(depth) + ", row " + std::to_string(row + r) + ", column " +
+                         std::to_string(col + j));
+          }
+        }
+      }
+    }
+  }
+  BN_CHECK(compared > 0, "nothing was compared");
+}
+
+// The extreme integers in every position: no saturation on the way.
+void int8_holds_its_extremes(const KernelTable& kernels) {
+  const GemmKernels& gemm = kernels.gemm_of(MatrixType::kInt8);
+  Random random(7);
+  for (const float sign : {1.0f, -1.0f}) {
+    Packed p(gemm, gemm.rows, gemm.cols, 512, random);
+    p.a.assign(p.a.size(), sign);
+    p.w.assign(p.w.size(), 1.0f);
+    p.pack();
+    for (const float c : p.run()) BN_CHECK(std::abs(c - sign * 512) < 1e-3f, "512 products of 1 give " + number(c));
+  }
+}
+
+void special_values_show(const KernelTable& kernels) {
+  for (const MatrixType type : kTypes) {
+    if (kernels.resolve(type) != type) continue;
+    const GemmKernels& gemm = kernels.gemm_of(type);
+    Random random(8);
+    Packed p(gemm, 2, gemm.cols, 70, random);
+    p.a[3] = std::nanf("");
+    p.pack();
+    const std::vector<float> with_nan = p.run();
+    BN_CHECK(std::isnan(with_nan[0]), text(type, 2, 70) + ": NaN in row 0 is lost");
+    BN_CHECK(!std::isnan(with_nan[gemm.cols]), text(type, 2, 70) + ": NaN in row 0 reached row 1");
+    p.a.assign(p.a.size(), 0.0f);
+    p.pack();
+    for (const float c : p.run()) BN_CHECK(c == 0.0f, text(type, 2, 70) + ": zeros give " + number(c));
+  }
+}
+
+// What each type keeps of a weight.
+void unpacks_what_it_keeps(const KernelTable& kernels) {
+  for (const MatrixType type : kTypes) {
+    if (kernels.resolve(type) != type) continue;
+    const GemmKernels& gemm = kernels.gemm_of(type);
+    Random random(9);
+    const size_t depth = 131;
+    const Packed p(gemm, 1, gemm.cols, depth, random);
+    std::vector<float> kept(depth);
+    for (size_t col = 0; col < gemm.cols; ++col) {
+      gemm.unpack_column(kept.data(), p.panel.data() + Packed::kMargin, col, depth);
+      for (size_t k = 0; k < depth; ++k) {
+        const double w = p.w[col * depth + k];
+        const double bound = type == MatrixType::kInt8 ? 0.1 / 64 / 2 * 1.001
+                             : type == MatrixType::kF32 || type == MatrixType::kBf16x3
+                                 ? 0
+                                 : std::abs(w) * roundoff(type) + 1e-8;
+        BN_CHECK(std::abs(kept[k] - w) <= bound,
+                 text(type, 1, depth) + ": weight " + number(w) + " is kept as " + number(kept[k]));
+      }
+    }
+  }
+}
+
+void add_tests() {
+  add_kernel_test("gemm types: products within the rounding of their factors", multiplies_within_rounding);
+  add_kernel_test("gemm types: a row's bits do not depend on the other rows", rows_do_not_meet);
+  add_kernel_test("gemm types: accumulating is one addition", accumulates);
+  add_kernel_test("gemm types: int8 equals its twin", int8_equals_its_twin);
+  add_kernel_test("gemm types: int8 does not saturate", int8_holds_its_extremes);
+  add_kernel_test("gemm types: NaN and zeros", special_values_show);
+  add_kernel_test("gemm types: what is kept of a weight", unpacks_what_it_keeps);
+}
+
+const Registration registration(add_tests);
+
+}  // namespace
+
+}  // namespace bert_native::test
