@@ -6,7 +6,9 @@
 #include <intrin.h>
 #define BN_RESTRICT __restrict
 #define BN_ALWAYS_INLINE __forceinline
+#define BN_GNU_ASSEMBLER 0
 #else
+#define BN_GNU_ASSEMBLER 1
 #define BN_RESTRICT __restrict__
 #define BN_ALWAYS_INLINE inline __attribute__((always_inline))
 #endif

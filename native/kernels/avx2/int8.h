@@ -16,6 +16,8 @@ struct Int8Lanes {
   using Lanes = __m256i;
   static constexpr size_t kGemmRows = Vector::kGemmRows;
 
+  static Lanes zero() { return _mm256_setzero_si256(); }
+  static Lanes add(Lanes a, Lanes b) { return _mm256_add_epi32(a, b); }
   static Lanes load(const void* x) { return _mm256_loadu_si256(static_cast<const __m256i*>(x)); }
   static Lanes broadcast(const uint8_t* four) { return _mm256_set1_epi32(load_int32(four)); }
   static Vector to_f32(Lanes x) { return {_mm256_cvtepi32_ps(x)}; }

@@ -16,6 +16,8 @@ struct Int8Lanes {
   using Lanes = __m512i;
   static constexpr size_t kGemmRows = Vector::kGemmRows;
 
+  static Lanes zero() { return _mm512_setzero_si512(); }
+  static Lanes add(Lanes a, Lanes b) { return _mm512_add_epi32(a, b); }
   static Lanes load(const void* x) { return _mm512_loadu_si512(x); }
   static Lanes broadcast(const uint8_t* four) { return _mm512_set1_epi32(load_int32(four)); }
   static Vector to_f32(Lanes x) { return {_mm512_cvtepi32_ps(x)}; }

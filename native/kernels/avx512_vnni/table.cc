@@ -8,7 +8,15 @@ namespace {
 
 struct Int8Dot : avx512::Int8Lanes {
   static constexpr int kWeightLimit = 127;
-  static Lanes dot(Lanes sum, Lanes a, Lanes w) { return _mm512_dpbusd_epi32(sum, a, w); }
+  static BN_ALWAYS_INLINE Lanes dot(Lanes sum, Lanes a, Lanes w) {
+#if BN_GNU_ASSEMBLER
+    // GCC 12 copies each sum to another register and back around the intrinsic, which halves the speed.
+    __asm__("vpdpbusd %2, %1, %0" : "+v"(sum) : "v"(a), "v"(w));
+    return sum;
+#else
+    return _mm512_dpbusd_epi32(sum, a, w);
+#endif
+  }
 };
 
 }  // namespace

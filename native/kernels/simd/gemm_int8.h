@@ -11,7 +11,7 @@
 
 // Products of eight-bit integers, written once over a type D that an instruction set gives:
 //   Vector            its f32 vector
-//   Lanes             as many 32-bit integers; zero, load and store
+//   Lanes             as many 32-bit integers; zero, load, add, to_f32, broadcast of four bytes
 //   kGemmRows         rows of a tile that its registers hold
 //   kWeightLimit      the largest integer a weight may become
 //   dot(sum, a, w)    in each lane: sum + Σ of the products of the four unsigned bytes of a with the signed ones of w
@@ -27,15 +27,21 @@ constexpr size_t kInt8Lanes = D::Vector::kLanes;
 template <class D>
 using Int8LayoutOf = Int8Layout<D::kGemmRows, 2 * kInt8Lanes<D>>;
 
+// What a panel says of its columns.
+template <class D>
+struct Int8Columns {
+  typename D::Lanes left_corrections, right_corrections;
+  typename D::Vector left_scales, right_scales;
+};
+
 template <class D, size_t kRow, size_t kEnd>
 struct Int8TileRows {
   typename D::Lanes left, right;
   Int8TileRows<D, kRow + 1, kEnd> next;
 
-  BN_ALWAYS_INLINE void start(typename D::Lanes left_sums, typename D::Lanes right_sums) {
-    left = left_sums;
-    right = right_sums;
-    next.start(left_sums, right_sums);
+  BN_ALWAYS_INLINE void clear() {
+    left = right = D::zero();
+    next.clear();
   }
   BN_ALWAYS_INLINE void add_products(const uint8_t* a, typename D::Lanes w_left, typename D::Lanes w_right) {
     const typename D::Lanes four = D::broadcast(a + 4 * kRow);
@@ -43,27 +49,27 @@ struct Int8TileRows {
     right = D::dot(right, four, w_right);
     next.add_products(a, w_left, w_right);
   }
-  BN_ALWAYS_INLINE void store(float* c, size_t ldc, const float* row_scales, typename D::Vector left_scales,
-                              typename D::Vector right_scales, bool accumulate) const {
+  BN_ALWAYS_INLINE void store(float* c, size_t ldc, const float* row_scales, const Int8Columns<D>& columns,
+                              bool accumulate) const {
     using V = typename D::Vector;
     const V row_scale = V::broadcast(row_scales[kRow]);
-    V left_product = D::to_f32(left) * row_scale * left_scales;
-    V right_product = D::to_f32(right) * row_scale * right_scales;
+    V left_product = D::to_f32(D::add(left, columns.left_corrections)) * row_scale * columns.left_scales;
+    V right_product = D::to_f32(D::add(right, columns.right_corrections)) * row_scale * columns.right_scales;
     if (accumulate) {
       left_product = V::load(c) + left_product;
       right_product = V::load(c + V::kLanes) + right_product;
     }
     left_product.store(c);
     right_product.store(c + V::kLanes);
-    next.store(c + ldc, ldc, row_scales, left_scales, right_scales, accumulate);
+    next.store(c + ldc, ldc, row_scales, columns, accumulate);
   }
 };
 
 template <class D, size_t kEnd>
 struct Int8TileRows<D, kEnd, kEnd> {
-  void start(typename D::Lanes, typename D::Lanes) {}
+  void clear() {}
   void add_products(const uint8_t*, typename D::Lanes, typename D::Lanes) {}
-  void store(float*, size_t, const float*, typename D::Vector, typename D::Vector, bool) const {}
+  void store(float*, size_t, const float*, const Int8Columns<D>&, bool) const {}
 };
 
 template <class D>
@@ -97,16 +103,19 @@ struct Int8Gemm {
   static void tile_of_rows(float* c, size_t ldc, const void* strip, const void* panel, size_t depth, bool accumulate) {
     const uint8_t* a = Layout::strip_data(strip);
     const int8_t* w = Layout::panel_data(panel);
-    const int32_t* corrections = Layout::corrections(panel);
     Int8TileRows<D, 0, kUsed> tile;
-    tile.start(D::load(corrections), D::load(corrections + V::kLanes));
+    tile.clear();
     for (size_t k = 0; k < depth; k += 4) {
       tile.add_products(a, D::load(w), D::load(w + 4 * V::kLanes));
       a += 4 * kRows;
       w += 4 * kCols;
     }
     const float* scales = Layout::scales(panel);
-    tile.store(c, ldc, Layout::scales(strip), V::load(scales), V::load(scales + V::kLanes), accumulate);
+    const int32_t* corrections = Layout::corrections(panel);
+    tile.store(c, ldc, Layout::scales(strip),
+               Int8Columns<D>{D::load(corrections), D::load(corrections + V::kLanes), V::load(scales),
+                              V::load(scales + V::kLanes)},
+               accumulate);
   }
 
   template <size_t kUsed = kRows>
