@@ -26,5 +26,15 @@ struct Int8Lanes {
   static int load_int32(const void* x) { return _mm_cvtsi128_si32(_mm_loadu_si32(x)); }
 };
 
+// vpmaddubsw adds two products in sixteen bits and saturates. Weights of at most 64 keep it from that:
+// 2 · 255 · 64 < 2¹⁵.
+struct Int8Dot : Int8Lanes {
+  static constexpr int kWeightLimit = 64;
+  static Lanes dot(Lanes sum, Lanes a, Lanes w) {
+    const Lanes twos = _mm256_maddubs_epi16(a, w);
+    return _mm256_add_epi32(sum, _mm256_madd_epi16(twos, _mm256_set1_epi16(1)));
+  }
+};
+
 }  // namespace
 }  // namespace bert_native::avx2

@@ -1,25 +1,8 @@
-#include "kernels/avx512/int8.h"
+#include "kernels/avx512_vnni/int8.h"
 #include "kernels/simd/gemm_int8.h"
 #include "kernels/tables.h"
 
 namespace bert_native::avx512_vnni {
-
-namespace {
-
-struct Int8Dot : avx512::Int8Lanes {
-  static constexpr int kWeightLimit = 127;
-  static BN_ALWAYS_INLINE Lanes dot(Lanes sum, Lanes a, Lanes w) {
-#if BN_GNU_ASSEMBLER
-    // GCC 12 copies each sum to another register and back around the intrinsic, which halves the speed.
-    __asm__("vpdpbusd %2, %1, %0" : "+v"(sum) : "v"(a), "v"(w));
-    return sum;
-#else
-    return _mm512_dpbusd_epi32(sum, a, w);
-#endif
-  }
-};
-
-}  // namespace
 
 constexpr GemmKernels kInt8Gemm = Int8Gemm<Int8Dot>::kKernels;
 

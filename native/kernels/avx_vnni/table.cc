@@ -1,25 +1,8 @@
-#include "kernels/avx2/int8.h"
+#include "kernels/avx_vnni/int8.h"
 #include "kernels/simd/gemm_int8.h"
 #include "kernels/tables.h"
 
 namespace bert_native::avx_vnni {
-
-namespace {
-
-struct Int8Dot : avx2::Int8Lanes {
-  static constexpr int kWeightLimit = 127;
-  static BN_ALWAYS_INLINE Lanes dot(Lanes sum, Lanes a, Lanes w) {
-#if BN_GNU_ASSEMBLER
-    // As in avx512_vnni/table.cc.
-    __asm__("%{vex%} vpdpbusd %2, %1, %0" : "+x"(sum) : "x"(a), "x"(w));
-    return sum;
-#else
-    return _mm256_dpbusd_avx_epi32(sum, a, w);
-#endif
-  }
-};
-
-}  // namespace
 
 constexpr GemmKernels kInt8Gemm = Int8Gemm<Int8Dot>::kKernels;
 
