@@ -202,7 +202,7 @@ export class CaseRunner {
   async #verify(process, contender, result) {
     if (contender.options.engine === 'reference') return; // what the others are compared with
     const { texts, vectors } = this.#verified;
-    const accuracy = compareVectors(await process.vectors(texts), vectors, texts.length, contender.fp32);
+    const accuracy = compareVectors(await process.vectors(texts), vectors, texts.length, contender.arithmetic);
     result.accuracy = accuracy;
     if (!accuracy.passed) {
       throw new Error(

@@ -80,6 +80,25 @@ test('all contenders are given the same texts, in fresh processes, in turn', asy
   }
 });
 
+test('every arithmetic is asked for, says what it is and meets its bar', async () => {
+  const names = ['native', 'native-fp32-high', 'native-fp16', 'native-bf16', 'native-q8'];
+  const run = runner(selectContenders(names));
+  await run.run(() => {});
+  const measured = run.result.contenders.map(({ facts, accuracy, failure }) => [
+    failure,
+    facts.dtype,
+    facts.fp32_precision,
+    accuracy!.passed,
+  ]);
+  expect(measured).toEqual([
+    [null, 'fp32', 'highest', true],
+    [null, 'fp32', 'high', true],
+    [null, 'fp16', 'highest', true],
+    [null, 'bf16', 'highest', true],
+    [null, 'q8', 'highest', true],
+  ]);
+});
+
 test('an interruption keeps what was measured', async () => {
   const controller = new AbortController();
   const run = runner([native, faulty('none')], [], controller.signal);

@@ -9,8 +9,13 @@ import { baseSize, baseSizeParameters, baseSizeRequest, isToken } from '../suppo
 
 interface Bar {
   readonly options: LoadOptions;
-  /** ‖a − b‖ / ‖b‖ of every token and of every pooled vector. */
+  /** ‖a − b‖ / ‖b‖ of every token, of every mean-pooled vector and, unless it is given one of its own, of the pooler. */
   readonly relative_l2: number;
+  /**
+   * With outlier channels most of a state's length is theirs and exact in eight bits of their scale; the pooler weighs
+   * all channels alike.
+   */
+  readonly pooler_relative_l2?: number;
   /** 1 − cosine of mean-pooled vectors, as a share of its median between different texts. */
   readonly cosine_share?: number;
   /** fp16 is compared with the weights that it holds: its weights are rounded before. */
@@ -22,7 +27,12 @@ const bars: readonly Bar[] = [
   { options: { dtype: 'fp32', fp32_precision: 'high' }, relative_l2: 2e-5 },
   { options: { dtype: 'fp16', fp32_precision: 'highest' }, relative_l2: 2e-6, fp16_weights: true },
   { options: { dtype: 'bf16', fp32_precision: 'highest' }, relative_l2: 1e-2 },
-  { options: { dtype: 'q8', fp32_precision: 'highest' }, relative_l2: 4e-2, cosine_share: 0.02 },
+  {
+    options: { dtype: 'q8', fp32_precision: 'highest' },
+    relative_l2: 4e-2,
+    pooler_relative_l2: 8e-2,
+    cosine_share: 0.02,
+  },
 ];
 
 const H = baseSize.hidden_size;
@@ -80,7 +90,7 @@ function cosineShare(actual: Float32Array, expected: Float32Array): number {
 
 describe.each([1, 20])('BERT-base with a few LayerNorm channels scaled %i times', (outlier) => {
   test.each(bars)('$options.dtype, $options.fp32_precision', async ({ options, relative_l2, ...others }) => {
-    const { cosine_share, fp16_weights = false } = others;
+    const { pooler_relative_l2 = relative_l2, cosine_share, fp16_weights = false } = others;
     const expected = await reference(outlier, fp16_weights);
     const actual = await run(nativeEngine, outlier, fp16_weights, options);
 
@@ -96,7 +106,7 @@ describe.each([1, 20])('BERT-base with a few LayerNorm channels scaled %i times'
     expect(perToken).toBeGreaterThan(0);
     expect(perToken).toBeLessThanOrEqual(relative_l2);
     expect(pooled).toBeLessThanOrEqual(relative_l2);
-    expect(pooler).toBeLessThanOrEqual(relative_l2);
+    expect(pooler).toBeLessThanOrEqual(pooler_relative_l2);
     if (cosine_share !== undefined) expect(share).toBeLessThanOrEqual(cosine_share);
   });
 });
