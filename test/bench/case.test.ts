@@ -32,9 +32,15 @@ beforeAll(() => {
   model = ensureModel('tiny', settings.cache, () => {});
 });
 
-function runner(contenders: Contender[], log: string[] = [], signal = new AbortController().signal): CaseRunner {
+function runner(
+  contenders: Contender[],
+  log: string[] = [],
+  signal = new AbortController().signal,
+  rounds = settings.rounds,
+): CaseRunner {
   const [part] = selectParts(['tiny/en/mixed']);
-  return new CaseRunner(part!, contenders, model, makeVocabulary(), null, settings, (line) => log.push(line), signal);
+  const how = { ...settings, rounds };
+  return new CaseRunner(part!, contenders, model, makeVocabulary(), null, how, (line) => log.push(line), signal);
 }
 
 test('a contender that fails says why and stops nobody else', async () => {
@@ -82,7 +88,7 @@ test('all contenders are given the same texts, in fresh processes, in turn', asy
 
 test('every arithmetic is asked for, says what it is and meets its bar', async () => {
   const names = ['native', 'native-fp32-high', 'native-fp16', 'native-bf16', 'native-q8'];
-  const run = runner(selectContenders(names));
+  const run = runner(selectContenders(names), [], undefined, 1);
   await run.run(() => {});
   const measured = run.result.contenders.map(({ facts, accuracy, failure }) => [
     failure,
