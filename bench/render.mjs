@@ -225,8 +225,8 @@ function rowsOf(cases, cells) {
 function notes(cases) {
   const all = cases.flatMap(({ contenders }) => contenders);
   const lines = [
-    'Real tokens per second, special tokens included and padding not: the median of the rounds. ÷: over how many of another',
-    'contender for the same texts. Relative L2 error: of the worst of the vectors that were compared with double precision.',
+    'Real tokens per second, special tokens included and padding not: the median of the rounds. ÷: how many times',
+    'as many as another contender. Relative L2 error: of the worst vector of those compared with double precision.',
   ];
   return [...lines, ...markNotes(all), ''];
 }

@@ -35,7 +35,8 @@ npm run bench:report                 writes tables and charts again from all res
                          (default ${defaultContenders.join(', ')})
   --rounds <n>           processes of each contender and part, default 3
   --time-budget <s>      throughput of the slowest peer in each round, default 15: as many batches as fit, at least 4
-                         (2 where all texts are equally long)
+                         (2 where all texts are equally long); the others get these batches, and more where they last
+                         less than a fifth of it
   --texts <n>            texts to take the batches from, and to sort, default 4096
   --batch-size <n>       texts in a call, default 32
   --latency-runs <n>     single short texts, default 50

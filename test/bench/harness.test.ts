@@ -3,7 +3,7 @@ import { compareVectors } from '../../bench/accuracy.mjs';
 import { encoderGflop, encoderWeightGb } from '../../bench/flops.mjs';
 import { allParts, models, parts, quickParts, selectParts } from '../../bench/parts.mjs';
 import { textsToVerify } from '../../bench/prepare.mjs';
-import { intoBatches, spreadSample } from '../../bench/sample.mjs';
+import { batchesToTime, intoBatches, spreadSample } from '../../bench/sample.mjs';
 import { paddingShare, quantile } from '../../bench/statistics.mjs';
 
 describe('arithmetic', () => {
@@ -63,6 +63,14 @@ describe('the sample', () => {
     const batches = Array.from({ length: 40 }, (_, i) => [10, i % 4 === 0 ? 10 : 10 + 3 * (i % 7)]);
     const sample = spreadSample(batches, 8);
     expect(Math.abs(paddingShare(sample.map((i) => batches[i]!)) - paddingShare(batches))).toBeLessThan(0.02);
+  });
+
+  test('more batches for who is done too soon with those of all', () => {
+    const of = { shared: 4, available: 127, least_ms: 3000 };
+    expect(batchesToTime({ ...of, batch_ms: 5000 })).toBe(4);
+    expect(batchesToTime({ ...of, batch_ms: 750 })).toBe(4);
+    expect(batchesToTime({ ...of, batch_ms: 100 })).toBe(30);
+    expect(batchesToTime({ ...of, batch_ms: 1 })).toBe(127);
   });
 
   test('all batches where there are no more', () => {
