@@ -5,7 +5,7 @@ import { ContenderProcess } from './child-process.mjs';
 import { encoderGflop } from './flops.mjs';
 import { models } from './parts.mjs';
 import { referenceVectors, textsToVerify } from './prepare.mjs';
-import { intoBatches, spreadSample } from './sample.mjs';
+import { batchesToTime, intoBatches, spreadSample } from './sample.mjs';
 import { median, paddingShare, quantile, sum } from './statistics.mjs';
 import { TextMaker } from './text/texts.mjs';
 
@@ -29,6 +29,8 @@ import { TextMaker } from './text/texts.mjs';
 const leastBatches = { mixed: 4, exact: 2 };
 /** A contender that is measured on a sample of its own may be given no more than this. */
 const mostSlowBatches = 32;
+/** Of the time budget: what throughput lasts at least where there are texts enough. */
+const leastShareOfBudget = 0.2;
 const latencyTokens = 16;
 const latencyLimitMs = 10_000;
 const latencyWarmUp = 5;
@@ -45,8 +47,10 @@ export class CaseRunner {
   /** The texts in batches of the case, and the ones of latency and first vector. */
   #batches;
   #shortTexts;
-  /** @type {Map<string, number[]>} indices of the batches that a contender is given, by the size of its batches */
+  /** @type {Map<string, number[]>} indices of the batches that a contender is given */
   #samples = new Map();
+  /** @type {number | undefined} how many batches all are given */
+  #sharedBatches;
   // What the vectors of all contenders are compared with, and the texts that they are of.
   /** @type {{ texts: string[], vectors: Float32Array }} */
   #verified = { texts: [], vectors: new Float32Array(0) };
@@ -202,7 +206,7 @@ export class CaseRunner {
   async #verify(process, contender, result) {
     if (contender.options.engine === 'reference') return; // what the others are compared with
     const { texts, vectors } = this.#verified;
-    const accuracy = compareVectors(await process.vectors(texts), vectors, texts.length, contender.fp32);
+    const accuracy = compareVectors(await process.vectors(texts), vectors, texts.length, contender.arithmetic);
     result.accuracy = accuracy;
     if (!accuracy.passed) {
       throw new Error(
@@ -213,23 +217,28 @@ export class CaseRunner {
   }
 
   /**
-   * The batches that a contender is given. The first in the first round decides how many fit into its time; the others
-   * get the same ones, so that all are compared over equal texts.
+   * The batches that a contender is given, the same in every round. The first in the first round decides how many fit into
+   * its time, and the others get these too, so that all are compared over equal texts. Who is so fast that they are over at
+   * once gets more, chosen to be like all of them in the same way.
    *
    * @param {Contender} contender
    * @param {readonly BenchText[][]} batches
    * @param {number} ms_per_position of the contender, padding included
    */
-  #sample(contender, batches, ms_per_position) {
-    const key = contender.slow ? contender.name : 'all';
-    const known = this.#samples.get(key);
+  #sample({ name, slow }, batches, ms_per_position) {
+    const known = this.#samples.get(name);
     if (known !== undefined) return known;
+    const available = slow ? Math.min(batches.length, mostSlowBatches) : batches.length;
     const positions = sum(batches.map(paddedTokens)) / batches.length;
-    const fitting = Math.floor((this.#settings.time_budget_s * 1000) / (positions * ms_per_position));
-    const least = contender.slow ? 2 : leastBatches[this.#part.set === 'mixed' ? 'mixed' : 'exact'];
-    const count = Math.min(Math.max(fitting, least), contender.slow ? mostSlowBatches : batches.length);
+    const batch_ms = positions * ms_per_position;
+    const budget_ms = this.#settings.time_budget_s * 1000;
+    const least = slow ? 2 : leastBatches[this.#part.set === 'mixed' ? 'mixed' : 'exact'];
+    const fitting = Math.min(Math.max(Math.floor(budget_ms / batch_ms), least), available);
+    if (!slow) this.#sharedBatches ??= fitting;
+    const shared = slow ? fitting : (this.#sharedBatches ?? fitting);
+    const count = batchesToTime({ shared, available, batch_ms, least_ms: budget_ms * leastShareOfBudget });
     const sample = spreadSample(batches.map(lengthsOf), count);
-    this.#samples.set(key, sample);
+    this.#samples.set(name, sample);
     return sample;
   }
 }

@@ -1,5 +1,20 @@
 /** @import { Contender } from './types.ts' */
 
+/** What every way of running this library has in common, unless it says otherwise. */
+const ownContender = /** @type {const} */ ({
+  module: './contenders/bert-native.mjs',
+  options: { engine: 'native', dtype: 'fp32' },
+  feeding: 'one-by-one',
+  arithmetic: 'fp32',
+});
+
+const peerContender = /** @type {const} */ ({
+  module: './contenders/transformers-js.mjs',
+  options: { dtype: 'fp32', api: 'model' },
+  feeding: 'one-by-one',
+  arithmetic: 'fp32',
+});
+
 /**
  * Everything that can be measured, in the order of the first round: the slowest first, whose speed decides how many
  * batches all are given.
@@ -7,67 +22,83 @@
  * @type {readonly Contender[]}
  */
 export const contenders = [
+  { ...peerContender, name: 'transformers.js-fp32', label: 'transformers.js fp32' },
   {
-    name: 'transformers.js-fp32',
-    label: 'transformers.js fp32',
-    module: './contenders/transformers-js.mjs',
-    options: { dtype: 'fp32', api: 'model' },
-    feeding: 'one-by-one',
-    fp32: true,
-  },
-  {
+    ...peerContender,
     name: 'transformers.js-fp32-pipeline',
     label: 'transformers.js fp32, pipeline()',
-    module: './contenders/transformers-js.mjs',
     options: { dtype: 'fp32', api: 'pipeline' },
-    feeding: 'one-by-one',
-    fp32: true,
   },
   {
+    ...peerContender,
     name: 'transformers.js-q8',
     label: 'transformers.js q8',
-    module: './contenders/transformers-js.mjs',
     options: { dtype: 'q8', api: 'model' },
-    feeding: 'one-by-one',
-    fp32: false,
+    arithmetic: 'q8',
+  },
+  { ...ownContender, name: 'native', label: 'bert-native fp32' },
+  {
+    ...ownContender,
+    name: 'native-fp32-high',
+    label: 'bert-native fp32, high',
+    options: { engine: 'native', dtype: 'fp32', fp32_precision: 'high' },
+    arithmetic: 'fp32-high',
   },
   {
-    name: 'native',
-    label: 'bert-native',
-    module: './contenders/bert-native.mjs',
-    options: { engine: 'native' },
-    feeding: 'one-by-one',
-    fp32: true,
+    ...ownContender,
+    name: 'native-fp16',
+    label: 'bert-native fp16',
+    options: { engine: 'native', dtype: 'fp16' },
+    arithmetic: 'fp16',
   },
   {
+    ...ownContender,
+    name: 'native-bf16',
+    label: 'bert-native bf16',
+    options: { engine: 'native', dtype: 'bf16' },
+    arithmetic: 'bf16',
+  },
+  {
+    ...ownContender,
+    name: 'native-q8',
+    label: 'bert-native q8',
+    options: { engine: 'native', dtype: 'q8' },
+    arithmetic: 'q8',
+  },
+  {
+    ...ownContender,
     name: 'native-overlapped',
-    label: 'bert-native, two batches in flight',
-    module: './contenders/bert-native.mjs',
-    options: { engine: 'native' },
+    label: 'bert-native fp32, two in flight',
     feeding: 'two-in-flight',
-    fp32: true,
   },
   {
+    ...ownContender,
     name: 'native-all-at-once',
-    label: 'bert-native, one call for all texts',
-    module: './contenders/bert-native.mjs',
-    options: { engine: 'native' },
+    label: 'bert-native fp32, all in one call',
     feeding: 'all-at-once',
-    fp32: true,
   },
   {
+    ...ownContender,
     name: 'reference',
     label: 'bert-native reference (TypeScript)',
-    module: './contenders/bert-native.mjs',
-    options: { engine: 'reference' },
-    feeding: 'one-by-one',
+    options: { engine: 'reference', dtype: 'fp32' },
     batch_size: 1,
     slow: true,
-    fp32: true,
   },
 ];
 
-export const defaultContenders = ['transformers.js-fp32', 'transformers.js-q8', 'native', 'reference'];
+export const defaultContenders = [
+  'transformers.js-fp32',
+  'transformers.js-q8',
+  'native',
+  'native-fp16',
+  'native-bf16',
+  'native-q8',
+  'reference',
+];
+
+/** Whether a contender is this library's native engine, in whatever arithmetic. @param {string} name */
+export const isNative = (name) => /^native(-|$)/.test(name);
 
 /** @param {readonly string[]} names @returns {Contender[]} in the order of the list */
 export function selectContenders(names) {

@@ -1,5 +1,6 @@
 /** About how long a part takes, for --list: from rates that a server's processor reaches. Nothing measured depends on it. */
 
+import { isNative } from './contenders.mjs';
 import { encoderGflop } from './flops.mjs';
 import { models } from './parts.mjs';
 
@@ -7,7 +8,7 @@ import { models } from './parts.mjs';
 /** @import { Contender, Part } from './types.ts' */
 
 /** GFLOP/s of one thread. */
-const nominalRate = { fp32: 70, quantised: 200, reference: 1 };
+const nominalRate = { fp32: 70, reduced: 200, reference: 1 };
 const meanMixedTokens = 55;
 const meanMixedWidth = 230; // of a batch of 32, padded
 const startSeconds = { base: 1.5, perGflop: 12 }; // a process, and for each GFLOP of one token (so of the model's size)
@@ -20,9 +21,11 @@ export function estimateSeconds(part, contenders, { threads, time_budget_s, batc
   const gflop = (/** @type {number} */ length) => encoderGflop(size, [length]);
   const start = startSeconds.base + startSeconds.perGflop * gflop(1);
 
+  const rateOf = (/** @type {Contender} */ { arithmetic }) =>
+    arithmetic === 'bf16' || arithmetic === 'q8' ? nominalRate.reduced : nominalRate.fp32;
   const batchSeconds = (/** @type {Contender} */ contender) => {
-    const rate = contender.fp32 ? nominalRate.fp32 : nominalRate.quantised;
-    const length = contender.name.startsWith('native') ? tokens : padded;
+    const rate = rateOf(contender);
+    const length = isNative(contender.name) ? tokens : padded;
     return (batch_size * gflop(length)) / (rate * threads);
   };
   const fast = contenders.filter(({ slow }) => !slow);
@@ -31,7 +34,7 @@ export function estimateSeconds(part, contenders, { threads, time_budget_s, batc
   const latency = (/** @type {number} */ rate) => latency_runs * (gflop(16) / rate + gflop(1) * 0.03);
   let seconds = 0;
   for (const contender of fast) {
-    const rate = contender.fp32 ? nominalRate.fp32 : nominalRate.quantised;
+    const rate = rateOf(contender);
     seconds += rounds * (start + (batches + 1) * batchSeconds(contender) + latency(rate * threads));
   }
   for (const _ of contenders.filter(({ slow }) => slow)) {

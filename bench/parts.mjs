@@ -12,6 +12,13 @@ export const models = {
     intermediate_size: 3072,
     max_position_embeddings: 512,
   },
+  'bert-large': {
+    hidden_size: 1024,
+    num_hidden_layers: 24,
+    num_attention_heads: 16,
+    intermediate_size: 4096,
+    max_position_embeddings: 512,
+  },
   'minilm-l6': {
     hidden_size: 384,
     num_hidden_layers: 6,

@@ -1,5 +1,6 @@
 /** Results as Markdown. */
 
+import { isNative } from './contenders.mjs';
 import { encoderWeightGb } from './flops.mjs';
 import { models, parts } from './parts.mjs';
 import { casesToReport, settingOf } from './results.mjs';
@@ -8,7 +9,6 @@ import { median } from './statistics.mjs';
 /** @import { CaseToReport } from './results.mjs' */
 /** @import { CaseResult, ContenderResult, Measurement, Peak, Run } from './types.ts' */
 
-const native = 'native';
 /** From this many processors in use by others on, a figure is marked. */
 const disturbance = 0.1;
 
@@ -38,7 +38,7 @@ function renderSetting(runs) {
     throughputTable(results, peak),
     '',
     ...notes(results),
-    '### Rounds, event loop, exactness',
+    '### Rounds, event loop',
     '',
     roundsTable(results),
     '',
@@ -49,8 +49,8 @@ function renderSetting(runs) {
   ];
 }
 
-/** @param {CaseToReport} of */
-const partIndex = ({ result }) => parts.findIndex(({ name }) => name === result.part);
+/** Where a case stands among the parts. @param {CaseToReport} of */
+export const partIndex = ({ result }) => parts.findIndex(({ name }) => name === result.part);
 
 /**
  * Other work only ever lowers it: the highest of all measurements on the machine counts.
@@ -96,27 +96,37 @@ export function versionLine(versions) {
 
 // ---------- tables ----------
 
-/** Real tokens per second of all contenders side by side. @param {readonly CaseResult[]} cases @param {Peak | null} peak */
+/**
+ * Speed and exactness side by side, a row for every contender: this library first, then what it is compared with.
+ *
+ * @param {readonly CaseResult[]} cases
+ * @param {Peak | null} peak
+ */
 function throughputTable(cases, peak) {
   const all = cases.flatMap(({ contenders }) => contenders);
-  const names = [...new Set(all.map(({ contender }) => contender))];
-  names.sort((a, b) => Number(b === native) - Number(a === native));
-  const header = ['texts', 'padding'];
-  for (const name of names) {
-    header.push(all.find(({ contender }) => contender === name)?.label ?? name);
-    if (name !== native) header.push('native ÷ it');
-  }
-  const rows = cases.map(({ part, contenders }) => {
+  const measured = all.filter(({ rounds }) => rounds.length > 0);
+  const bases = [...new Set(measured.map(({ contender }) => contender))].filter((name) => !isNative(name));
+  const labelOf = (/** @type {string} */ name) => measured.find(({ contender }) => contender === name)?.label ?? name;
+  const header = ['texts', 'contender', 'padding', 'tokens/s', 'of fp32 peak', 'relative L2 error'];
+  header.push(...bases.map((name) => `÷ ${labelOf(name)}`));
+  const rows = cases.flatMap(({ part, contenders }) => {
     const find = (/** @type {string} */ name) => contenders.find(({ contender }) => contender === name);
-    const sample = contenders.find((result) => result.sample !== null && !isSlow(result))?.sample;
-    const cells = [part, sample ? percent(sample.padding) : ''];
-    for (const name of names) {
-      cells.push(rateCell(find(name), peak));
-      if (name !== native) cells.push(ratioCell(find(native), find(name)));
-    }
-    return cells;
+    return inOrder(contenders).map((result) => [
+      part,
+      result.label,
+      result.sample ? percent(result.sample.padding) : '',
+      rateCell(result),
+      shareCell(result, peak),
+      errorCell(result),
+      ...bases.map((name) => (isNative(result.contender) ? ratioCell(result, find(name)) : '')),
+    ]);
   });
-  return table(header, 1, rows);
+  return table(header, 2, rows);
+}
+
+/** This library's native engine first, each group as it was measured. @param {readonly ContenderResult[]} results */
+export function inOrder(results) {
+  return [...results].sort((a, b) => Number(isNative(b.contender)) - Number(isNative(a.contender)));
 }
 
 /** @param {readonly CaseResult[]} cases */
@@ -132,9 +142,8 @@ function roundsTable(cases) {
     'idle: p50, p99',
     'loop busy',
     'cores used',
-    'relative L2 error',
   ];
-  const rows = rowsOf(cases, ({ rounds, sample, accuracy }) => {
+  const rows = rowsOf(cases, ({ rounds, sample }) => {
     const rates = rounds.map(({ tokens_per_s }) => tokens_per_s);
     const of = medianOver(rounds);
     return [
@@ -153,7 +162,6 @@ function roundsTable(cases) {
       ),
       percent(of(({ throughput }) => throughput.loop_busy)),
       of(({ throughput }) => throughput.cpu_ms / throughput.wall_ms).toFixed(2),
-      accuracy ? accuracy.max_relative_l2.toExponential(1) : 'the reference',
     ];
   });
   return table(header, 2, rows);
@@ -177,7 +185,7 @@ function startTable(cases, peak) {
       const of = medianOver(rounds);
       const latency_ms = of(({ latency }) => latency.median_ms);
       const memory = of(({ peak_rss_mb }) => peak_rss_mb);
-      const weightGb = encoderWeightGb(models[modelOf(result)], isFp32(facts) ? 4 : 1);
+      const weightGb = encoderWeightGb(models[modelOf(result)], weightBytes(facts));
       return [
         milliseconds(of(({ import_ms }) => import_ms)),
         seconds(of(({ load_ms }) => load_ms)),
@@ -217,14 +225,20 @@ function rowsOf(cases, cells) {
 function notes(cases) {
   const all = cases.flatMap(({ contenders }) => contenders);
   const lines = [
-    'Real tokens per second, special tokens included and padding not: the median of the rounds. In brackets, for fp32: the',
-    "share of the machine's peak.",
+    'Real tokens per second, special tokens included and padding not: the median of the rounds. ÷: how many times',
+    'as many as another contender. Relative L2 error: of the worst vector of those compared with double precision.',
   ];
-  if (all.some(isSlow)) lines.push('† One round over fewer texts, one at a time: an order of magnitude.');
-  if (all.some(isDisturbed)) {
+  return [...lines, ...markNotes(all), ''];
+}
+
+/** What the marks at some of the results mean. @param {readonly ContenderResult[]} results */
+export function markNotes(results) {
+  const lines = [];
+  if (results.some(isSlow)) lines.push('† One round over fewer texts, one at a time: an order of magnitude.');
+  if (results.some(isDisturbed)) {
     lines.push('‡ Other processes used the processors in at least one round: to be measured again on a quiet machine.');
   }
-  return [...lines, ''];
+  return lines;
 }
 
 // ---------- cells ----------
@@ -232,8 +246,11 @@ function notes(cases) {
 /** @param {ContenderResult} result */
 const isSlow = ({ contender }) => contender === 'reference';
 
-/** @param {ContenderResult['facts']} facts */
-const isFp32 = ({ dtype }) => dtype !== 'q8';
+/** Bytes of a weight; what names no dtype is fp32. @param {ContenderResult['facts']} facts */
+const weightBytes = ({ dtype = 'fp32' }) => ({ fp32: 4, fp16: 2, bf16: 2, q8: 1 })[String(dtype)] ?? 4;
+
+/** fp16 is computed in fp32; the others have other peaks. @param {ContenderResult['facts']} facts */
+const computesInFp32 = ({ dtype = 'fp32' }) => dtype === 'fp32' || dtype === 'fp16';
 
 /** @param {ContenderResult} result */
 const isDisturbed = ({ rounds }) => rounds.some(({ throughput }) => (throughput.foreign_cores ?? 0) > disturbance);
@@ -251,26 +268,38 @@ function busyLatencyCell(rounds) {
 }
 
 /** @param {ContenderResult | undefined} result */
-function medianRate(result) {
+export function medianRate(result) {
   return result === undefined || result.rounds.length === 0
     ? null
     : medianOver(result.rounds)(({ tokens_per_s }) => tokens_per_s);
 }
 
-/** @param {ContenderResult | undefined} result @param {Peak | null} peak */
-function rateCell(result, peak) {
-  if (result === undefined) return '';
+/** @param {ContenderResult} result */
+function rateCell(result) {
   const rate = medianRate(result);
   if (rate === null) return result.failure === null ? '' : 'failed';
-  const marks = `${isSlow(result) ? '†' : ''}${isDisturbed(result) ? '‡' : ''}`;
-  const share = medianOver(result.rounds)(({ gflops }) => gflops) / (peak?.fp32_gflops ?? 1);
-  return `${integer(rate)}${marks}${peak !== null && isFp32(result.facts) ? ` (${percent(share)})` : ''}`;
+  return `${integer(rate)}${marksOf(result)}`;
+}
+
+/** @param {ContenderResult} result */
+export const marksOf = (result) => `${isSlow(result) ? '†' : ''}${isDisturbed(result) ? '‡' : ''}`;
+
+/** @param {ContenderResult} result @param {Peak | null} peak */
+function shareCell({ rounds, facts }, peak) {
+  if (peak === null || rounds.length === 0 || !computesInFp32(facts)) return '';
+  return percent(medianOver(rounds)(({ gflops }) => gflops) / peak.fp32_gflops);
+}
+
+/** @param {ContenderResult} result */
+function errorCell({ contender, accuracy }) {
+  if (accuracy !== null) return accuracy.max_relative_l2.toExponential(1);
+  return contender === 'reference' ? 'the reference' : '';
 }
 
 /**
  * Only ever within one case: the same texts, the same machine, the same hour.
  *
- * @param {ContenderResult | undefined} own
+ * @param {ContenderResult} own
  * @param {ContenderResult | undefined} other
  */
 function ratioCell(own, other) {
@@ -290,7 +319,7 @@ function table(header, texts, rows) {
 }
 
 /** @param {number} value */
-const integer = (value) => Math.round(value).toLocaleString('en');
+export const integer = (value) => Math.round(value).toLocaleString('en');
 
 /** Three digits, or all before the point. @param {number} value */
 const short = (value) => (value >= 100 ? integer(value) : value.toPrecision(3));

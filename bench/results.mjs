@@ -1,6 +1,8 @@
 import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 
+import { isNative } from './contenders.mjs';
+
 /** @import { CaseResult, ResultsFile, Run } from './types.ts' */
 
 const peers = ['transformers.js-fp32', 'transformers.js-q8', 'transformers.js-fp32-pipeline'];
@@ -48,7 +50,7 @@ export function casesToReport(runs) {
     for (const result of run.cases) {
       const tried = result.contenders.filter(({ rounds, failure }) => rounds.length > 0 || failure !== null);
       const measured = tried.filter(({ rounds }) => rounds.length > 0).map(({ contender }) => contender);
-      const compares = measured.includes('native') && measured.some((name) => peers.includes(name));
+      const compares = measured.some(isNative) && measured.some((name) => peers.includes(name));
       if (tried.length === 0 || (measured.length === 0 && newest.has(result.part))) continue;
       if (compares || !newest.get(result.part)?.compares) newest.set(result.part, { run, result, compares });
     }

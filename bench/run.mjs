@@ -14,6 +14,7 @@ import { buildMachinePeak, describeMachine, describeVersions, idleNodeRssMb, mea
 import { allParts, modelSeed, parts, quickParts, selectParts } from './parts.mjs';
 import { ensureModel, writeAtomically } from './prepare.mjs';
 import { renderReport, versionLine } from './render.mjs';
+import { writeReport } from './report-files.mjs';
 import { readResults } from './results.mjs';
 import { makeVocabulary } from './text/vocabulary.mjs';
 
@@ -28,13 +29,14 @@ npm run bench                        the quick set of parts
 npm run bench -- --list              the parts, with about how long each takes
 npm run bench -- --part <names>      some parts: bert-base/en/mixed,minilm-l6/*/sorted
 npm run bench -- --all               every part
-npm run bench:report                 writes the tables again from all results
+npm run bench:report                 writes tables and charts again from all results
 
   --contenders <names>   of: ${contenders.map(({ name }) => name).join(', ')}
                          (default ${defaultContenders.join(', ')})
   --rounds <n>           processes of each contender and part, default 3
   --time-budget <s>      throughput of the slowest peer in each round, default 15: as many batches as fit, at least 4
-                         (2 where all texts are equally long)
+                         (2 where all texts are equally long); the others get these batches, and more where they last
+                         less than a fifth of it
   --texts <n>            texts to take the batches from, and to sort, default 4096
   --batch-size <n>       texts in a call, default 32
   --latency-runs <n>     single short texts, default 50
@@ -112,8 +114,8 @@ async function main() {
   announce(run, chosenParts, chosen, settings);
   await measureAll(run, chosenParts, chosen, settings, save);
   if (run.cases.length === 0) return;
-  writeAtomically(out.replace(/(\.json)?$/, '.md'), renderReport([...earlier, run]));
-  console.log(`\n${renderReport([run])}\n${out} and the .md beside it hold these and all earlier runs.`);
+  const files = writeReport(out, [...earlier, run]);
+  console.log(`\n${renderReport([run])}\nThese and all earlier runs are in:\n${[out, ...files].join('\n')}`);
 }
 
 /**

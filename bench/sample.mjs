@@ -1,5 +1,15 @@
 import { paddingShare, sum } from './statistics.mjs';
 
+/**
+ * How many batches a contender is timed on: those that everyone is given, or, where it would be done with them before a
+ * figure means something, as many more as last for `least_ms`.
+ *
+ * @param {{ shared: number, available: number, batch_ms: number, least_ms: number }} of
+ */
+export function batchesToTime({ shared, available, batch_ms, least_ms }) {
+  return Math.min(available, Math.max(shared, Math.ceil(least_ms / batch_ms)));
+}
+
 /** @template T @param {readonly T[]} values @param {number} size @returns {T[][]} */
 export function intoBatches(values, size) {
   const batches = [];

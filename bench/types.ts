@@ -51,6 +51,9 @@ export interface ContenderJob {
   readonly options: Readonly<Record<string, string>>;
 }
 
+/** How weights are held and multiplied; `fp32-high` is fp32 with `fp32_precision: 'high'`. */
+export type Arithmetic = 'fp32' | 'fp32-high' | 'fp16' | 'bf16' | 'q8';
+
 /** How batches are handed over. */
 export type Feeding = 'one-by-one' | 'two-in-flight' | 'all-at-once';
 
@@ -64,8 +67,8 @@ export interface Contender {
   readonly batch_size?: number;
   /** Measured once, on a sample of its own: too slow for the others'. */
   readonly slow?: boolean;
-  /** Arithmetic of fp32: its vectors meet the goldens' bar, and its rate is compared with the machine's fp32 peak. */
-  readonly fp32: boolean;
+  /** Decides the bar that its vectors have to meet. */
+  readonly arithmetic: Arithmetic;
 }
 
 export interface LoopDelay {

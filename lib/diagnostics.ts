@@ -8,6 +8,7 @@ import { tracingChannel } from 'node:diagnostics_channel';
 export interface ForwardTrace {
   readonly model_type: string;
   readonly engine: string;
+  readonly dtype: string;
   /** Rows and positions of the request. */
   readonly batch: number;
   readonly sequence: number;

@@ -1,7 +1,16 @@
 import { homedir } from 'node:os';
 import { join } from 'node:path';
 import { nativeBinding } from './binding/load.ts';
-import { optionError } from './options.ts';
+import { booleanRule, checkOption, optionError } from './options.ts';
+
+let fp32MatrixUnits: boolean | undefined;
+
+/** @throws BertNativeError `ERR_OPTION` for anything but 0 and 1 */
+function fp32MatrixUnitsByEnvironment(): boolean {
+  const text = process.env.BERT_NATIVE_FP32_MATRIX_UNITS || '1';
+  if (text !== '0' && text !== '1') throw optionError('BERT_NATIVE_FP32_MATRIX_UNITS', text, '0 or 1');
+  return text === '1';
+}
 
 /** Settings of the process. */
 export const env = {
@@ -38,5 +47,19 @@ export const env = {
       throw optionError('env.maxQueuedTokens', tokens, 'a whole number, at least 1, or Infinity');
     }
     nativeBinding().set_max_queued_tokens(tokens);
+  },
+
+  /**
+   * Whether models of dtype `fp32` may compute on bf16 matrix units where the processor has them (Intel's AMX): operands
+   * are split into three bf16 parts and multiplied in six products, which is as exact as fp32 and faster, with other bits.
+   * True unless set, or unless `BERT_NATIVE_FP32_MATRIX_UNITS` is 0. A model keeps what it was loaded with.
+   */
+  get fp32MatrixUnits(): boolean {
+    fp32MatrixUnits ??= fp32MatrixUnitsByEnvironment();
+    return fp32MatrixUnits;
+  },
+  set fp32MatrixUnits(enabled: boolean) {
+    checkOption('env.fp32MatrixUnits', enabled, booleanRule);
+    fp32MatrixUnits = enabled;
   },
 };

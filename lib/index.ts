@@ -1,4 +1,5 @@
 export type { ForwardTrace } from './diagnostics.ts';
+export type { Fp32Precision, ModelDtype } from './engines/engine.ts';
 export { env } from './env.ts';
 export { BertNativeError, type ErrorCode } from './errors.ts';
 export { type AnyConfig, AutoConfig, AutoModel, type AutoModelOptions } from './models/auto.ts';

@@ -90,6 +90,8 @@ export function describe(value: unknown): string {
 export interface OptionRule {
   readonly expected: string;
   readonly accepts: (value: unknown) => boolean;
+  /** The value that somebody who gave this one may have meant, as in code. */
+  readonly suggest?: (value: unknown) => string | undefined;
 }
 
 /** One rule for every option there is. */
@@ -144,12 +146,12 @@ export function checkConfigValues<Options extends object>(
 
 /** @throws BertNativeError `ERR_CONFIG` unless the rule accepts a value of a JSON file */
 export function checkConfigValue(path: string, name: string, value: unknown, rule: OptionRule): void {
-  if (!rule.accepts(value)) throw configError(path)(name, value, rule.expected);
+  if (!rule.accepts(value)) throw configError(path)(name, value, expectation(rule, value));
 }
 
 /** @throws BertNativeError `ERR_OPTION` unless the rule accepts the value */
 export function checkOption(name: string, value: unknown, rule: OptionRule): void {
-  if (!rule.accepts(value)) throw optionError(name, value, rule.expected);
+  if (!rule.accepts(value)) throw optionError(name, value, expectation(rule, value));
 }
 
 /**
@@ -204,10 +206,15 @@ function checkValues<Options extends object>(
   for (const [name, value] of Object.entries(values)) {
     if (value === null || value === undefined || !Object.hasOwn(rules, name)) continue;
     const rule = rules[name as keyof Options];
-    if (!rule.accepts(value)) throw refuse(name, value, rule.expected);
+    if (!rule.accepts(value)) throw refuse(name, value, expectation(rule, value));
     given[name] = value;
   }
   return given as GivenOptions<Options>;
+}
+
+function expectation({ expected, suggest }: OptionRule, value: unknown): string {
+  const suggestion = suggest?.(value);
+  return suggestion === undefined ? expected : `${expected}; did you mean ${suggestion}?`;
 }
 
 function configError(path: string): Refusal {

@@ -1,19 +1,24 @@
 /** bert-native, as its README shows it: tokenizer with padding and truncation, then `embed`. */
 
+/** @import { InitOptions } from 'bert-native' */
 /** @import { ContenderJob, LoadedContender } from '../types.ts' */
 
 /** @param {ContenderJob} job @returns {Promise<LoadedContender>} */
 export async function load({ folder, threads, options }) {
-  const engine = /** @type {'native' | 'reference'} */ (options.engine);
+  const { engine, dtype, fp32_precision } = /** @type {InitOptions} */ (options);
   const before = performance.now();
   const { AutoModel, AutoTokenizer, env } = await import('bert-native');
   const import_ms = performance.now() - before;
   if (engine === 'native') env.numThreads = threads;
   const tokenizer = await AutoTokenizer.from_pretrained(folder);
-  const model = await AutoModel.from_pretrained(folder, { engine, strict: true });
+  const model = await AutoModel.from_pretrained(folder, { engine, dtype, fp32_precision, strict: true });
   return {
     import_ms,
-    facts: engine === 'native' ? { threads: env.numThreads } : { threads: 1 },
+    facts: {
+      threads: engine === 'native' ? env.numThreads : 1,
+      dtype: model.dtype,
+      fp32_precision: model.fp32_precision,
+    },
     async embed(texts) {
       const vectors = await model.embed(tokenizer(texts, { padding: true, truncation: true }), { pooling: 'mean' });
       return vectors.data;

@@ -1,4 +1,4 @@
-import type { EncoderStats, ForwardRequest, ForwardResult, ParameterSource } from '../engines/engine.ts';
+import type { EncoderStats, ForwardRequest, ForwardResult, LoadOptions, ParameterSource } from '../engines/engine.ts';
 import type { EncoderSpecification } from '../engines/specification.ts';
 
 /** The typed surface of the addon: everything that `native/binding/addon.cc` exports. */
@@ -10,10 +10,11 @@ export interface NativeBinding {
   set_thread_count(threads: number): void;
   /** Tokens that may wait in the process, or Infinity; past them `forward` throws `ERR_QUEUE_FULL`. */
   set_max_queued_tokens(tokens: number): void;
-  /** Loads on a thread of the library; equal loads of one process share their weights. */
+  /** Loads on a thread of the library; equal loads of one process, with equal options, share their weights. */
   load_encoder(
     specification: EncoderSpecification,
     parameters: readonly (readonly [name: string, source: ParameterSource])[],
+    options: NativeLoadOptions,
   ): Promise<NativeEncoder>;
   /** @throws BertNativeError `ERR_OPTION` for a description that does not hold together */
   create_tokenizer(description: NativeTokenizerDescription): NativeTokenizer;
@@ -27,6 +28,11 @@ export interface SystemInfo {
   /** How many threads forward passes run on. */
   readonly threads: number;
   readonly max_queued_tokens: number;
+}
+
+export interface NativeLoadOptions extends LoadOptions {
+  /** Whether fp32 may use bf16 matrix units where the processor has them: `env.fp32MatrixUnits`. */
+  readonly fp32_matrix_units: boolean;
 }
 
 /** Weights, packed for this processor, that this environment holds until `dispose`. */

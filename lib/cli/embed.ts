@@ -7,6 +7,7 @@ import { BertNativeError } from '../errors.ts';
 import { fileError } from '../files.ts';
 import { resolveModelFolder } from '../hub/resolve.ts';
 import { AutoModel } from '../models/auto.ts';
+import type { EncoderModel } from '../models/encoder-model.ts';
 import type { EngineOptions } from '../models/modeling.ts';
 import { optionError } from '../options.ts';
 import { type EmbeddedItem, embedStream } from '../streams/embed-stream.ts';
@@ -36,6 +37,7 @@ export interface EmbedArguments {
   batchTokens?: number;
   engine: 'native' | 'reference';
   dtype?: string;
+  fp32Precision?: string;
   threads?: number;
 }
 
@@ -58,8 +60,9 @@ export async function runEmbed(given: EmbedArguments): Promise<void> {
   const tokenizer = await AutoTokenizer.from_pretrained(folder);
   const model = await AutoModel.from_pretrained(folder, {
     engine,
-    // The library's own rule says which there are.
+    // The library's own rules say which there are.
     dtype: options.dtype as EngineOptions['dtype'],
+    fp32_precision: options.fp32Precision as EngineOptions['fp32_precision'],
     // Only the pooler's own output needs the pooler: a checkpoint without one serves the other kinds, without a warning.
     add_pooling_layer: pooling === 'pooler',
     strict: true,
@@ -70,7 +73,7 @@ export async function runEmbed(given: EmbedArguments): Promise<void> {
     ? openStreamSink(output.path, jsonLinesFormat, interruption.signal)
     : await openResultFile(options, output, {
         format: output.format === 'npy' ? npyFormat(model.hidden_size) : jsonLinesFormat,
-        record: await runRecord(options, input, output.format, modelFiles),
+        record: await runRecord(options, model, input, output.format, modelFiles),
       });
   const job = new EmbedJob(options, sink, size_bytes);
   await job.run(interruption, (signal) =>
@@ -263,7 +266,8 @@ async function refuseToOverwrite(output: string, read: readonly string[]): Promi
 
 /** What the vectors depend on. Neither the number of threads nor the size of batches is part of it. */
 async function runRecord(
-  { engine, dtype, pooling, normalize, maxLength }: EmbedArguments,
+  { pooling, normalize, maxLength }: EmbedArguments,
+  { engine, dtype, fp32_precision }: EncoderModel,
   input: EmbedInput,
   output_format: OutputFormat,
   modelFiles: readonly string[],
@@ -274,7 +278,9 @@ async function runRecord(
   return {
     'bert-native': version,
     engine: engine === 'native' ? `native with ${nativeBinding().system_info().isa}` : engine,
-    '--dtype': dtype ?? null,
+    '--dtype': dtype,
+    '--fp32-precision': fp32_precision,
+    BERT_NATIVE_FP32_MATRIX_UNITS: engine === 'native' && dtype === 'fp32' ? Number(env.fp32MatrixUnits) : null,
     '--pooling': pooling,
     '--normalize': normalize,
     '--max-length': maxLength ?? null,

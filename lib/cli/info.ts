@@ -1,6 +1,7 @@
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { nativeBinding } from '../binding/load.ts';
+import { defaultLoadOptions, modelDtypes } from '../engines/engine.ts';
 import { resolveModelFolder } from '../hub/resolve.ts';
 import { AutoConfig, AutoModel } from '../models/auto.ts';
 import type { BertConfig } from '../models/bert.ts';
@@ -39,6 +40,7 @@ export async function runInfo(pathOrId: string): Promise<void> {
     ['tokenizer', existsSync(join(folder, 'vocab.txt')) ? 'vocab.txt' : 'no vocab.txt'],
     ['files', `${checkpoint.files.length} (${checkpoint.format}), ${(size_bytes / 2 ** 20).toFixed(1)} MiB`],
     ['engine', `native, ${isa} (this processor has ${available_isas.join(', ')})`],
+    ['dtypes', `${modelDtypes.join(', ')}; ${defaultLoadOptions.dtype} unless another is asked for`],
     ['threads', String(threads)],
   ];
   for (const [name, value] of rows) console.log(`${name.padEnd(12)}${value}`);

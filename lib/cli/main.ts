@@ -63,7 +63,8 @@ program
   .option('--max-length <n>', 'cut texts to so many tokens; the model’s own limit unless given', positiveInteger)
   .option('--batch-tokens <n>', 'tokens per batch, padding included; no influence on the vectors', positiveInteger)
   .addOption(new Option('--engine <name>', 'what runs the model').choices(['native', 'reference']).default('native'))
-  .option('--dtype <type>', 'arithmetic of the model; the library’s default unless given')
+  .option('--dtype <type>', 'how weights are held and multiplied: fp32, fp16, bf16 or q8 (default: "fp32")')
+  .option('--fp32-precision <precision>', 'highest, or high: faster with bf16 matrix units (default: "highest")')
   .option('--threads <n>', 'threads of the native engine', positiveInteger)
   .action((options: EmbedArguments) => runEmbed(options));
 

@@ -91,12 +91,39 @@ export interface EncoderStats {
   readonly workspace_size_bytes: number;
 }
 
+/**
+ * How the matrices of an encoder are held and multiplied; sums, the residual stream, norms and softmax are fp32 in all.
+ *
+ * - `fp32`: both operands in fp32.
+ * - `fp16`: weights rounded to fp16, computed with as `fp32` does.
+ * - `bf16`: both operands rounded to bf16.
+ * - `q8`: 8-bit integers, weights with a scale per output channel made at load, activations with one per token; the
+ *   embeddings in bf16.
+ */
+export type ModelDtype = (typeof modelDtypes)[number];
+
+export const modelDtypes = ['fp32', 'fp16', 'bf16', 'q8'] as const;
+
+/**
+ * How exact the products of `fp32` are, in PyTorch's words: `high` lets processors with bf16 matrix units multiply two
+ * bf16 parts of each operand in three products, and is `highest` everywhere else.
+ */
+export type Fp32Precision = 'highest' | 'high';
+
+export interface LoadOptions {
+  readonly dtype: ModelDtype;
+  /** Without effect unless `dtype` is `fp32`. */
+  readonly fp32_precision: Fp32Precision;
+}
+
+export const defaultLoadOptions: LoadOptions = { dtype: 'fp32', fp32_precision: 'highest' };
+
 /** An encoder with its weights in place. */
 export interface LoadedEncoder {
   /** When the signal aborts, the call stops and the memory it writes to is free at once; the promise rejects. */
   forward(request: ForwardRequest, signal?: AbortSignal | null): Promise<ForwardResult>;
   stats(): EncoderStats;
-  /** The parameter's values as loaded, row-major, exact to the bit. */
+  /** The parameter's values as loaded, row-major, exact to the bit: of `fp32` at `highest`, which alone keeps them. */
   readParameter(name: string): Promise<Float32Array>;
   readonly weights_size_bytes: number;
   /** Releases the weights once pending calls have settled. Calling it again does nothing. */
@@ -106,6 +133,14 @@ export interface LoadedEncoder {
 /** Something that can run a specification. */
 export interface Engine {
   readonly name: 'native' | 'reference';
-  /** @throws BertNativeError `ERR_IO` when a file changed since its header was read, `ERR_MEMORY`, `ERR_CONFIG` */
-  load(specification: EncoderSpecification, parameters: ParameterSources): Promise<LoadedEncoder>;
+  readonly dtypes: readonly ModelDtype[];
+  /**
+   * @param options of a dtype that the engine has; unless given, {@link defaultLoadOptions}
+   * @throws BertNativeError `ERR_IO` when a file changed since its header was read, `ERR_MEMORY`, `ERR_CONFIG`
+   */
+  load(
+    specification: EncoderSpecification,
+    parameters: ParameterSources,
+    options?: LoadOptions,
+  ): Promise<LoadedEncoder>;
 }

@@ -1,15 +1,34 @@
 import { onAbort } from '../abort.ts';
 import { nativeBinding } from '../binding/load.ts';
 import type { NativeEncoder } from '../binding/native.ts';
-import type { Engine, ForwardRequest, ForwardResult, LoadedEncoder, ParameterSources } from './engine.ts';
+import { env } from '../env.ts';
+import {
+  defaultLoadOptions,
+  type Engine,
+  type ForwardRequest,
+  type ForwardResult,
+  type LoadedEncoder,
+  type LoadOptions,
+  modelDtypes,
+  type ParameterSources,
+} from './engine.ts';
 import type { EncoderSpecification } from './specification.ts';
 
 /** The engine this library exists for: C++ kernels on threads of their own, chosen for the processor at run time. */
 export const nativeEngine: Engine = {
   name: 'native',
+  dtypes: modelDtypes,
 
-  async load(specification: EncoderSpecification, parameters: ParameterSources): Promise<LoadedEncoder> {
-    const encoder = await nativeBinding().load_encoder(specification, [...parameters]);
+  async load(
+    specification: EncoderSpecification,
+    parameters: ParameterSources,
+    { dtype, fp32_precision }: LoadOptions = defaultLoadOptions,
+  ): Promise<LoadedEncoder> {
+    const encoder = await nativeBinding().load_encoder(specification, [...parameters], {
+      dtype,
+      fp32_precision,
+      fp32_matrix_units: env.fp32MatrixUnits,
+    });
     const weights_size_bytes = encoder.weights_size_bytes;
     return {
       weights_size_bytes,

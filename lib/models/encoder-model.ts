@@ -153,7 +153,8 @@ export abstract class EncoderModel extends PreTrainedModel {
   ): Promise<ForwardResult> {
     const out: OutputArrays | null = arrays?.shared ?? null;
     const { model_type } = this.config;
-    const trace = { model_type, engine: this.engine, batch: request.batch, sequence: request.sequence };
+    const { engine, dtype } = this;
+    const trace = { model_type, engine, dtype, batch: request.batch, sequence: request.sequence };
     const run = async (encoder: LoadedEncoder) => {
       throwIfAborted(signal); // the weights may have been loaded meanwhile
       const result = await encoder.forward({ ...request, out }, signal);

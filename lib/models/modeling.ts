@@ -2,7 +2,16 @@ import { rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { inspect } from 'node:util';
 import { Callable } from '../callable.ts';
-import type { EncoderStats, Engine, LoadedEncoder, ParameterSource, ParameterSources } from '../engines/engine.ts';
+import type {
+  EncoderStats,
+  Engine,
+  Fp32Precision,
+  LoadedEncoder,
+  LoadOptions,
+  ModelDtype,
+  ParameterSource,
+  ParameterSources,
+} from '../engines/engine.ts';
 import { nativeEngine } from '../engines/native.ts';
 import { encoderParameters, type Parameter } from '../engines/parameters.ts';
 import { parameterSeed } from '../engines/random.ts';
@@ -33,6 +42,13 @@ import { writeSafetensors } from '../weights/safetensors.ts';
 import { encodeStored } from '../weights/stored-tensor.ts';
 import type { StoredDtype, TensorSpan } from '../weights/tensor-span.ts';
 import { writeTorchBin } from '../weights/torch-bin.ts';
+import {
+  type ArithmeticOptions,
+  arithmeticRules,
+  describeArithmetic,
+  keepsBits,
+  readArithmetic,
+} from './arithmetic.ts';
 import { type ConfigValues, PretrainedConfig, readConfigValues, writeConfigValues } from './configuration.ts';
 
 /** How a model family's parameters are laid out in its checkpoints. */
@@ -51,13 +67,9 @@ export interface Architecture {
 }
 
 /** How a model is run. */
-export interface EngineOptions {
-  /** `native` (default), or `reference`: plain TypeScript, slow and exact, for comparison. */
+export interface EngineOptions extends ArithmeticOptions {
+  /** `native` (default), or `reference`: plain TypeScript, slow and exact, for comparison; of dtype `fp32` only. */
   readonly engine?: 'native' | 'reference' | null;
-  /** Arithmetic of the forward pass. */
-  readonly dtype?: 'fp32' | null;
-  /** `highest` (default): relative error about 1e-6 against exact arithmetic. */
-  readonly fp32_precision?: 'highest' | null;
   readonly device?: 'cpu' | 'auto' | null;
 }
 
@@ -129,8 +141,7 @@ const deviceRule: OptionRule = {
 
 const initRules: OptionRules<InitOptions> = {
   engine: oneOfRule('native', 'reference'),
-  dtype: oneOfRule('fp32'),
-  fp32_precision: oneOfRule('highest'),
+  ...arithmeticRules,
   device: deviceRule,
   seed: integerRule(0),
 };
@@ -207,6 +218,7 @@ export abstract class PreTrainedModel extends Callable {
   readonly config: PretrainedConfig;
   readonly #architecture: Architecture;
   readonly #engine: Engine;
+  readonly #arithmetic: LoadOptions;
   readonly #parameters: LoadedParameters;
   #encoder: Promise<LoadedEncoder> | undefined;
   #loaded: LoadedEncoder | undefined;
@@ -222,7 +234,7 @@ export abstract class PreTrainedModel extends Callable {
       throw optionError('config', config, `a ${modelClass.config_class.name}`);
     }
     this.config = config;
-    this.#engine = engines[given.engine ?? 'native'];
+    [this.#engine, this.#arithmetic] = chooseEngine(given);
     this.#architecture = modelClass.architecture(config as never, given);
     this.#parameters = parameters ?? initialParameters(this.#architecture, given.seed ?? 0);
   }
@@ -246,12 +258,14 @@ export abstract class PreTrainedModel extends Callable {
     const given = checkOptions(`${this.name}.from_pretrained`, options, rules, optionsWithoutEffect);
     const { config: givenConfig, strict = false, seed = 0 } = given as FromPretrainedOptions & { seed?: number };
 
+    const initOptions = pickOptions(given, { ...initRules, ...this.option_rules }) as Options & InitOptions;
+    chooseEngine(initOptions); // what does not fit is known before anything is read
+
     const folder = await resolveModelFolder(pathOrId, pickOptions(given, resolveRules));
     const config =
       givenConfig instanceof PretrainedConfig
         ? givenConfig
         : new this.config_class(await readConfigValues(folder, givenConfig ?? {}));
-    const initOptions = pickOptions(given, { ...initRules, ...this.option_rules }) as Options & InitOptions;
     const architecture = this.architecture(config as never, initOptions);
     const parameters = await loadParameters(this, architecture, folder, seed, strict ?? false);
     const model = new this(config as never, initOptions, parameters);
@@ -265,7 +279,7 @@ export abstract class PreTrainedModel extends Callable {
    */
   protected async withEncoder<T>(use: (encoder: LoadedEncoder) => Promise<T>): Promise<T> {
     if (this.#disposed) throw new BertNativeError('ERR_DISPOSED', 'the model was disposed');
-    this.#encoder ??= this.#engine.load(this.#architecture.specification, this.#parameters.sources);
+    this.#encoder ??= this.#engine.load(this.#architecture.specification, this.#parameters.sources, this.#arithmetic);
     const loading = this.#encoder;
     this.#pendingCalls++;
     try {
@@ -290,6 +304,16 @@ export abstract class PreTrainedModel extends Callable {
     return this.#engine.name;
   }
 
+  /** How the weights of the matrices are held and multiplied. */
+  get dtype(): ModelDtype {
+    return this.#arithmetic.dtype;
+  }
+
+  /** How exact products in fp32 are; without meaning for other dtypes. */
+  get fp32_precision(): Fp32Precision {
+    return this.#arithmetic.fp32_precision;
+  }
+
   /** What the calls of this model are doing and have done, also once it is disposed of, and the memory that it takes. */
   stats(): ModelStats {
     const { workspace_size_bytes, ...calls } = this.#loaded?.stats() ?? noCalls;
@@ -310,7 +334,8 @@ export abstract class PreTrainedModel extends Callable {
    * for it, so that both dtypes may lie in one folder, and a checkpoint beside them. `fp32` holds the weights exactly,
    * whatever the element type they were stored in. Weights that the encoder does not read are left out.
    *
-   * @throws BertNativeError `ERR_DTYPE` for a checkpoint's parameter stored as F64, which is held rounded to fp32;
+   * @throws BertNativeError `ERR_DTYPE` for a model of another dtype than `fp32`, or of `fp32_precision: 'high'`, which
+   *   does not hold what it was loaded from; for a checkpoint's parameter stored as F64, which is held rounded to fp32;
    *   `ERR_OPTION`, among them for weights that cannot be quantised; `ERR_IO`; `ERR_DISPOSED`
    */
   async save_pretrained(folder: string, options?: SaveOptions | null): Promise<void> {
@@ -325,6 +350,13 @@ export abstract class PreTrainedModel extends Callable {
           (format === 'checkpoint'
             ? ": expected format: 'onnx' with it"
             : ': expected dtype, external_data or neither'),
+      );
+    }
+    if (!keepsBits(this.#arithmetic)) {
+      throw new BertNativeError(
+        'ERR_DTYPE',
+        `save_pretrained: this model was made with ${describeArithmetic(this.#arithmetic)}, which does not keep the bits ` +
+          "of its weights: expected one made with dtype 'fp32' (and fp32_precision 'highest'), the default",
       );
     }
     await this.withEncoder(async (encoder) => {
@@ -379,7 +411,9 @@ export abstract class PreTrainedModel extends Callable {
 
   [inspect.custom](_depth: number, options: object): string {
     const parameters = this.num_parameters().toLocaleString('en');
-    return `${this.constructor.name} (${parameters} parameters, ${this.engine} engine) ${inspect(this.config, options)}`;
+    const { dtype, fp32_precision } = this.#arithmetic;
+    const arithmetic = fp32_precision === 'high' ? `${dtype} at precision high` : dtype;
+    return `${this.constructor.name} (${parameters} parameters, ${arithmetic}, ${this.engine} engine) ${inspect(this.config, options)}`;
   }
 
   #releaseIfDone(): void {
@@ -406,6 +440,20 @@ export abstract class PreTrainedModel extends Callable {
       })),
     ];
   }
+}
+
+/** @throws BertNativeError `ERR_OPTION` for arithmetic that an engine does not have */
+function chooseEngine(options: EngineOptions): [Engine, LoadOptions] {
+  const arithmetic = readArithmetic(options);
+  const engine = engines[options.engine ?? 'native'];
+  if (!engine.dtypes.includes(arithmetic.dtype)) {
+    throw new BertNativeError(
+      'ERR_OPTION',
+      `dtype is '${arithmetic.dtype}', but engine '${engine.name}' has ${engine.dtypes.join(', ')} alone: ` +
+        "expected that, or engine 'native'",
+    );
+  }
+  return [engine, arithmetic];
 }
 
 /**

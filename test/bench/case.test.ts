@@ -32,9 +32,15 @@ beforeAll(() => {
   model = ensureModel('tiny', settings.cache, () => {});
 });
 
-function runner(contenders: Contender[], log: string[] = [], signal = new AbortController().signal): CaseRunner {
+function runner(
+  contenders: Contender[],
+  log: string[] = [],
+  signal = new AbortController().signal,
+  rounds = settings.rounds,
+): CaseRunner {
   const [part] = selectParts(['tiny/en/mixed']);
-  return new CaseRunner(part!, contenders, model, makeVocabulary(), null, settings, (line) => log.push(line), signal);
+  const how = { ...settings, rounds };
+  return new CaseRunner(part!, contenders, model, makeVocabulary(), null, how, (line) => log.push(line), signal);
 }
 
 test('a contender that fails says why and stops nobody else', async () => {
@@ -78,6 +84,25 @@ test('all contenders are given the same texts, in fresh processes, in turn', asy
       expect(throughput.loop_delay.max_ms).toBeGreaterThanOrEqual(throughput.loop_delay.p50_ms);
     }
   }
+});
+
+test('every arithmetic is asked for, says what it is and meets its bar', async () => {
+  const names = ['native', 'native-fp32-high', 'native-fp16', 'native-bf16', 'native-q8'];
+  const run = runner(selectContenders(names), [], undefined, 1);
+  await run.run(() => {});
+  const measured = run.result.contenders.map(({ facts, accuracy, failure }) => [
+    failure,
+    facts.dtype,
+    facts.fp32_precision,
+    accuracy!.passed,
+  ]);
+  expect(measured).toEqual([
+    [null, 'fp32', 'highest', true],
+    [null, 'fp32', 'high', true],
+    [null, 'fp16', 'highest', true],
+    [null, 'bf16', 'highest', true],
+    [null, 'q8', 'highest', true],
+  ]);
 });
 
 test('an interruption keeps what was measured', async () => {

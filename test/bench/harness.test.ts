@@ -3,7 +3,7 @@ import { compareVectors } from '../../bench/accuracy.mjs';
 import { encoderGflop, encoderWeightGb } from '../../bench/flops.mjs';
 import { allParts, models, parts, quickParts, selectParts } from '../../bench/parts.mjs';
 import { textsToVerify } from '../../bench/prepare.mjs';
-import { intoBatches, spreadSample } from '../../bench/sample.mjs';
+import { batchesToTime, intoBatches, spreadSample } from '../../bench/sample.mjs';
 import { paddingShare, quantile } from '../../bench/statistics.mjs';
 
 describe('arithmetic', () => {
@@ -13,6 +13,7 @@ describe('arithmetic', () => {
     expect(encoderGflop(base, [512]) / 512).toBeCloseTo(0.18874, 5);
     expect(encoderGflop(base, [128, 512])).toBeCloseTo(encoderGflop(base, [128]) + encoderGflop(base, [512]), 9);
     expect(encoderWeightGb(base, 4)).toBeCloseTo(0.3397, 4);
+    expect(encoderGflop(models['bert-large']!, [128]) / encoderGflop(base, [128])).toBeCloseTo(3.53, 2);
   });
 
   test('equals a count of every product, one by one', () => {
@@ -64,6 +65,14 @@ describe('the sample', () => {
     expect(Math.abs(paddingShare(sample.map((i) => batches[i]!)) - paddingShare(batches))).toBeLessThan(0.02);
   });
 
+  test('more batches for who is done too soon with those of all', () => {
+    const of = { shared: 4, available: 127, least_ms: 3000 };
+    expect(batchesToTime({ ...of, batch_ms: 5000 })).toBe(4);
+    expect(batchesToTime({ ...of, batch_ms: 750 })).toBe(4);
+    expect(batchesToTime({ ...of, batch_ms: 100 })).toBe(30);
+    expect(batchesToTime({ ...of, batch_ms: 1 })).toBe(127);
+  });
+
   test('all batches where there are no more', () => {
     expect(spreadSample([[1], [2], [3]], 3)).toEqual([0, 1, 2]);
     expect(spreadSample([[1], [2], [3]], 9)).toEqual([0, 1, 2]);
@@ -75,23 +84,36 @@ describe('exactness', () => {
   const changed = (index: number, by: number) => expected.map((value, i) => (i === index ? value + by : value));
 
   test('fp32 fails from one value beyond the bar on', () => {
-    expect(compareVectors(expected, expected, 2, true)).toMatchObject({ passed: true, max_relative_l2: 0 });
-    expect(compareVectors(changed(4, 1.9e-5), expected, 2, true).passed).toBe(true);
-    expect(compareVectors(changed(4, 2.1e-5), expected, 2, true).passed).toBe(false);
-    expect(compareVectors(changed(5, 9e-5), expected, 2, true).passed).toBe(true); // 2e-5 + 2e-5·4 = 1e-4
+    expect(compareVectors(expected, expected, 2, 'fp32')).toMatchObject({ passed: true, max_relative_l2: 0 });
+    expect(compareVectors(changed(4, 1.9e-5), expected, 2, 'fp32').passed).toBe(true);
+    expect(compareVectors(changed(4, 2.1e-5), expected, 2, 'fp32').passed).toBe(false);
+    expect(compareVectors(changed(5, 9e-5), expected, 2, 'fp32').passed).toBe(true); // 2e-5 + 2e-5·4 = 1e-4
   });
 
   test('a quantised vector fails by its relative error, whatever the others', () => {
-    const error = compareVectors(changed(0, 0.1), expected, 2, false);
+    const error = compareVectors(changed(0, 0.1), expected, 2, 'q8');
     expect(error.max_relative_l2).toBeCloseTo(0.1 / Math.sqrt(14), 6);
     expect(error.passed).toBe(true);
-    expect(compareVectors(changed(0, 0.2), expected, 2, false).passed).toBe(false);
+    expect(compareVectors(changed(0, 0.2), expected, 2, 'q8').passed).toBe(false);
+  });
+
+  test.each([
+    ['fp32-high', 2e-5],
+    ['fp16', 1e-3],
+    ['bf16', 1e-2],
+    ['q8', 4e-2],
+  ] as const)('%s has a bar of its own: a relative error of %d', (arithmetic, bar) => {
+    const off = (by: number) => expected.map((value) => value * (1 + by));
+    const below = compareVectors(off(0.98 * bar), expected, 2, arithmetic);
+    expect(below).toMatchObject({ passed: true, bar: `‖a - b‖ ≤ ${bar.toExponential()}·‖b‖` });
+    expect(below.max_relative_l2).toBeGreaterThan(0.97 * bar);
+    expect(compareVectors(off(1.02 * bar), expected, 2, arithmetic).passed).toBe(false);
   });
 
   test('NaN passes no bar, and neither do too few values', () => {
-    for (const fp32 of [true, false]) {
-      expect(compareVectors(changed(1, Number.NaN), expected, 2, fp32).passed).toBe(false);
-      expect(() => compareVectors(expected.slice(0, 3), expected, 2, fp32)).toThrow('3 values where');
+    for (const arithmetic of ['fp32', 'fp32-high', 'fp16', 'bf16', 'q8'] as const) {
+      expect(compareVectors(changed(1, Number.NaN), expected, 2, arithmetic).passed).toBe(false);
+      expect(() => compareVectors(expected.slice(0, 3), expected, 2, arithmetic)).toThrow('3 values where');
     }
   });
 
@@ -106,7 +128,7 @@ describe('exactness', () => {
 
 describe('parts', () => {
   test('every model, language and set of texts; the tiny model only when it is asked for', () => {
-    expect(parts).toHaveLength(3 * 2 * 5);
+    expect(parts).toHaveLength(4 * 2 * 5);
     expect(new Set(parts.map(({ name }) => name)).size).toBe(parts.length);
     expect(allParts.map(({ model }) => model)).not.toContain('tiny');
     expect(allParts).toEqual(expect.arrayContaining(quickParts));
@@ -114,8 +136,8 @@ describe('parts', () => {
 
   test('patterns', () => {
     expect(selectParts(['bert-base/ko/128']).map(({ name }) => name)).toEqual(['bert-base/ko/128']);
-    expect(selectParts(['*/en/16', 'tiny/en/*'])).toHaveLength(3 + 5 - 1);
-    expect(() => selectParts(['bert-base/en/16', 'bert-large/*/*'])).toThrow("no part 'bert-large/*/*'");
+    expect(selectParts(['*/en/16', 'tiny/en/*'])).toHaveLength(4 + 5 - 1);
+    expect(() => selectParts(['bert-base/en/16', 'bert-huge/*/*'])).toThrow("no part 'bert-huge/*/*'");
     expect(() => selectParts(['bert-base'])).toThrow("no part 'bert-base'");
   });
 });

@@ -1,6 +1,7 @@
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
+import { renderChart } from '../../bench/chart.mjs';
 import { renderReport } from '../../bench/render.mjs';
 import { casesToReport, readResults } from '../../bench/results.mjs';
 import type { CaseResult, ContenderResult, Run } from '../../bench/types.ts';
@@ -82,21 +83,38 @@ describe('the table', () => {
         ]),
       ]),
     ]);
-    const [throughput, ...details] = rowsOf(report, 'bert-base/en/mixed');
-    expect(throughput!.slice(1, -1)).toEqual([
-      'bert-base/en/mixed',
-      '75%',
-      '1,000 (85%)',
-      '200 (17%)',
-      '5.00×',
-      '250', // q8 has another peak
-      '4.00×',
+    const rows = rowsOf(report, 'bert-base/en/mixed').map((cells) => cells.slice(2, -1));
+    expect(rows.slice(0, 3)).toEqual([
+      ['label of native', '75%', '1,000', '85%', '3.0e-7', '5.00×', '4.00×'],
+      ['label of transformers.js-fp32', '75%', '200', '17%', '3.0e-7', '', ''],
+      ['label of transformers.js-q8', '75%', '250', '', '3.0e-7', '', ''], // q8 has another peak
     ]);
-    expect(details[2]).toContain('900, 1,000, 1,100');
-    expect(details[2]).toContain('2.00'); // cores used
-    expect(details[5]).toContain('540 MB (500)');
-    expect(details[5]).toContain('68%'); // 0.34 GB in 20 ms of 25 GB/s
+    expect(report).toContain('| ÷ label of transformers.js-fp32 | ÷ label of transformers.js-q8 |');
+    expect(rows[5]).toContain('900, 1,000, 1,100');
+    expect(rows[5]).toContain('2.00'); // cores used
+    expect(rows[8]).toContain('540 MB (500)');
+    expect(rows[8]).toContain('68%'); // 0.34 GB in 20 ms of 25 GB/s
     expect(report).not.toMatch(/[†‡]|NaN|undefined/);
+  });
+
+  test('dtypes side by side: each against every peer, with its own error and its own size of a weight', () => {
+    const inDtype = (dtype: string, rate: number, error: number) =>
+      result(`native-${dtype}`, [rate], {
+        facts: { dtype, fp32_precision: 'highest' },
+        accuracy: { texts: 8, max_mixed_error: 1, max_relative_l2: error, bar: '', passed: true },
+      });
+    const peers = [result('transformers.js-fp32', [500]), result('transformers.js-q8', [1000])];
+    const own = [inDtype('fp16', 1000, 5e-4), inDtype('bf16', 2000, 4e-3), inDtype('q8', 4000, 2e-2)];
+    const report = renderReport([measuredRun([measuredCase([...peers, result('native', [1000]), ...own])])]);
+    const rows = rowsOf(report, 'bert-base/en/mixed').map((cells) => cells.slice(2, -1));
+    expect(rows.slice(0, 4)).toEqual([
+      ['label of native', '75%', '1,000', '85%', '3.0e-7', '2.00×', '1.00×'],
+      ['label of native-fp16', '75%', '1,000', '85%', '5.0e-4', '2.00×', '1.00×'], // computed in fp32
+      ['label of native-bf16', '75%', '2,000', '', '4.0e-3', '4.00×', '2.00×'],
+      ['label of native-q8', '75%', '4,000', '', '2.0e-2', '8.00×', '4.00×'],
+    ]);
+    const shares = rows.slice(-4).map((cells) => cells.at(-2)); // of memory rate
+    expect(shares).toEqual(['68%', '34%', '34%', '17%']);
   });
 
   test('a failure is told, and has no ratio', () => {
@@ -104,16 +122,21 @@ describe('the table', () => {
     const report = renderReport([
       measuredRun([measuredCase([result('transformers.js-fp32', [], failed), result('native', [1000])])]),
     ]);
-    const [throughput] = rowsOf(report, 'bert-base/en/mixed');
-    expect(throughput!.slice(4, 6)).toEqual(['failed', '']);
+    const [own, peer] = rowsOf(report, 'bert-base/en/mixed');
+    expect(own!.slice(4, -1)).toEqual(['1,000', '85%', '3.0e-7']); // nothing to compare with
+    expect(peer!.slice(3, -1)).toEqual(['', 'failed', '', '']);
     expect(report).toContain('failed: no such \\| file');
   });
 
   test('the reference engine and disturbed rounds are marked, and the marks explained', () => {
     const report = renderReport([
-      measuredRun([measuredCase([result('native', [1000, 1000], {}, 0.5), result('reference', [5])])]),
+      measuredRun([
+        measuredCase([result('native', [1000, 1000], {}, 0.5), result('reference', [5], { accuracy: null })]),
+      ]),
     ]);
-    expect(rowsOf(report, 'bert-base/en/mixed')[0]!.slice(3, 6)).toEqual(['1,000‡ (85%)', '5† (0.4%)', '200×']);
+    const [own, reference] = rowsOf(report, 'bert-base/en/mixed');
+    expect(own!.slice(4, -1)).toEqual(['1,000‡', '85%', '3.0e-7', '200×']);
+    expect(reference!.slice(4, -1)).toEqual(['5†', '0.4%', 'the reference', '']);
     expect(report).toMatch(/^† /m);
     expect(report).toMatch(/^‡ /m);
   });
@@ -122,7 +145,7 @@ describe('the table', () => {
     const of = (part: string, peak: number) => measuredCase([result('native', [1000])], part, peak);
     const report = renderReport([measuredRun([of('bert-base/en/mixed', 170), of('bert-base/en/16', 340)])]);
     expect(report).toContain('340 GFLOP/s');
-    expect(rowsOf(report, 'bert-base/en/mixed')[0]![3]).toBe('1,000 (50%)');
+    expect(rowsOf(report, 'bert-base/en/mixed')[0]![5]).toBe('50%');
   });
 });
 
@@ -137,6 +160,11 @@ describe('several runs', () => {
     const report = renderReport(runs);
     expect(report).toContain('20.0×');
     expect(report).not.toContain('5,000');
+  });
+
+  test('a peer beside any dtype of this library is a peer', () => {
+    const low = measuredCase([result('native-q8', [3000]), result('transformers.js-q8', [100])]);
+    expect(casesToReport([measuredRun([low]), measuredRun([alone])])[0]!.result).toBe(low);
   });
 
   test('without a peer the newest counts', () => {
@@ -155,6 +183,66 @@ describe('several runs', () => {
 
   test('nothing measured, nothing reported', () => {
     expect(renderReport([measuredRun([nothing])])).not.toContain('##');
+  });
+});
+
+describe('the chart', () => {
+  const both = [result('transformers.js-fp32', [500]), result('native', [1000])];
+  const base = measuredCase(both);
+  const large = measuredCase([result('native', [250]), result('reference', [5])], 'bert-large/ko/mixed');
+  const sorted = measuredCase(both, 'bert-base/en/sorted');
+
+  /** Length and class of the bars, from top to bottom. */
+  const barsOf = (svg: string) =>
+    [...svg.matchAll(/<rect x="[^"]+" y="[^"]+" width="([^"]+)" height="16" class="(\w+)"/g)].map(
+      ([, length, kind]) => [Number(length), kind],
+    );
+  const textsOf = (svg: string) => [...svg.matchAll(/<text [^>]*>([^<]*)</g)].map(([, text]) => text);
+
+  test('bars are as long as rates are high, on an axis for each model', () => {
+    const bars = barsOf(renderChart([measuredRun([base, large])], 'mixed')!);
+    expect(bars.map(([, kind]) => kind)).toEqual(['own', 'peer', 'own', 'reference']);
+    const [own, peer, largeOwn, reference] = bars.map(([length]) => length as number);
+    expect(peer! / own!).toBeCloseTo(0.5, 2);
+    expect(largeOwn).toBe(own);
+    expect(reference! / largeOwn!).toBeCloseTo(0.02, 2);
+  });
+
+  test('says what, where and how exact', () => {
+    const svg = renderChart([measuredRun([base, large])], 'mixed')!;
+    expect(textsOf(svg)).toEqual(
+      expect.arrayContaining([
+        'Some CPU, 2 threads, avx512; 2026-01-02; bert-native 0.1.0 (abc), transformers.js ',
+        'bert-large',
+        'English, 3 to 250 words, as they come (75% padding where batches are padded)',
+        'label of native',
+        '1,000, error 3.0e-7',
+        'tokens/s',
+      ]),
+    );
+    expect(svg).toContain('<desc id="description">bert-base/en/mixed: label of native 1,000 tokens/s, label of tra');
+    expect(svg).toContain('prefers-color-scheme: dark');
+    expect(svg).not.toMatch(/NaN|undefined|null/);
+  });
+
+  test('mixed lengths and the others have charts of their own, or none', () => {
+    expect(textsOf(renderChart([measuredRun([base, sorted])], 'equal')!)).not.toContain('bert-large');
+    expect(barsOf(renderChart([measuredRun([base, sorted])], 'equal')!)).toHaveLength(2);
+    expect(renderChart([measuredRun([base])], 'equal')).toBeNull();
+    expect(renderChart([], 'mixed')).toBeNull();
+  });
+
+  test('what was not measured has no bar; other settings are left out', () => {
+    const failed = result('transformers.js-q8', [], { failure: 'no', sample: null, accuracy: null });
+    const run = measuredRun([measuredCase([...both, failed])]);
+    expect(barsOf(renderChart([measuredRun([large], { threads: 9 }), run], 'mixed')!)).toHaveLength(2);
+  });
+
+  test('is XML whatever the names are', () => {
+    const odd = measuredCase([result('native', [10], { label: 'a < b & "c"' })]);
+    const svg = renderChart([measuredRun([odd])], 'mixed')!;
+    expect(svg).toContain('a &lt; b &amp; &quot;c&quot;');
+    expect(svg.match(/&(?!amp;|lt;|gt;|quot;)/g)).toBeNull();
   });
 });
 

@@ -2,6 +2,7 @@ import { spawnSync } from 'node:child_process';
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect, test } from 'vitest';
+import { defaultContenders } from '../../bench/contenders.mjs';
 import { temporaryFolder } from '../support/temporary.ts';
 
 const root = join(import.meta.dirname, '..', '..');
@@ -31,11 +32,7 @@ test('the whole way, from nothing to tables, with a model that takes no time', (
       ),
     ],
   );
-  const contenders = ['transformers.js-fp32', 'transformers.js-q8', 'native', 'reference'].map((name) => [
-    name,
-    null,
-    1,
-  ]);
+  const contenders = defaultContenders.map((name) => [name, null, 1]);
   expect(measured).toEqual([
     ['tiny/en/mixed', contenders],
     ['tiny/ko/sorted', contenders],
@@ -43,6 +40,12 @@ test('the whole way, from nothing to tables, with a model that takes no time', (
   const report = readFileSync(out.replace('.json', '.md'), 'utf8');
   expect(report).toContain('| tiny/en/mixed |');
   expect(report).toContain('| tiny/ko/sorted |');
+  for (const [chart, texts] of [
+    ['mixed', 'English, 3 to 250 words, as they come'],
+    ['equal', 'Korean, 3 to 250 words, sorted by length'],
+  ]) {
+    expect(readFileSync(out.replace('.json', `-${chart}.svg`), 'utf8')).toContain(texts);
+  }
 });
 
 test('what cannot be asked for is said', () => {

@@ -31,6 +31,7 @@ describe('info', () => {
     expect(output).toMatch(/layers +2 of hidden size 24, 4 heads, intermediate size 48/);
     expect(output).toMatch(/stored .*[\d,]+ values as F16/);
     expect(output).toMatch(/engine +native, /);
+    expect(output).toMatch(/dtypes +fp32, fp16, bf16, q8; fp32 unless/);
     expect(output).toMatch(/threads +\d+/);
   });
 });

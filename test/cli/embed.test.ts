@@ -458,6 +458,8 @@ describe('interruption and resumption', () => {
       ['max-length', ['--max-length', '7'], '--max-length: none then, 7 now'],
       ['engine', ['--engine', 'reference'], /engine: native with \w+ then, reference now/],
       ['format', ['--output-format', 'jsonl'], 'output format: npy then, jsonl now'],
+      ['dtype', ['--dtype', 'bf16'], '--dtype: fp32 then, bf16 now'],
+      ['precision', ['--fp32-precision', 'high'], '--fp32-precision: highest then, high now'],
       ['fields', ['--input-format', 'jsonl', '--field', 'body'], '--field: none then, body now'],
     ])('%s', (_, options, message) => {
       const before = readFileSync(output);
@@ -611,7 +613,22 @@ describe('mistakes', () => {
     const { status, stderr } = attempt(embed(write('a.txt', 'a'), output, '--dtype', 'fp7'));
     expect(status).toBe(1);
     expect(stderr).toContain('ERR_OPTION: dtype is "fp7": expected \'fp32\'');
+    expect(attempt(embed(path('a.txt'), output, '--dtype', 'int8')).stderr).toContain("did you mean 'q8'?");
+    expect(attempt(embed(path('a.txt'), output, '--fp32-precision', 'low')).stderr).toContain("'highest' or 'high'");
+    const both = attempt(embed(path('a.txt'), output, '--dtype', 'q8', '--fp32-precision', 'high'));
+    expect(both.stderr).toContain("ERR_OPTION: fp32_precision is 'high', but dtype is 'q8'");
+    const reference = attempt(embed(path('a.txt'), output, '--dtype', 'q8', '--engine', 'reference'));
+    expect(reference.stderr).toContain("engine 'reference' has fp32 alone");
     expect(run(...embed(path('a.txt'), output, '--restart', '--dtype', 'fp32'))).toBe('');
+  });
+
+  test.each([['fp16'], ['bf16'], ['q8'], ['fp32', '--fp32-precision', 'high']])('vectors in %s', (...options) => {
+    const to = path(`as-${options.join('')}.npy`);
+    run(...embed(write('a.txt', 'a'), to, '--dtype', ...options));
+    const { shape, data } = readNpy(to);
+    expect(shape).toEqual([1, 24]);
+    expect(data.every(Number.isFinite)).toBe(true);
+    expect(data.some((value) => value !== 0)).toBe(true);
   });
 
   test('a length that the model does not have', () => {

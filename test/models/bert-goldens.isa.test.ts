@@ -1,3 +1,4 @@
-import { describeBertGoldens } from '../support/bert-goldens.ts';
+import { describeBertGoldens, describeFp16Goldens } from '../support/bert-goldens.ts';
 
 describeBertGoldens('native');
+describeFp16Goldens();

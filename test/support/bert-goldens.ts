@@ -1,6 +1,15 @@
+import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
 import { BertModel, type EmbedOptions, type FromPretrainedOptions } from '../../lib/index.ts';
-import { type Case, expectClose, expectValuesClose, fixtureFolders, hasCases, readCases } from './fixtures.ts';
+import {
+  type Case,
+  expectClose,
+  expectValuesClose,
+  fixtureFolders,
+  fixturesFolder,
+  hasCases,
+  readCases,
+} from './fixtures.ts';
 import { sentenceOutputs } from './sentence-modules.ts';
 
 /** How `embed` gives the goldens' pooled outputs. */
@@ -14,15 +23,20 @@ export const poolings: Record<string, EmbedOptions> = {
 /** Every case of class BertModel, in the repository's goldens and in those beside the checkout, on one engine. */
 export function describeBertGoldens(engine: 'native' | 'reference'): void {
   for (const [name, folder] of fixtureFolders((folder) => hasCases(folder, 'BertModel'))) {
-    describeFolder(folder, name, engine);
+    describeFolder(folder, name, { engine });
   }
 }
 
-function describeFolder(folder: string, name: string, engine: 'native' | 'reference'): void {
+/** Goldens of checkpoints whose weights fp16 holds exactly: what is stored in fp16 and computed in fp32 meets the same bar. */
+export function describeFp16Goldens(): void {
+  describeFolder(join(fixturesFolder, 'bert-fp16'), 'bert-fp16 in dtype fp16', { dtype: 'fp16' });
+}
+
+function describeFolder(folder: string, name: string, options: FromPretrainedOptions): void {
   describe(name, () => {
     for (const golden of readCases(folder).filter(({ model_class }) => model_class === 'BertModel')) {
       test(golden.name, async () => {
-        const largest = await checkCase(folder, golden, { engine });
+        const largest = await checkCase(folder, golden, options);
         // The bar is 2e-5; float32 against the reference's own float32 should be far below.
         expect(largest).toBeLessThan(2e-5);
       });

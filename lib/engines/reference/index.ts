@@ -14,11 +14,12 @@ import { bindWeights, type EncoderWeights, loadParameters, type ParameterValues 
 
 /**
  * The engine in plain TypeScript: the oracle that the others are compared with, and the JavaScript side of the benchmark.
- * Weights are float32, everything else is double precision. It computes on the JavaScript thread and hands the event loop
+ * Weights are float32, everything else is double precision, whatever `fp32_precision` would permit. It computes on the JavaScript thread and hands the event loop
  * over several times within every layer.
  */
 export const referenceEngine: Engine = {
   name: 'reference',
+  dtypes: ['fp32'],
   async load(specification: EncoderSpecification, sources: ParameterSources): Promise<LoadedEncoder> {
     checkSpecification(specification);
     return new ReferenceEncoder(specification, await loadParameters(specification, sources));

@@ -1,0 +1,26 @@
+import { renderChart } from './chart.mjs';
+import { writeAtomically } from './prepare.mjs';
+import { renderReport } from './render.mjs';
+
+/** @import { Run } from './types.ts' */
+
+/**
+ * Writes tables and charts beside a file of results; a chart only where there is something to show.
+ *
+ * @param {string} resultsPath
+ * @param {readonly Run[]} runs oldest first
+ * @returns {string[]} the files
+ */
+export function writeReport(resultsPath, runs) {
+  const stem = resultsPath.replace(/\.json$/, '');
+  const files = [
+    { path: `${stem}.md`, text: renderReport(runs) },
+    { path: `${stem}-mixed.svg`, text: renderChart(runs, 'mixed') },
+    { path: `${stem}-equal.svg`, text: renderChart(runs, 'equal') },
+  ];
+  return files.flatMap(({ path, text }) => {
+    if (text === null) return [];
+    writeAtomically(path, text);
+    return [path];
+  });
+}

@@ -1,0 +1,91 @@
+import type { ForwardRequest, ParameterSource, ParameterSources } from '../../lib/engines/engine.ts';
+import { encoderParameters } from '../../lib/engines/parameters.ts';
+import { normalValues } from '../../lib/engines/random.ts';
+import type { EncoderSpecification } from '../../lib/engines/specification.ts';
+import { uniform } from './random-inputs.ts';
+
+// An encoder of BERT-base's size with seeded weights, and texts for it: what the bars of accuracy speak of.
+
+const layer = {
+  attention: { num_attention_heads: 12, head_size: 64, position: 'none' },
+  mlp: { intermediate_size: 3072, activation: 'gelu_erf' },
+  layer_norm_eps: 1e-12,
+} as const;
+
+export const baseSize: EncoderSpecification = {
+  hidden_size: 768,
+  embeddings: {
+    vocab_size: 400,
+    position: 'absolute',
+    max_position_embeddings: 64,
+    type_vocab_size: 2,
+    layer_norm_eps: 1e-12,
+  },
+  layers: Array.from({ length: 12 }, () => layer),
+  pooler: 'tanh',
+};
+
+/** Every parameter is a part of these, so that 86 million numbers need not be made for every set of weights. */
+const normals = new Float32Array(1 << 23);
+normalValues(normals, 3n, 0, 0.02);
+let normalsInFp16: Float32Array | undefined;
+
+/** Channels of every LayerNorm that trained checkpoints have far larger than the others. */
+const outlierChannels = [7, 130, 381, 600];
+
+/**
+ * @param outlier scales a few channels of every LayerNorm
+ * @param fp16 matrices and embeddings are rounded to what fp16 holds exactly
+ */
+export function baseSizeParameters(outlier: number, fp16 = false): ParameterSources {
+  const random = uniform(5);
+  if (fp16) normalsInFp16 ??= normals.map(nearestHalf);
+  const sourceOf = (name: string, shape: readonly number[]): ParameterSource => {
+    const size = shape.reduce((product, length) => product * length, 1);
+    const start = Math.floor(random() * (normals.length - size));
+    const from = fp16 && shape.length === 2 ? normalsInFp16! : normals;
+    if (!name.endsWith('norm.weight')) return { kind: 'values', shape, values: from.subarray(start, start + size) };
+    const values = Float32Array.from({ length: size }, () => 0.5 + random());
+    for (const channel of outlierChannels) values[channel]! *= outlier;
+    return { kind: 'values', shape, values };
+  };
+  return new Map(encoderParameters(baseSize).map(({ name, shape }) => [name, sourceOf(name, shape)]));
+}
+
+/** Rounded to 11 significant bits, ties to even; below 2⁻¹⁴ to a multiple of 2⁻²⁴. No number here overflows fp16. */
+function nearestHalf(value: number): number {
+  if (value === 0) return 0;
+  const step = 2 ** (Math.max(Math.floor(Math.log2(Math.abs(value))), -14) - 10);
+  const multiple = value / step;
+  const below = Math.floor(multiple);
+  const rest = multiple - below;
+  return (rest > 0.5 || (rest === 0.5 && below % 2 !== 0) ? below + 1 : below) * step;
+}
+
+/** Tokens of each text. */
+const lengths = [12, 3, 7, 10, 5, 8];
+const width = Math.max(...lengths);
+
+const random = uniform(17);
+export const baseSizeRequest: ForwardRequest = {
+  batch: lengths.length,
+  sequence: width,
+  input_ids: Int32Array.from({ length: lengths.length * width }, () => Math.floor(random() * 400)),
+  inputs_embeds: null,
+  attention_mask: Uint8Array.from({ length: lengths.length * width }, (_, i) => Number(isToken(i))),
+  token_type_ids: null,
+  position_ids: null,
+  masked_positions: 'skip',
+  outputs: {
+    last_hidden_state: true,
+    pooler_output: true,
+    hidden_states: false,
+    attentions: false,
+    pooled: { mode: 'mean', normalize: false },
+  },
+};
+
+/** Whether a position of the request holds a token, not padding. */
+export function isToken(position: number): boolean {
+  return position % width < lengths[Math.floor(position / width)]!;
+}
