@@ -107,10 +107,14 @@ constexpr size_t kDotChains = D::Vector::kLanes == 16 ? 16 : 11;
 
 template <class S>
 void dot_loop(size_t iterations, void* sink) {
-  const auto a = S::load(sink), b = S::load(sink);
+  auto a = S::load(sink);
+  const auto b = S::load(sink);
   DotChains<S, kDotChains<typename S::Dot>> chains;
   chains.clear();
-  for (size_t i = 0; i < iterations; ++i) chains.multiply_add(a, b);
+  for (size_t i = 0; i < iterations; ++i) {
+    BN_OPAQUE(a);  // or what does not depend on the sums would be computed once
+    chains.multiply_add(a, b);
+  }
   S::store(static_cast<float*>(sink), chains.total());
 }
 

@@ -85,7 +85,6 @@ EncoderSpecification read_specification(const Napi::Object& object) {
 
 // How the large matrices are kept, from load_encoder's options.
 MatrixType read_matrix_type(const Napi::Value& value) {
-  if (value.IsUndefined()) return MatrixType::kF32;
   const Napi::Object options = as_object(value, "options");
   const MatrixType type = get_choice<MatrixType>(
       options, "dtype",

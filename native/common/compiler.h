@@ -7,8 +7,15 @@
 #define BN_RESTRICT __restrict
 #define BN_ALWAYS_INLINE __forceinline
 #define BN_GNU_ASSEMBLER 0
+#define BN_OPAQUE(x) ((void)0)
 #else
 #define BN_GNU_ASSEMBLER 1
+// In a loop that measures: the compiler has to take x, a vector, for another value from here on.
+#if defined(__x86_64__)
+#define BN_OPAQUE(x) __asm__ volatile("" : "+x"(x))
+#else
+#define BN_OPAQUE(x) __asm__ volatile("" : "+w"(x))
+#endif
 #define BN_RESTRICT __restrict__
 #define BN_ALWAYS_INLINE inline __attribute__((always_inline))
 #endif

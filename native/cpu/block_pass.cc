@@ -46,7 +46,8 @@ BlockPass::BlockPass(const EncoderSpecification& specification, const EncoderWei
     widest_attention_ = std::max(widest_attention_, layer.num_attention_heads * layer.head_size);
     widest_inner_ = std::max(widest_inner_, layer.intermediate_size);
   }
-  const auto whole_panels = [&](size_t n) { return ceil_div(n, gemm_.cols) * gemm_.cols; };
+  const size_t widest_panel = std::max(gemm_.cols, weights.pooler.matrix.panel_cols());
+  const auto whole_panels = [&](size_t n) { return ceil_div(n, widest_panel) * widest_panel; };
   hidden_stride_ = row_stride(whole_panels(hidden_size_));
   projection_stride_ = row_stride(whole_panels(3 * widest_attention_));
   workspace.hidden.reserve(row_count_ * hidden_stride_);
@@ -145,8 +146,8 @@ void BlockPass::pack(const RowGroup& group, Strips strips, const float* a, size_
                      const std::function<void(size_t row)>& before) const {
   group.spread(strips.count(), [&](size_t begin, size_t end) {
     for (size_t strip = begin; strip < end; ++strip) {
-      const size_t row_end = std::min(group.count, (strip + 1) * gemm_.rows);
-      for (size_t row = strip * gemm_.rows; before && row < row_end; ++row) before(group.begin + row);
+      const size_t strip_rows = strips.gemm().rows, row_end = std::min(group.count, (strip + 1) * strip_rows);
+      for (size_t row = strip * strip_rows; before && row < row_end; ++row) before(group.begin + row);
       strips.pack(a, lda, strip);
     }
   });
@@ -342,17 +343,20 @@ void BlockPass::run_poolers() {
   for (size_t sequence = 0; sequence < block_.sequences.size(); ++sequence) {
     if (block_.sequences[sequence].sequence->pooler_output != nullptr) wanting.push_back(sequence);
   }
-  const size_t most = std::max<size_t>(kGroupRows, pool_.thread_count() * kGroupLeastStrips * gemm_.rows);
+  if (wanting.empty()) return;
   const LinearWeights& linear = weights_.pooler;
+  const GemmKernels& gemm = linear.matrix.gemm();
+  const size_t most = std::max<size_t>(kGroupRows, pool_.thread_count() * kGroupLeastStrips * gemm.rows);
   const auto activate = kernels_.add_bias_activate_f32[static_cast<size_t>(Activation::kTanh)];
   for (size_t first = 0; first < wanting.size(); first += most) {
     throw_if_abandoned();
     const size_t count = std::min(most, wanting.size() - first);
     RowScratch& scratch = prepare(workspace_.shared_rows, count, gemm_.cols);
+    scratch.input_strips.reserve(Strips::size_in_bytes(gemm, hidden_pieces_, count));
     const RowGroup group{0, count, Spread(pool_), scratch, true};
     float* rows = scratch.attended.data();
     float* output = scratch.output.data();
-    const Strips strips = strips_of(scratch.input_strips.data(), group, hidden_pieces_);
+    const Strips strips(gemm, hidden_pieces_, scratch.input_strips.data(), count);
     pack(group, strips, rows, hidden_stride_, [&](size_t row) {
       std::copy_n(hidden_row(first_row(wanting[first + row])), hidden_size_, rows + row * hidden_stride_);
     });

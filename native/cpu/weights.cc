@@ -143,7 +143,11 @@ EncoderWeights::EncoderWeights(const EncoderSpecification& specification, const 
   for (size_t index = 0; index < layers.size(); ++index) {
     loader.load(layers[index], "layers." + std::to_string(index), specification.layers[index]);
   }
-  if (specification.pooler) loader.load(pooler, {"pooler.dense"});
+  if (specification.pooler) {
+    // One row of each sequence and two or so MB: low precision would gain nothing, and shows in sums that are large.
+    if (table_type(type) == MatrixType::kBf16) loader.matrix_type = MatrixType::kF32;
+    loader.load(pooler, {"pooler.dense"});
+  }
   loader.reader.finish();
 }
 

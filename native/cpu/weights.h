@@ -46,13 +46,13 @@ class EncoderWeights {
   // The parameter as it is kept. Throws kWeightMissing for a name that is no parameter.
   void read_parameter(const std::string& name, float* out) const;
   size_t size_in_bytes() const;
-  // Of every large matrix.
+  // Of every matrix of the layers.
   const GemmKernels& gemm() const { return gemm_; }
 
   EmbeddingTable word, position, token_type;  // [rows, hidden_size]
   NormWeights embeddings_norm;
   std::vector<LayerWeights> layers;
-  LinearWeights pooler;
+  LinearWeights pooler;  // never kBf16 or kInt8
 
  private:
   struct Loader;

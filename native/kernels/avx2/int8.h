@@ -19,6 +19,8 @@ struct Int8Lanes {
   static Lanes zero() { return _mm256_setzero_si256(); }
   static Lanes add(Lanes a, Lanes b) { return _mm256_add_epi32(a, b); }
   static Lanes load(const void* x) { return _mm256_loadu_si256(static_cast<const __m256i*>(x)); }
+  static Lanes multiply(Lanes a, Lanes b) { return _mm256_mullo_epi32(a, b); }
+  static Lanes broadcast(int32_t x) { return _mm256_set1_epi32(x); }
   static Lanes broadcast(const uint8_t* four) { return _mm256_set1_epi32(load_int32(four)); }
   static Vector to_f32(Lanes x) { return {_mm256_cvtepi32_ps(x)}; }
 
@@ -26,10 +28,9 @@ struct Int8Lanes {
   static int load_int32(const void* x) { return _mm_cvtsi128_si32(_mm_loadu_si32(x)); }
 };
 
-// vpmaddubsw adds two products in sixteen bits and saturates. Weights of at most 64 keep it from that:
-// 2 · 255 · 64 < 2¹⁵.
+// vpmaddubsw adds two products in sixteen bits and saturates: neighbouring weights are bounded.
 struct Int8Dot : Int8Lanes {
-  static constexpr int kWeightLimit = 64;
+  static constexpr bool kBoundedPairs = true;
   static Lanes dot(Lanes sum, Lanes a, Lanes w) {
     const Lanes twos = _mm256_maddubs_epi16(a, w);
     return _mm256_add_epi32(sum, _mm256_madd_epi16(twos, _mm256_set1_epi16(1)));

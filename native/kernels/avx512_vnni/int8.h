@@ -9,7 +9,7 @@ namespace bert_native::avx512_vnni {
 namespace {
 
 struct Int8Dot : avx512::Int8Lanes {
-  static constexpr int kWeightLimit = 127;
+  static constexpr bool kBoundedPairs = false;
   static BN_ALWAYS_INLINE Lanes dot(Lanes sum, Lanes a, Lanes w) {
 #if BN_GNU_ASSEMBLER
     // GCC 12 copies each sum to another register and back around the intrinsic, which halves the speed.

@@ -9,7 +9,7 @@ namespace bert_native::avx_vnni {
 namespace {
 
 struct Int8Dot : avx2::Int8Lanes {
-  static constexpr int kWeightLimit = 127;
+  static constexpr bool kBoundedPairs = false;
   static BN_ALWAYS_INLINE Lanes dot(Lanes sum, Lanes a, Lanes w) {
 #if BN_GNU_ASSEMBLER
     // As in avx512_vnni/table.cc.

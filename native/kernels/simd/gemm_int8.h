@@ -11,12 +11,12 @@
 
 // Products of eight-bit integers, written once over a type D that an instruction set gives:
 //   Vector            its f32 vector
-//   Lanes             as many 32-bit integers; zero, load, add, to_f32, broadcast of four bytes
+//   Lanes             as many 32-bit integers; zero, load, add, multiply, to_f32, broadcast of an integer or four bytes
 //   kGemmRows         rows of a tile that its registers hold
-//   kWeightLimit      the largest integer a weight may become
+//   kBoundedPairs     whether dot() sums two products in sixteen bits
 //   dot(sum, a, w)    in each lane: sum + Σ of the products of the four unsigned bytes of a with the signed ones of w
 // The integers are exact, so the order of their sums is free; the few operations in f32 are those of the scalar twin,
-// in its order: every instruction set with the same kWeightLimit gives the same bits.
+// in its order: every instruction set with the same kBoundedPairs gives the same bits.
 
 namespace bert_native {
 namespace {
@@ -30,7 +30,7 @@ using Int8LayoutOf = Int8Layout<D::kGemmRows, 2 * kInt8Lanes<D>>;
 // What a panel says of its columns.
 template <class D>
 struct Int8Columns {
-  typename D::Lanes left_corrections, right_corrections;
+  typename D::Lanes left_negative_sums, right_negative_sums;
   typename D::Vector left_scales, right_scales;
 };
 
@@ -49,19 +49,23 @@ struct Int8TileRows {
     right = D::dot(right, four, w_right);
     next.add_products(a, w_left, w_right);
   }
-  BN_ALWAYS_INLINE void store(float* c, size_t ldc, const float* row_scales, const Int8Columns<D>& columns,
-                              bool accumulate) const {
+  BN_ALWAYS_INLINE void store(float* c, size_t ldc, const float* row_scales, const int32_t* zero_points,
+                              const Int8Columns<D>& columns, bool accumulate) const {
     using V = typename D::Vector;
     const V row_scale = V::broadcast(row_scales[kRow]);
-    V left_product = D::to_f32(D::add(left, columns.left_corrections)) * row_scale * columns.left_scales;
-    V right_product = D::to_f32(D::add(right, columns.right_corrections)) * row_scale * columns.right_scales;
+    const typename D::Lanes zero_point = D::broadcast(zero_points[kRow]);
+    const auto product = [&](typename D::Lanes sum, typename D::Lanes negative_sum, V scale) {
+      return D::to_f32(D::add(sum, D::multiply(zero_point, negative_sum))) * row_scale * scale;
+    };
+    V left_product = product(left, columns.left_negative_sums, columns.left_scales);
+    V right_product = product(right, columns.right_negative_sums, columns.right_scales);
     if (accumulate) {
       left_product = V::load(c) + left_product;
       right_product = V::load(c + V::kLanes) + right_product;
     }
     left_product.store(c);
     right_product.store(c + V::kLanes);
-    next.store(c + ldc, ldc, row_scales, columns, accumulate);
+    next.store(c + ldc, ldc, row_scales, zero_points, columns, accumulate);
   }
 };
 
@@ -69,7 +73,7 @@ template <class D, size_t kEnd>
 struct Int8TileRows<D, kEnd, kEnd> {
   void clear() {}
   void add_products(const uint8_t*, typename D::Lanes, typename D::Lanes) {}
-  void store(float*, size_t, const float*, const Int8Columns<D>&, bool) const {}
+  void store(float*, size_t, const float*, const int32_t*, const Int8Columns<D>&, bool) const {}
 };
 
 template <class D>
@@ -83,16 +87,16 @@ struct Int8Gemm {
     constexpr size_t kPiece = 256;
     alignas(64) float fours[kRows * kPiece / 4];
     uint8_t* data = Layout::strip_data(strip);
-    float inverses[kRows];
+    ActivationScale row_scales[kRows];
     for (size_t r = 0; r < kRows; ++r) {
-      const Int8Scale scale(r < rows ? largest(a + r * lda, depth) : 0.0f, kActivationLimit);
-      Layout::scales(strip)[r] = scale.scale;
-      inverses[r] = scale.inverse;
+      if (r < rows) row_scales[r] = activation_scale(a + r * lda, depth);
+      Layout::scales(strip)[r] = row_scales[r].scale;
+      Layout::zero_points(strip)[r] = row_scales[r].zero_point;
     }
     for (size_t begin = 0; begin < depth; begin += kPiece) {
       const size_t count = depth - begin < kPiece ? depth - begin : kPiece;
       for (size_t r = 0; r < rows; ++r) {
-        quantize(reinterpret_cast<uint8_t*>(fours + r * kPiece / 4), a + r * lda + begin, inverses[r], count);
+        quantize(reinterpret_cast<uint8_t*>(fours + r * kPiece / 4), a + r * lda + begin, row_scales[r], count);
       }
       pack_transposed<V, kRows>(reinterpret_cast<float*>(data + begin * kRows), fours, kPiece / 4, rows,
                                 (count + 3) / 4);
@@ -111,9 +115,9 @@ struct Int8Gemm {
       w += 4 * kCols;
     }
     const float* scales = Layout::scales(panel);
-    const int32_t* corrections = Layout::corrections(panel);
-    tile.store(c, ldc, Layout::scales(strip),
-               Int8Columns<D>{D::load(corrections), D::load(corrections + V::kLanes), V::load(scales),
+    const int32_t* negative_sums = Layout::negative_sums(panel);
+    tile.store(c, ldc, Layout::scales(strip), Layout::zero_points(strip),
+               Int8Columns<D>{D::load(negative_sums), D::load(negative_sums + V::kLanes), V::load(scales),
                               V::load(scales + V::kLanes)},
                accumulate);
   }
@@ -137,35 +141,39 @@ struct Int8Gemm {
                                            Layout::strip_bytes,
                                            Layout::panel_bytes,
                                            pack_strip,
-                                           Layout::template pack_panel<D::kWeightLimit>,
+                                           Layout::template pack_panel<D::kBoundedPairs>,
                                            tile,
                                            Layout::unpack_column};
 
  private:
-  // The largest magnitude of a row; NaN if it holds one.
-  static float largest(const float* x, size_t n) {
-    const V lanes = accumulate_largest(x, n);
-    float values[V::kLanes];
-    lanes.store(values);
-    float result = 0.0f;
-    for (const float value : values) {
-      if (!(value <= result)) result = value;
-      if (value != value) return value;
+  // As Layout::activation_scale.
+  static ActivationScale activation_scale(const float* x, size_t n) {
+    const V zero = V::broadcast(0.0f);
+    const auto larger = [](V a, V b) { return max_or_nan(a, b); };
+    const float high = most(accumulate<V>(
+        n, zero, [&](V sum, auto part, size_t i) { return max_or_nan(sum, part.load(x + i)); }, larger));
+    const float minus_low = most(accumulate<V>(
+        n, zero, [&](V sum, auto part, size_t i) { return max_or_nan(sum, -part.load(x + i)); }, larger));
+    return ActivationScale(-minus_low, high);
+  }
+
+  // The largest lane; NaN if one is.
+  static float most(V x) {
+    float lanes[V::kLanes];
+    x.store(lanes);
+    float result = lanes[0];
+    for (const float lane : lanes) {
+      if (!(lane <= result)) result = lane;
+      if (lane != lane) return lane;
     }
     return result;
   }
-  static V accumulate_largest(const float* x, size_t n) {
-    return accumulate(
-        n, V::broadcast(0.0f), [&](V most, auto part, size_t i) { return max_or_nan(most, abs(part.load(x + i))); },
-        [](V a, V b) { return max_or_nan(a, b); });
-  }
 
   // Up to the next multiple of four bytes is filled with zeros.
-  static void quantize(uint8_t* BN_RESTRICT out, const float* BN_RESTRICT x, float inverse, size_t n) {
-    for (size_t i = 0; i < n; ++i) {
-      out[i] = static_cast<uint8_t>(rounded_bits(x[i] * inverse) + static_cast<uint32_t>(kActivationOffset));
-    }
-    for (size_t i = n; i % 4 != 0; ++i) out[i] = static_cast<uint8_t>(kActivationOffset);
+  static void quantize(uint8_t* BN_RESTRICT out, const float* BN_RESTRICT x, const ActivationScale& scale, size_t n) {
+    const ActivationScale local = scale;
+    for (size_t i = 0; i < n; ++i) out[i] = local(x[i]);
+    for (size_t i = n; i % 4 != 0; ++i) out[i] = 0;
   }
 };
 
