@@ -67,25 +67,25 @@ export function idleNodeRssMb() {
 }
 
 /**
- * Builds `machine_peak` where it is not up to date. Null where it cannot be built: shares of the peak are left out
- * then.
+ * Builds a program of bench/native where it is not up to date. Null where it cannot be built.
  *
+ * @param {'machine_peak' | 'gemm_share'} target
  * @param {string} cacheFolder
  * @returns {string | null} the program
  */
-export function buildMachinePeak(cacheFolder) {
+export function buildProgram(target, cacheFolder) {
   const folder = join(cacheFolder, 'native');
   for (const args of [
     ['-S', root, '-B', folder, '-DBERT_NATIVE_BENCH=ON', '-DCMAKE_BUILD_TYPE=Release'],
-    ['--build', folder, '--target', 'machine_peak', '--config', 'Release'],
+    ['--build', folder, '--target', target, '--config', 'Release'],
   ]) {
     const { status, error, stdout, stderr } = spawnSync('cmake', args, { encoding: 'utf8' });
     if (status === 0) continue;
     const reason = error?.message ?? `${stdout}${stderr}`.trim().split('\n').at(-1);
-    console.error(`machine_peak was not built, so there are no shares of the machine's peak: ${reason}`);
+    console.error(`${target} was not built, so there are no shares of the machine's peak: ${reason}`);
     return null;
   }
-  const name = process.platform === 'win32' ? 'machine_peak.exe' : 'machine_peak';
+  const name = process.platform === 'win32' ? `${target}.exe` : target;
   const built = ['', 'Release'].map((configuration) => join(folder, 'bench', 'native', configuration, name));
   return built.find((path) => existsSync(path)) ?? null;
 }

@@ -286,8 +286,15 @@ export const marksOf = (result) => `${isSlow(result) ? '†' : ''}${isDisturbed(
 
 /** @param {ContenderResult} result @param {Peak | null} peak */
 function shareCell({ rounds, facts }, peak) {
-  if (peak === null || rounds.length === 0 || !computesInFp32(facts)) return '';
-  return percent(medianOver(rounds)(({ gflops }) => gflops) / peak.fp32_gflops);
+  if (peak === null || rounds.length === 0) return '';
+  const rate = peakOf(facts, peak);
+  return rate === undefined ? '' : percent(medianOver(rounds)(({ gflops }) => gflops) / rate);
+}
+
+/** What a contender computes in, at most. @param {ContenderResult['facts']} facts @param {Peak} peak */
+function peakOf(facts, peak) {
+  if (computesInFp32(facts)) return peak.fp32_gflops;
+  return peak.gops_by_dtype?.[/** @type {'bf16' | 'q8'} */ (facts.dtype)];
 }
 
 /** @param {ContenderResult} result */

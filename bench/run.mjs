@@ -10,7 +10,7 @@ import { parseArgs } from 'node:util';
 import { CaseRunner } from './case.mjs';
 import { contenders, defaultContenders, selectContenders } from './contenders.mjs';
 import { estimateSeconds } from './estimate.mjs';
-import { buildMachinePeak, describeMachine, describeVersions, idleNodeRssMb, measurePeak } from './machine.mjs';
+import { buildProgram, describeMachine, describeVersions, idleNodeRssMb, measurePeak } from './machine.mjs';
 import { allParts, modelSeed, parts, quickParts, selectParts } from './parts.mjs';
 import { ensureModel, writeAtomically } from './prepare.mjs';
 import { renderReport, versionLine } from './render.mjs';
@@ -139,7 +139,7 @@ async function measureAll(run, chosenParts, chosen, settings, save) {
   };
   process.on('SIGINT', interrupt).on('SIGTERM', interrupt);
   const log = (/** @type {string} */ line) => console.log(line);
-  const machinePeak = buildMachinePeak(settings.cache);
+  const machinePeak = buildProgram('machine_peak', settings.cache);
   const vocabulary = makeVocabulary();
   for (const [i, part] of chosenParts.entries()) {
     if (controller.signal.aborted) break;

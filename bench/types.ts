@@ -152,6 +152,8 @@ export interface Peak {
   readonly isa: string;
   readonly fp32_gflops: number;
   readonly fp32_gflops_by_isa: Readonly<Record<string, number>>;
+  /** The fastest multiply-adds there are for other weights; what is missing has none of its own. */
+  readonly gops_by_dtype?: Readonly<Partial<Record<'bf16' | 'q8', number>>>;
   readonly read_gb_per_s: number;
 }
 

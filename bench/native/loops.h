@@ -85,6 +85,7 @@ struct DotChains {
 
   BN_ALWAYS_INLINE void clear() {
     sum = S::zero();
+    BN_OPAQUE(sum);  // or equal chains would be computed once
     others.clear();
   }
   BN_ALWAYS_INLINE void multiply_add(typename S::Operand a, typename S::Operand b) {

@@ -1,11 +1,14 @@
-// Measures what bounds an encoder on this machine: fp32 multiply-adds on registers alone, and reading memory, on a
-// number of threads at once. Prints one line of JSON. The best of several repetitions counts: other work only ever
+// Measures what bounds an encoder on this machine: multiply-adds on registers alone, and reading memory, on a number of
+// threads at once. Prints one line of JSON. The best of several repetitions counts: other work only ever
 // lowers it. Usage: machine_peak [threads, default all] [MB to read, default 1024]
 
 #include <algorithm>
 #include <cstdio>
 #include <exception>
+#include <map>
+#include <set>
 #include <string>
+#include <utility>
 
 #include "common/aligned_buffer.h"
 #include "common/errors.h"
@@ -37,27 +40,49 @@ double read_gb_per_s(const PeakLoops& loops, size_t threads, size_t size_mb) {
   return best;
 }
 
+// The f32 multiply-adds of every instruction set that has some of its own.
+std::map<std::string, double> f32_rates(size_t threads) {
+  std::map<std::string, double> rates;
+  std::set<const PeakLoops*> measured;
+  for (const Isa isa : available_isas()) {
+    const PeakLoops* loops = peak_loops_of(isa);
+    if (loops == nullptr || !measured.insert(loops).second) continue;
+    rates[isa_name(isa)] = giga_operations_per_s(loops->multiply_add, threads);
+  }
+  return rates;
+}
+
+// The fastest multiply-adds for each kind of weights on the best instruction set.
+std::map<std::string, double> rates_of_dtypes(size_t threads) {
+  std::map<std::string, double> rates;
+  for (const auto& [dtype, type] : {std::pair("bf16", MatrixType::kBf16), std::pair("q8", MatrixType::kInt8)}) {
+    const MultiplyAddLoop* loop = multiply_adds_of(available_isas().back(), type);
+    if (loop != nullptr) rates[dtype] = giga_operations_per_s(*loop, threads);
+  }
+  return rates;
+}
+
+std::string to_json(const std::map<std::string, double>& rates) {
+  std::string text;
+  for (const auto& [name, rate] : rates) {
+    text += (text.empty() ? "\"" : ", \"") + name + "\": " + std::to_string(rate);
+  }
+  return "{" + text + "}";
+}
+
 void run(int argc, char** argv) {
   const size_t threads = argc > 1 ? positive_argument(argv[1]) : usable_thread_count();
   const size_t size_mb = argc > 2 ? positive_argument(argv[2]) : 1024;
-  const PeakLoops* best_loops = nullptr;
-  std::string best_isa;
-  std::string rates;
-  double best = 0;
-  for (const Isa isa : available_isas()) {
-    const PeakLoops* loops = peak_loops_of(isa);
-    if (loops == nullptr) continue;
-    const double rate = giga_operations_per_s(loops->multiply_add, threads);
-    rates += (rates.empty() ? "\"" : ", \"") + std::string(isa_name(isa)) + "\": " + std::to_string(rate);
-    if (rate <= best) continue;
-    best = rate;
-    best_loops = loops;
-    best_isa = isa_name(isa);
-  }
-  if (best_loops == nullptr) throw Error(ErrorCode::kDevice, "no instruction set of this processor has vector loops");
+  const PeakLoops* loops = peak_loops_of(available_isas().back());
+  if (loops == nullptr) throw Error(ErrorCode::kDevice, "no instruction set of this processor has vector loops");
+  const std::map<std::string, double> rates = f32_rates(threads);
+  const auto best =
+      std::max_element(rates.begin(), rates.end(), [](const auto& a, const auto& b) { return a.second < b.second; });
   std::printf(
-      "{\"threads\": %zu, \"isa\": \"%s\", \"fp32_gflops\": %f, \"fp32_gflops_by_isa\": {%s}, \"read_gb_per_s\": %f}\n",
-      threads, best_isa.c_str(), best, rates.c_str(), read_gb_per_s(*best_loops, threads, size_mb));
+      "{\"threads\": %zu, \"isa\": \"%s\", \"fp32_gflops\": %f, \"fp32_gflops_by_isa\": %s, "
+      "\"gops_by_dtype\": %s, \"read_gb_per_s\": %f}\n",
+      threads, best->first.c_str(), best->second, to_json(rates).c_str(), to_json(rates_of_dtypes(threads)).c_str(),
+      read_gb_per_s(*loops, threads, size_mb));
 }
 
 }  // namespace

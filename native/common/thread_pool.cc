@@ -25,7 +25,7 @@ namespace bert_native {
 namespace {
 
 // Longer than the gap between two jobs of one forward pass, shorter than anyone notices.
-constexpr std::chrono::microseconds kSpinTime{50};
+constexpr std::chrono::microseconds kSpinTime{200};
 
 // Polls `ready` for kSpinTime. Returns whether it came true.
 template <typename Condition>
