@@ -11,7 +11,7 @@ import { uniform } from '../support/random-inputs.ts';
 // The reference engine computes in double precision from the same fp32 weights.
 
 const layer = {
-  attention: { num_attention_heads: 12, head_size: 64, position: 'none' },
+  attention: { num_attention_heads: 12, head_size: 64, position: 'none', mask: { kind: 'full' } },
   mlp: { intermediate_size: 3072, activation: 'gelu_erf' },
   layer_norm_eps: 1e-12,
 } as const;

@@ -37,13 +37,13 @@ void run(const CpuEncoder& encoder, const std::vector<Sequence>& sequences, Thre
   std::vector<const Sequence*> block;
   size_t rows = 0;
   for (const Sequence& sequence : sequences) {
-    if (rows > 0 && rows + needed_rows(sequence) > kBlockRows) {
+    if (rows > 0 && rows + needed_rows(encoder.specification(), sequence) > kBlockRows) {
       encoder.run_block(block, pool, control, workspace);
       block.clear();
       rows = 0;
     }
     block.push_back(&sequence);
-    rows += needed_rows(sequence);
+    rows += needed_rows(encoder.specification(), sequence);
   }
   encoder.run_block(block, pool, control, workspace);
 }

@@ -104,7 +104,14 @@ class Encoder {
     return x;
   }
 
-  // [A,S,S]
+  bool sees(const AttentionMask& mask, size_t l, size_t r) const {
+    const size_t distance = l > r ? l - r : r - l;
+    if (mask.kind == AttentionMaskKind::kWindow && distance > mask.window / 2) return false;
+    if (mask.kind == AttentionMaskKind::kCausal && r > l) return false;
+    return is_key(sequence_, r);
+  }
+
+  // [A,S,S]. A query that sees no key attends to all positions equally.
   Values probabilities(const Values& x, size_t index) const {
     const LayerSpecification& layer = specification_.layers[index];
     const std::string name = "layers." + std::to_string(index) + ".attention";
@@ -112,15 +119,15 @@ class Encoder {
     const Values q = linear(x, name + ".query"), k = linear(x, name + ".key");
     const bool relative = layer.attention_position != AttentionPosition::kNone;
     const bool relative_to_keys = layer.attention_position == AttentionPosition::kRelativeKeyQuery;
-    bool any_key = false;
-    for (size_t r = 0; r < n; ++r) any_key = any_key || is_key(sequence_, r);
     Values p(heads * n * n, 0.0);
     for (size_t h = 0; h < heads; ++h) {
       for (size_t l = 0; l < n; ++l) {
         double* row = p.data() + (h * n + l) * n;
         double sum = 0;
+        bool any_key = false;
+        for (size_t r = 0; r < n; ++r) any_key = any_key || sees(layer.mask, l, r);
         for (size_t r = 0; r < n; ++r) {
-          if (any_key && !is_key(sequence_, r)) continue;
+          if (any_key && !sees(layer.mask, l, r)) continue;
           double score = 0;
           for (size_t d = 0; d < depth; ++d) {
             const double q_d = q[l * width + h * depth + d], k_d = k[r * width + h * depth + d];
