@@ -118,6 +118,7 @@ class Encoder {
     const size_t heads = layer.num_attention_heads, depth = layer.head_size, width = heads * depth, n = length();
     const Values q = linear(x, name + ".query"), k = linear(x, name + ".key");
     const bool relative = layer.attention_position != AttentionPosition::kNone;
+    const std::vector<float> none, &distances = relative ? parameter(name + ".distance") : none;
     const bool relative_to_keys = layer.attention_position == AttentionPosition::kRelativeKeyQuery;
     Values p(heads * n * n, 0.0);
     for (size_t h = 0; h < heads; ++h) {
@@ -134,7 +135,7 @@ class Encoder {
             score += q_d * k_d;
             if (!relative) continue;
             const size_t distance = l + specification_.embeddings.max_position_embeddings - 1 - r;
-            const double e_d = parameter(name + ".distance")[distance * depth + d];
+            const double e_d = distances[distance * depth + d];
             score += q_d * e_d;
             if (relative_to_keys) score += k_d * e_d;
           }
