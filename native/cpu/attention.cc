@@ -12,9 +12,14 @@ namespace {
 
 // Queries are taken in blocks of a few strips, few enough that their scores stay in the cache.
 constexpr size_t kQueryStrips = 4;
+// Tasks for each thread, so that one that is held up leaves work to the others. With so many queries a task packs its
+// keys in an eighth of its time; with fewer, packing takes more, which pays only where threads would have nothing to
+// do.
 constexpr size_t kTasksPerThread = 4;
+constexpr size_t kTaskQueries = 96;
+constexpr size_t kLeastTaskQueries = 48;
 // Queries of a task under a window: the keys that they see stay in the second-level cache.
-constexpr size_t kWindowTaskQueries = 512;
+constexpr size_t kWindowTaskQueries = 1024;
 static_assert(kAttentionKeyBlock % kGemmSumLength == 0, "a block is whole sums of the product with the values");
 
 // The work of one task on one (sequence, head). Keys pass by in blocks, and no more than a block's scores are ever
@@ -456,15 +461,16 @@ class HeadAttention {
 
 }  // namespace
 
-std::vector<AttentionTask> attention_tasks(const AttentionLayer& layer, const PlannedBlock& block, size_t threads,
-                                           const KernelTable& kernels) {
-  const size_t wanted = threads == 1 ? 1 : ceil_div(threads * kTasksPerThread, block.sequences.size() * layer.heads);
-  const size_t least_queries = kQueryStrips * kernels.gemm_rows;  // else packing the keys would outweigh the rest
+std::vector<AttentionTask> attention_tasks(const AttentionLayer& layer, const PlannedBlock& block, size_t threads) {
+  const size_t uncut = block.sequences.size() * layer.heads;
+  const size_t needed = ceil_div(threads, uncut);
+  const size_t wanted = threads == 1 ? 1 : ceil_div(threads * kTasksPerThread, uncut);
   std::vector<AttentionTask> tasks;
   for (size_t sequence = 0; sequence < block.sequences.size(); ++sequence) {
     const PlannedSequence& planned = block.sequences[sequence];
     const size_t queries = planned.key_count + planned.query_count;
-    size_t parts = std::clamp<size_t>(queries / least_queries, 1, wanted);
+    size_t parts = std::max(std::clamp<size_t>(queries / kLeastTaskQueries, 1, needed),
+                            std::clamp<size_t>(queries / kTaskQueries, 1, wanted));
     if (layer.mask.kind == AttentionMaskKind::kWindow) parts = std::max(parts, queries / kWindowTaskQueries);
     for (size_t head = 0; head < layer.heads; ++head) {
       for (size_t part = 0; part < parts; ++part) {

@@ -39,8 +39,7 @@ struct AttentionTask {
 
 // Tasks that keep `threads` busy. The queries of one head are cut where sequences and heads are too few, and where a
 // window shows each cut a few of the keys.
-std::vector<AttentionTask> attention_tasks(const AttentionLayer& layer, const PlannedBlock& block, size_t threads,
-                                           const KernelTable& kernels);
+std::vector<AttentionTask> attention_tasks(const AttentionLayer& layer, const PlannedBlock& block, size_t threads);
 
 // Tasks for the queries of position 0 alone.
 std::vector<AttentionTask> first_row_attention_tasks(const AttentionLayer& layer, const PlannedBlock& block);

@@ -167,7 +167,7 @@ void add_reference_tests(Isa isa) {
   add_model("whole tiles, several chunks of the MLP", make_specification({64, 2, 32, 2000, 1}));
   add_model("no layers", make_specification({36, 3, 12, 100, 0}));
   EncoderSpecification mixed = make_specification(kOddSizes);
-  mixed.layers.push_back({2, 30, AttentionPosition::kRelativeKey, 7, Activation::kRelu, 1e-3f});
+  mixed.layers.push_back({2, 30, AttentionPosition::kRelativeKey, 7, Activation::kRelu, 1e-3f, {}});
   mixed.pooler = false;
   add_model("layers that differ, no pooler", mixed);
   add_model("masked positions skipped", make_specification(kOddSizes), {.compute_masked_positions = false});
@@ -445,7 +445,7 @@ void refuses_impossible_specifications() {
   EncoderSpecification largest = good;
   largest.hidden_size = 1 << 17;
   largest.embeddings = {1 << 24, PositionEmbedding::kAbsolute, 1 << 24, 1 << 16, 1e-12f};
-  largest.layers.assign(1 << 12, {1 << 12, 1 << 5, kNoPosition, 1 << 19, Activation::kRelu, 0});
+  largest.layers.assign(1 << 12, {1 << 12, 1 << 5, kNoPosition, 1 << 19, Activation::kRelu, 0, {}});
   check_specification(largest);
 }
 
