@@ -33,7 +33,7 @@ const std::map<std::string, AttentionMask>& masks() {
       {"window of 1", {AttentionMaskKind::kWindow, 1}},
       {"window of 128", {AttentionMaskKind::kWindow, 128}},
       {"window of 1100", {AttentionMaskKind::kWindow, 1100}},
-      {"causal", {AttentionMaskKind::kCausal}},
+      {"causal", {AttentionMaskKind::kCausal, 0}},
   };
   return all;
 }
@@ -278,7 +278,7 @@ double work(Isa isa, size_t length, AttentionMask mask) {
 }
 
 void leaves_out_what_no_query_sees(Isa isa) {
-  const AttentionMask window{AttentionMaskKind::kWindow, 128}, causal{AttentionMaskKind::kCausal};
+  const AttentionMask window{AttentionMaskKind::kWindow, 128}, causal{AttentionMaskKind::kCausal, 0};
   const double full = work(isa, 4096, {});
   BN_CHECK(full == 2.0 * 4096 * 4096 * 32, "full attention is two products");
   const double by_window = work(isa, 4096, window);

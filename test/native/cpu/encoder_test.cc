@@ -157,7 +157,7 @@ void add_reference_tests(Isa isa) {
   add_model("windows, masked positions skipped, cls pooling", local,
             {.compute_masked_positions = false, .pooling = Pooling::kCls});
   EncoderSpecification causal = make_specification(kOddSizes, Activation::kGeluErf, AttentionPosition::kRelativeKey);
-  for (LayerSpecification& layer : causal.layers) layer.mask = {AttentionMaskKind::kCausal};
+  for (LayerSpecification& layer : causal.layers) layer.mask = {AttentionMaskKind::kCausal, 0};
   add_model("causal, relative_key", causal);
   add_model("causal, masked positions skipped, cls pooling", causal,
             {.compute_masked_positions = false, .pooling = Pooling::kCls});

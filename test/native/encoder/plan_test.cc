@@ -115,7 +115,7 @@ EncoderSpecification with_mask(AttentionMask mask) {
 // A masked position that sees no key attends to all positions, whose values are needed then.
 void plans_queries_that_see_no_key() {
   const EncoderSpecification window = with_mask({AttentionMaskKind::kWindow, 4});
-  const EncoderSpecification causal = with_mask({AttentionMaskKind::kCausal});
+  const EncoderSpecification causal = with_mask({AttentionMaskKind::kCausal, 0});
   const auto check = [](std::vector<uint8_t> mask, const EncoderSpecification& specification, bool tokens,
                         const std::string& expected, bool blind) {
     Planned planned(std::move(mask));
