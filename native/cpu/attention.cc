@@ -18,8 +18,9 @@ constexpr size_t kQueryStrips = 4;
 constexpr size_t kTasksPerThread = 4;
 constexpr size_t kTaskQueries = 96;
 constexpr size_t kLeastTaskQueries = 48;
-// Queries of a task under a window: the keys that they see stay in the second-level cache.
-constexpr size_t kWindowTaskQueries = 1024;
+// With so many queries packing is a hundredth. Tasks are cut no coarser: the keys that they see under a window stay in
+// the second-level cache, and an abandoned pass ends soon.
+constexpr size_t kMostTaskQueries = 1024;
 static_assert(kAttentionKeyBlock % kGemmSumLength == 0, "a block is whole sums of the product with the values");
 
 // The work of one task on one (sequence, head). Keys pass by in blocks, and no more than a block's scores are ever
@@ -461,18 +462,18 @@ class HeadAttention {
 
 }  // namespace
 
-std::vector<AttentionTask> attention_tasks(const AttentionLayer& layer, const PlannedBlock& block, size_t threads) {
-  const size_t uncut = block.sequences.size() * layer.heads;
+std::vector<AttentionTask> attention_tasks(const PlannedBlock& block, size_t heads, size_t threads) {
+  const size_t uncut = block.sequences.size() * heads;
   const size_t needed = ceil_div(threads, uncut);
   const size_t wanted = threads == 1 ? 1 : ceil_div(threads * kTasksPerThread, uncut);
   std::vector<AttentionTask> tasks;
   for (size_t sequence = 0; sequence < block.sequences.size(); ++sequence) {
     const PlannedSequence& planned = block.sequences[sequence];
     const size_t queries = planned.key_count + planned.query_count;
-    size_t parts = std::max(std::clamp<size_t>(queries / kLeastTaskQueries, 1, needed),
-                            std::clamp<size_t>(queries / kTaskQueries, 1, wanted));
-    if (layer.mask.kind == AttentionMaskKind::kWindow) parts = std::max(parts, queries / kWindowTaskQueries);
-    for (size_t head = 0; head < layer.heads; ++head) {
+    const size_t parts =
+        std::max({std::clamp<size_t>(queries / kLeastTaskQueries, 1, needed),
+                  std::clamp<size_t>(queries / kTaskQueries, 1, wanted), ceil_div(queries, kMostTaskQueries)});
+    for (size_t head = 0; head < heads; ++head) {
       for (size_t part = 0; part < parts; ++part) {
         tasks.push_back({sequence, head, part * queries / parts, (part + 1) * queries / parts});
       }
@@ -481,14 +482,14 @@ std::vector<AttentionTask> attention_tasks(const AttentionLayer& layer, const Pl
   return tasks;
 }
 
-std::vector<AttentionTask> first_row_attention_tasks(const AttentionLayer& layer, const PlannedBlock& block) {
+std::vector<AttentionTask> first_row_attention_tasks(const PlannedBlock& block, size_t heads) {
   std::vector<AttentionTask> tasks;
   for (size_t sequence = 0; sequence < block.sequences.size(); ++sequence) {
     const PlannedSequence& planned = block.sequences[sequence];
     const bool is_key = planned.first_row < block.key_rows;
     const size_t query =
         is_key ? planned.first_row - planned.key_begin : planned.key_count + (planned.first_row - planned.query_begin);
-    for (size_t head = 0; head < layer.heads; ++head) tasks.push_back({sequence, head, query, query + 1});
+    for (size_t head = 0; head < heads; ++head) tasks.push_back({sequence, head, query, query + 1});
   }
   return tasks;
 }

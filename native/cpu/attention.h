@@ -37,12 +37,12 @@ struct AttentionTask {
   size_t query_begin = 0, query_end = 0;
 };
 
-// Tasks that keep `threads` busy. The queries of one head are cut where sequences and heads are too few, and where a
-// window shows each cut a few of the keys.
-std::vector<AttentionTask> attention_tasks(const AttentionLayer& layer, const PlannedBlock& block, size_t threads);
+// Tasks that keep `threads` busy. The queries of one head are cut where sequences and heads are too few, and where they
+// are very many.
+std::vector<AttentionTask> attention_tasks(const PlannedBlock& block, size_t heads, size_t threads);
 
 // Tasks for the queries of position 0 alone.
-std::vector<AttentionTask> first_row_attention_tasks(const AttentionLayer& layer, const PlannedBlock& block);
+std::vector<AttentionTask> first_row_attention_tasks(const PlannedBlock& block, size_t heads);
 
 // Indices [begin, end) of a sequence's keys.
 struct KeyRange {

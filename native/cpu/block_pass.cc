@@ -213,8 +213,9 @@ void BlockPass::attend_layer(size_t layer) {
                                  .distance = &weights_.layers[layer].distance,
                                  .max_position_embeddings = specification_.embeddings.max_position_embeddings,
                                  .index = layer};
-  const std::vector<AttentionTask> tasks = only_first_rows_ ? first_row_attention_tasks(attention, block_)
-                                                            : attention_tasks(attention, block_, pool_.thread_count());
+  const std::vector<AttentionTask> tasks = only_first_rows_
+                                               ? first_row_attention_tasks(block_, attention.heads)
+                                               : attention_tasks(block_, attention.heads, pool_.thread_count());
   pool_.parallel_for(tasks.size(), [&](size_t index, size_t worker) {
     throw_if_abandoned();
     attend(attention, block_, tasks[index], workspace_.projections.data(), projection_stride_,

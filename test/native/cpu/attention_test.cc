@@ -217,7 +217,7 @@ void same_bits_however_queries_are_cut(Isa isa) {
                  name + ", " + std::to_string(length) + " keys, tasks of up to " + std::to_string(longest));
       }
       for (const size_t threads : {size_t{1}, size_t{3}, size_t{64}}) {
-        const auto tasks = attention_tasks(attention.layer, attention.block, threads);
+        const auto tasks = attention_tasks(attention.block, Attention::kHeads, threads);
         BN_CHECK(same_bits(attention.run(tasks, kernels), expected),
                  name + ", " + std::to_string(threads) + " threads");
       }
@@ -226,17 +226,17 @@ void same_bits_however_queries_are_cut(Isa isa) {
 }
 
 void tasks_cover_each_query_once() {
-  for (const auto& [name, mask] : masks()) {
-    for (const size_t length : {size_t{1}, size_t{100}, size_t{5000}}) {
-      const Attention attention(length, 4, mask);
-      for (const size_t threads : {size_t{1}, size_t{2}, size_t{100}}) {
-        std::vector<size_t> next(Attention::kHeads, 0);
-        for (const AttentionTask& task : attention_tasks(attention.layer, attention.block, threads)) {
-          BN_CHECK(task.query_begin == next[task.head] && task.query_end > task.query_begin, name + ": a gap");
-          next[task.head] = task.query_end;
-        }
-        for (const size_t end : next) BN_CHECK(end == length, name + ": queries are left out");
+  for (const size_t length : {size_t{1}, size_t{100}, size_t{5000}}) {
+    const Attention attention(length, 4, {});
+    for (const size_t threads : {size_t{1}, size_t{2}, size_t{100}}) {
+      std::vector<size_t> next(Attention::kHeads, 0);
+      const auto tasks = attention_tasks(attention.block, Attention::kHeads, threads);
+      for (const AttentionTask& task : tasks) {
+        BN_CHECK(task.query_begin == next[task.head] && task.query_end > task.query_begin, "a gap, or an empty task");
+        next[task.head] = task.query_end;
       }
+      for (const size_t end : next) BN_CHECK(end == length, "queries are left out");
+      BN_CHECK(length < 5000 || tasks.size() >= threads, std::to_string(threads) + " threads are not kept busy");
     }
   }
 }
@@ -250,7 +250,7 @@ void memory_is_bounded(Isa isa) {
   BN_CHECK(full.scratch.size_in_bytes() <= packed + kRest,
            "8,192 keys take " + std::to_string(full.scratch.size_in_bytes()) + " bytes");
   Attention window(kLength, kHeadSize, {AttentionMaskKind::kWindow, 128});
-  window.run(attention_tasks(window.layer, window.block, 1), kernels);
+  window.run(attention_tasks(window.block, Attention::kHeads, 1), kernels);
   BN_CHECK(window.scratch.size_in_bytes() <= packed / 4 + kRest,
            "a window takes " + std::to_string(window.scratch.size_in_bytes()) + " bytes");
 }
