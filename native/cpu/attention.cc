@@ -222,6 +222,7 @@ class HeadAttention {
     running.context = scratch_.get(Slot::kContext, count * context_stride_);
     running.maxima = scratch_.get(Slot::kRunning, 2 * count);
     running.sums = running.maxima + count;
+    if (fits_one_block()) return running;  // it is written, not added to
     std::fill_n(running.context, count * context_stride_, 0.0f);
     std::fill_n(running.maxima, count, -std::numeric_limits<float>::infinity());
     std::fill_n(running.sums, count, 0.0f);
@@ -243,8 +244,10 @@ class HeadAttention {
       return;
     }
     float* x = score_row(scores, r, own);
-    std::fill(row, x, 0.0f);
-    std::fill(x + own.size(), row + range.size(), 0.0f);
+    if (own.size() < range.size()) {
+      std::fill(row, x, 0.0f);
+      std::fill(x + own.size(), row + range.size(), 0.0f);
+    }
     if (fits_one_block()) {
       kernels_.softmax_f32(x, scale_, own.size());
       if (wants_probabilities()) store_probabilities(queries, r, x, own);
@@ -254,8 +257,9 @@ class HeadAttention {
     if (correction != 1) kernels_.scale_f32(running.context + r * context_stride_, correction, depth());
   }
 
-  // context [rows, D] += P V, where p [rows, keys of the range] is a part of the scores. The product's sums begin at
-  // multiples of kGemmSumLength keys, wherever the range does: what is left out in front would add zeros.
+  // context [rows, D] += P V (or = P V where there is one block), where p [rows, keys of the range] is a part of the
+  // scores. The product's sums begin at multiples of kGemmSumLength keys, wherever the range does: what is left out in
+  // front would add zeros.
   void add_values(const float* p, size_t rows, KeyRange range, float* context) {
     const size_t cols = kernels_.gemm_cols;
     float* strip = scratch_.get(Slot::kProbabilityStrip, kernels_.gemm_rows * kAttentionKeyBlock);
@@ -265,7 +269,7 @@ class HeadAttention {
         const size_t first_end = (begin / kGemmSumLength + 1) * kGemmSumLength;
         const size_t end = begin % kGemmSumLength == 0 ? range.end : std::min(range.end, first_end);
         kernels_.gemm_tile_f32(context + column, context_stride_, strip + (begin - range.begin) * kernels_.gemm_rows,
-                               value_panel(column, begin), rows, end - begin, true);
+                               value_panel(column, begin), rows, end - begin, begin > range.begin || !fits_one_block());
         begin = end;
       }
     }
