@@ -42,7 +42,26 @@ export interface AttentionSpecification {
    * request, padding included.
    */
   readonly position: 'none' | 'relative_key' | 'relative_key_query';
+  readonly mask: AttentionMask;
 }
+
+/**
+ * Which keys a query sees by their distance, among those that `attention_mask` keeps. p and k count columns of the
+ * request, padding included, as in transformers.
+ *
+ * - `full`: all of them
+ * - `window`: those with |p − k| ≤ ⌊size / 2⌋, which is transformers' `sliding_window` of ModernBERT with `local_attention`
+ *   for the size: an even size shows size + 1 columns
+ * - `causal`: those with k ≤ p
+ *
+ * A query that sees no key (its own column is masked, then) attends to all S columns of the request equally: the same
+ * lowest number is added to each of their scores in the Python reference.
+ */
+export type AttentionMask =
+  | { readonly kind: 'full' }
+  /** An integer from 1 up. */
+  | { readonly kind: 'window'; readonly size: number }
+  | { readonly kind: 'causal' };
 
 export interface MlpSpecification {
   readonly intermediate_size: number;

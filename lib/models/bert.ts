@@ -153,6 +153,7 @@ function bertSpecification(config: BertConfig, pooler: boolean): EncoderSpecific
         num_attention_heads,
         head_size: hidden_size / num_attention_heads,
         position: absolute ? 'none' : position_embedding_type,
+        mask: { kind: 'full' },
       },
       mlp: { intermediate_size: config.intermediate_size, activation: activations[config.hidden_act]! },
       layer_norm_eps,

@@ -1,4 +1,5 @@
 import type {
+  AttentionMask,
   AttentionSpecification,
   EmbeddingsSpecification,
   EncoderSpecification,
@@ -56,10 +57,19 @@ class EncoderGraph {
     const token_type_ids = input('token_type_ids');
 
     const positions = graph.within('positions', () => this.#positions(input_ids));
-    const mask = graph.within('mask', () => this.#mask(attention_mask));
+    const padding = graph.within('mask', () => this.#mask(attention_mask));
+    const masks = new Map<string, Value>();
+    const maskOf = (mask: AttentionMask): Value => {
+      const name = mask.kind === 'window' ? `window_${mask.size}` : mask.kind;
+      const known =
+        masks.get(name) ?? graph.within(`mask/${name}`, () => this.#maskByDistance(mask, padding, positions));
+      masks.set(name, known);
+      return known;
+    };
     let hidden = graph.within('embeddings', () => this.#embeddings(embeddings, input_ids, token_type_ids, positions));
     layers.forEach(({ attention, mlp, layer_norm_eps }, index) => {
       const layer = `layers.${index}`;
+      const mask = maskOf(attention.mask);
       hidden = graph.within(`${layer}/attention`, () => {
         const output = this.#attention(attention, `${layer}.attention`, hidden, mask, positions);
         return this.#norm(`${layer}.attention.norm`, graph.node('Add', [output, hidden]), layer_norm_eps);
@@ -97,6 +107,21 @@ class EncoderGraph {
     const keys = graph.node('Cast', [queries], { attributes: { to: dataTypes.float32.code } });
     const masked = graph.node('Sub', [graph.constant('float32', 1), keys]);
     return graph.node('Mul', [masked, graph.constant('float32', lowestFloat)]);
+  }
+
+  /** `[B, 1, S, S]`: the same with the lowest float for each pair of a query and a key that the mask hides from it. */
+  #maskByDistance(mask: AttentionMask, padding: Value, positions: Value): Value {
+    if (mask.kind === 'full') return padding;
+    const graph = this.#graph;
+    const queries = graph.node('Unsqueeze', [positions, graph.constant('int64', [1])]);
+    const keys = graph.node('Unsqueeze', [positions, graph.constant('int64', [0])]);
+    const ahead = graph.node('Sub', [keys, queries]);
+    const [distance, reach] =
+      mask.kind === 'window' ? [graph.node('Abs', [ahead]), Math.floor(mask.size / 2)] : [ahead, 0];
+    const hidden = graph.node('Greater', [distance, graph.constant('int64', reach)]);
+    const numbers = graph.node('Cast', [hidden], { attributes: { to: dataTypes.float32.code } });
+    const lowest = graph.node('Mul', [numbers, graph.constant('float32', lowestFloat)]);
+    return graph.node('Min', [padding, lowest]);
   }
 
   #embeddings(

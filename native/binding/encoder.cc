@@ -40,6 +40,16 @@ Choice get_choice(const Napi::Object& object, const char* field, const std::pair
   throw_expected(field, "one of " + expected + ", not '" + value + "'");
 }
 
+AttentionMask read_mask(const Napi::Object& object) {
+  AttentionMask mask;
+  mask.kind = get_choice<AttentionMaskKind>(object, "kind",
+                                            {{"full", AttentionMaskKind::kFull},
+                                             {"window", AttentionMaskKind::kWindow},
+                                             {"causal", AttentionMaskKind::kCausal}});
+  if (mask.kind == AttentionMaskKind::kWindow) mask.window = get_size(object, "size");
+  return mask;
+}
+
 EncoderSpecification read_specification(const Napi::Object& object) {
   EncoderSpecification specification;
   specification.hidden_size = get_size(object, "hidden_size");
@@ -68,6 +78,7 @@ EncoderSpecification read_specification(const Napi::Object& object) {
                                       {{"none", AttentionPosition::kNone},
                                        {"relative_key", AttentionPosition::kRelativeKey},
                                        {"relative_key_query", AttentionPosition::kRelativeKeyQuery}});
+    layer.mask = read_mask(as_object(attention.Get("mask"), "mask"));
     layer.intermediate_size = get_size(mlp, "intermediate_size");
     layer.activation = get_choice<Activation>(mlp, "activation",
                                               {{"gelu_erf", Activation::kGeluErf},

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <limits>
 
 #include "cpu/product.h"
 
@@ -10,11 +11,21 @@ namespace bert_native {
 namespace {
 
 // Queries are taken in blocks of a few strips, few enough that their scores stay in the cache.
-constexpr size_t kMaxBlockStrips = 4;
-constexpr size_t kScoreElements = size_t{1} << 15;
+constexpr size_t kQueryStrips = 4;
+// Tasks for each thread, so that one that is held up leaves work to the others. With so many queries a task packs its
+// keys in an eighth of its time; with fewer, packing takes more, which pays only where threads would have nothing to
+// do.
 constexpr size_t kTasksPerThread = 4;
+constexpr size_t kTaskQueries = 96;
+constexpr size_t kLeastTaskQueries = 48;
+// With so many queries packing is a hundredth. Tasks are cut no coarser: the keys that they see under a window stay in
+// the second-level cache, and an abandoned pass ends soon.
+constexpr size_t kMostTaskQueries = 1024;
+static_assert(kAttentionKeyBlock % kGemmSumLength == 0, "a block is whole sums of the product with the values");
 
-// The work of one task on one (sequence, head).
+// The work of one task on one (sequence, head). Keys pass by in blocks, and no more than a block's scores are ever
+// held: a running maximum and sum (Milakov & Gimelshein 2018) bring the blocks' parts of a result to one scale, as in
+// Dao et al. 2022. Up to one block of keys the softmax is made at once.
 class HeadAttention {
  public:
   HeadAttention(const AttentionLayer& layer, const PlannedBlock& block, const AttentionTask& task, float* projections,
@@ -30,90 +41,271 @@ class HeadAttention {
         keys_(queries_ + layer.heads * layer.head_size),
         values_(keys_ + layer.heads * layer.head_size),
         key_count_(sequence_.key_count),
-        score_stride_(row_stride(ceil_div(key_count_, kernels.gemm_cols) * kernels.gemm_cols)),
-        scale_(1.0f / std::sqrt(static_cast<float>(layer.head_size))) {}
+        score_stride_(
+            row_stride(ceil_div(std::min(key_count_, kAttentionKeyBlock), kernels.gemm_cols) * kernels.gemm_cols)),
+        context_stride_(ceil_div(layer.head_size, kernels.gemm_cols) * kernels.gemm_cols),
+        scale_(1.0f / std::sqrt(static_cast<float>(layer.head_size))) {
+    first_column_ = key_position(0);
+    contiguous_ = key_position(key_count_ - 1) - first_column_ + 1 == key_count_;
+  }
 
   void run(size_t query_begin, size_t query_end) {
-    pack_keys();
-    pack_values();
-    const size_t block_rows =
-        kernels_.gemm_rows *
-        std::clamp<size_t>(kScoreElements / (score_stride_ * kernels_.gemm_rows), 1, kMaxBlockStrips);
     // Keys and the rows that are only queries do not lie together.
     const size_t split = std::clamp(key_count_, query_begin, query_end);
-    run_rows(sequence_.key_begin + query_begin, sequence_.key_begin + split, block_rows);
+    run_rows(sequence_.key_begin + query_begin, sequence_.key_begin + split);
     const size_t offset = sequence_.query_begin - key_count_;
-    run_rows(offset + split, offset + query_end, block_rows);
+    run_rows(offset + split, offset + query_end);
   }
 
  private:
   using Slot = AttentionScratch;
 
+  // Rows [row, row + count) as queries, packed, and the keys that each sees.
+  struct Queries {
+    size_t row, count;
+    const float* strips;
+    const KeyRange* seen;
+
+    // What the queries [first, first + rows) see together.
+    KeyRange seen_by(size_t first, size_t rows) const { return {seen[first].begin, seen[first + rows - 1].end}; }
+  };
+
+  // What a block's queries have summed up: context [count, context_stride_], and for each the maximum and the sum of
+  // its exponentials so far.
+  struct Running {
+    float* context;
+    float* maxima;
+    float* sums;
+  };
+
   size_t depth() const { return layer_.head_size; }
   uint32_t position(size_t row) const { return block_.rows[row].position; }
+  uint32_t key_position(size_t key) const { return position(sequence_.key_begin + key); }
+
+  // --- which keys are seen ---
+
+  // The first key at `column` or behind it.
+  size_t lower_bound(size_t column) const {
+    if (contiguous_) return std::min(key_count_, column - std::min(column, first_column_));
+    const auto begin = block_.rows.begin() + static_cast<ptrdiff_t>(sequence_.key_begin);
+    const auto end = begin + static_cast<ptrdiff_t>(key_count_);
+    const auto found = std::partition_point(begin, end, [&](const PlannedRow& row) { return row.position < column; });
+    return static_cast<size_t>(found - begin);
+  }
+
+  // The keys that the row sees. Both ends ascend with its position.
+  KeyRange visible(size_t row) const {
+    if (sequence_.uniform_attention) return {};
+    const size_t column = position(row), reach = layer_.mask.window / 2;
+    switch (layer_.mask.kind) {
+      case AttentionMaskKind::kFull:
+        break;
+      case AttentionMaskKind::kWindow:
+        return {lower_bound(column - std::min(column, reach)), lower_bound(column + reach + 1)};
+      case AttentionMaskKind::kCausal:
+        return {0, lower_bound(column + 1)};
+    }
+    return {0, key_count_};
+  }
+
+  bool fits_one_block() const { return key_count_ <= kAttentionKeyBlock; }
+
+  // Calls body(block) with the parts of `range` in each block of keys that it touches.
+  template <class Body>
+  static void for_each_block(KeyRange range, Body body) {
+    if (range.empty()) return;
+    for (size_t block = range.begin / kAttentionKeyBlock; block * kAttentionKeyBlock < range.end; ++block) {
+      body(range.within({block * kAttentionKeyBlock, (block + 1) * kAttentionKeyBlock}));
+    }
+  }
+
+  // Calls body(first, rows) for each strip of a number of rows.
+  template <class Body>
+  void for_each_strip(size_t count, Body body) const {
+    for (size_t first = 0; first < count; first += kernels_.gemm_rows) {
+      body(first, std::min(kernels_.gemm_rows, count - first));
+    }
+  }
+
+  // --- packing, once for all queries of the task ---
+
+  void pack(KeyRange range) {
+    if (range.empty() || packed_.contains(range)) return;
+    range.begin -= range.begin % kernels_.gemm_cols;
+    packed_ = range;
+    pack_keys();
+    pack_values();
+    if (layer_.position == AttentionPosition::kRelativeKeyQuery) pack_key_strips();
+  }
+
+  const float* packed_row(const float* projection, size_t key) const {
+    return projection + (sequence_.key_begin + key) * stride_;
+  }
 
   // Kᵀ as panels of gemm_cols keys.
   void pack_keys() {
-    if (sequence_.uniform_attention) return;
-    const size_t cols = kernels_.gemm_cols, panels = ceil_div(key_count_, cols);
+    const size_t cols = kernels_.gemm_cols, panels = ceil_div(packed_.size(), cols);
     key_panels_ = scratch_.get(Slot::kKeyPanels, panels * depth() * cols);
-    for (size_t panel = 0; panel < panels; ++panel) {
-      const size_t key = panel * cols;
-      kernels_.gemm_pack_panel_f32(key_panels_ + key * depth(), keys_ + (sequence_.key_begin + key) * stride_, stride_,
-                                   std::min(cols, key_count_ - key), depth());
+    for (size_t key = packed_.begin; key < packed_.end; key += cols) {
+      kernels_.gemm_pack_panel_f32(key_panels_ + (key - packed_.begin) * depth(), packed_row(keys_, key), stride_,
+                                   std::min(cols, packed_.end - key), depth());
     }
   }
 
   // V as panels of gemm_cols columns.
   void pack_values() {
-    const size_t cols = kernels_.gemm_cols, panels = ceil_div(depth(), cols);
-    value_panels_ = scratch_.get(Slot::kValuePanels, panels * key_count_ * cols);
-    for (size_t panel = 0; panel < panels; ++panel) {
-      const size_t column = panel * cols;
-      kernels_.gemm_pack_panel_transposed_f32(value_panels_ + column * key_count_,
-                                              values_ + sequence_.key_begin * stride_ + column, stride_,
-                                              std::min(cols, depth() - column), key_count_);
+    const size_t cols = kernels_.gemm_cols, count = packed_.size();
+    value_panels_ = scratch_.get(Slot::kValuePanels, context_stride_ * count);
+    for (size_t column = 0; column < depth(); column += cols) {
+      kernels_.gemm_pack_panel_transposed_f32(value_panels_ + column * count,
+                                              packed_row(values_, packed_.begin) + column, stride_,
+                                              std::min(cols, depth() - column), count);
     }
   }
 
-  void run_rows(size_t row_begin, size_t row_end, size_t block_rows) {
-    for (size_t row = row_begin; row < row_end; row += block_rows) {
-      run_block(row, std::min(block_rows, row_end - row));
+  // The keys as rows, to be multiplied with distances.
+  void pack_key_strips() {
+    const size_t rows = kernels_.gemm_rows, count = packed_.size(), strips = ceil_div(count, rows);
+    key_strips_ = scratch_.get(Slot::kKeyStrips, strips * rows * depth());
+    for (size_t strip = 0; strip < strips; ++strip) {
+      pack_strip(kernels_, key_strips_, packed_row(keys_, packed_.begin), stride_, count, depth(), strip);
     }
   }
 
-  // Queries of `count` rows from `row` on.
+  const float* key_panel(size_t key) const { return key_panels_ + (key - packed_.begin) * depth(); }
+  const float* value_panel(size_t column, size_t key) const {
+    return value_panels_ + column * packed_.size() + (key - packed_.begin) * kernels_.gemm_cols;
+  }
+
+  // --- blocks of queries ---
+
+  void run_rows(size_t row_begin, size_t row_end) {
+    if (row_begin == row_end) return;
+    pack({visible(row_begin).begin, visible(row_end - 1).end});
+    const size_t block_rows = kQueryStrips * kernels_.gemm_rows;
+    for (size_t row = row_begin; row < row_end; row += block_rows) run_block(row, std::min(block_rows, row_end - row));
+  }
+
   void run_block(size_t row, size_t count) {
-    float* scores =
-        scratch_.get(Slot::kScores, ceil_div(count, kernels_.gemm_rows) * kernels_.gemm_rows * score_stride_);
-    if (sequence_.uniform_attention) {
-      for (size_t r = 0; r < count; ++r) std::fill_n(scores + r * score_stride_, key_count_, 0.0f);
-    } else {
-      multiply_queries(row, count, scores);
-    }
-    for (size_t r = 0; r < count; ++r) {
-      kernels_.softmax_f32(scores + r * score_stride_, scale_, key_count_);
-      store_probabilities(row + r, scores + r * score_stride_);
-    }
-    multiply_values(row, count, scores);
+    const Queries queries{row, count, pack_queries(row, count), find_seen(row, count)};
+    const Running running = start(count);
+    for_each_block(queries.seen_by(0, count), [&](KeyRange keys) {
+      float* scores = score(queries, keys);
+      for_each_strip(count, [&](size_t first, size_t rows) {
+        const KeyRange range = queries.seen_by(first, rows).within(keys);
+        if (range.empty()) return;
+        for (size_t r = first; r < first + rows; ++r) exponentiate(queries, r, range, scores, running);
+        add_values(score_row(scores, first, range), rows, range, running.context + first * context_stride_);
+      });
+    });
+    if (!fits_one_block() && wants_probabilities()) store_blocks(queries, running);
+    finish(queries, running);
   }
 
-  // scores [count, key_count] = Q Kᵀ + relative positions
-  void multiply_queries(size_t row, size_t count, float* scores) {
-    const size_t rows = kernels_.gemm_rows, cols = kernels_.gemm_cols, strips = ceil_div(count, rows);
+  const float* pack_queries(size_t row, size_t count) {
+    const size_t rows = kernels_.gemm_rows, strips = ceil_div(count, rows);
     float* packed = scratch_.get(Slot::kQueryStrips, strips * rows * depth());
     for (size_t strip = 0; strip < strips; ++strip) {
       pack_strip(kernels_, packed, queries_ + row * stride_, stride_, count, depth(), strip);
     }
-    for (size_t key = 0; key < key_count_; key += cols) {
-      for (size_t first = 0; first < count; first += rows) {
-        kernels_.gemm_tile_f32(scores + first * score_stride_ + key, score_stride_, packed + first * depth(),
-                               key_panels_ + key * depth(), std::min(rows, count - first), depth(), false);
+    return packed;
+  }
+
+  const KeyRange* find_seen(size_t row, size_t count) {
+    scratch_.seen.resize(count);
+    for (size_t r = 0; r < count; ++r) scratch_.seen[r] = visible(row + r);
+    return scratch_.seen.data();
+  }
+
+  Running start(size_t count) {
+    Running running;
+    running.context = scratch_.get(Slot::kContext, count * context_stride_);
+    running.maxima = scratch_.get(Slot::kRunning, 2 * count);
+    running.sums = running.maxima + count;
+    if (fits_one_block()) return running;  // it is written, not added to
+    std::fill_n(running.context, count * context_stride_, 0.0f);
+    std::fill_n(running.maxima, count, -std::numeric_limits<float>::infinity());
+    std::fill_n(running.sums, count, 0.0f);
+    return running;
+  }
+
+  // The scores of query r from the first key of a range on, which lies in one block of keys.
+  float* score_row(float* scores, size_t r, KeyRange range) const {
+    return scores + r * score_stride_ + range.begin % kAttentionKeyBlock;
+  }
+
+  // Turns the scores of a query over a block of keys into numerators of its probabilities, or into these themselves
+  // where there is one block. Keys of its strip's `range` that it does not see get 0.
+  void exponentiate(const Queries& queries, size_t r, KeyRange range, float* scores, const Running& running) {
+    const KeyRange own = queries.seen[r].within(range);
+    float* row = score_row(scores, r, range);
+    if (own.empty()) {
+      std::fill_n(row, range.size(), 0.0f);
+      return;
+    }
+    float* x = score_row(scores, r, own);
+    if (own.size() < range.size()) {
+      std::fill(row, x, 0.0f);
+      std::fill(x + own.size(), row + range.size(), 0.0f);
+    }
+    if (fits_one_block()) {
+      kernels_.softmax_f32(x, scale_, own.size());
+      if (wants_probabilities()) store_probabilities(queries, r, x, own);
+      return;
+    }
+    const float correction = kernels_.softmax_part_f32(x, scale_, own.size(), running.maxima + r, running.sums + r);
+    if (correction != 1) kernels_.scale_f32(running.context + r * context_stride_, correction, depth());
+  }
+
+  // context [rows, D] += P V (or = P V where there is one block), where p [rows, keys of the range] is a part of the
+  // scores. The product's sums begin at multiples of kGemmSumLength keys, wherever the range does: what is left out in
+  // front would add zeros.
+  void add_values(const float* p, size_t rows, KeyRange range, float* context) {
+    const size_t cols = kernels_.gemm_cols;
+    float* strip = scratch_.get(Slot::kProbabilityStrip, kernels_.gemm_rows * kAttentionKeyBlock);
+    pack_strip(kernels_, strip, p, score_stride_, rows, range.size(), 0);
+    for (size_t column = 0; column < depth(); column += cols) {
+      for (size_t begin = range.begin; begin < range.end;) {
+        const size_t first_end = (begin / kGemmSumLength + 1) * kGemmSumLength;
+        const size_t end = begin % kGemmSumLength == 0 ? range.end : std::min(range.end, first_end);
+        kernels_.gemm_tile_f32(context + column, context_stride_, strip + (begin - range.begin) * kernels_.gemm_rows,
+                               value_panel(column, begin), rows, end - begin, begin > range.begin || !fits_one_block());
+        begin = end;
       }
     }
-    if (layer_.position == AttentionPosition::kNone) return;
-    add_query_distances(row, count, packed, scores);
-    if (layer_.position == AttentionPosition::kRelativeKeyQuery) add_key_distances(row, count, scores);
+  }
+
+  // The contexts take the queries' place.
+  void finish(const Queries& queries, const Running& running) {
+    for (size_t r = 0; r < queries.count; ++r) {
+      float* out = queries_ + (queries.row + r) * stride_;
+      if (queries.seen[r].empty()) {
+        std::copy_n(mean_value(), depth(), out);
+        if (wants_probabilities()) store_uniform_probabilities(queries.row + r);
+        continue;
+      }
+      std::copy_n(running.context + r * context_stride_, depth(), out);
+      if (!fits_one_block()) kernels_.scale_f32(out, 1.0f / running.sums[r], depth());
+    }
+  }
+
+  // --- scores ---
+
+  // Q Kᵀ + relative positions [count, block of keys], where the strips see them.
+  float* score(const Queries& queries, KeyRange keys) {
+    const size_t cols = kernels_.gemm_cols;
+    float* scores = scratch_.get(Slot::kScores, kQueryStrips * kernels_.gemm_rows * score_stride_);
+    for (size_t key = keys.begin - keys.begin % cols; key < keys.end; key += cols) {
+      for_each_strip(queries.count, [&](size_t first, size_t rows) {
+        const KeyRange panel{key, key + cols};
+        if (queries.seen_by(first, rows).within(panel).empty()) return;
+        kernels_.gemm_tile_f32(score_row(scores, first, panel), score_stride_, queries.strips + first * depth(),
+                               key_panel(key), rows, depth(), false);
+      });
+    }
+    if (layer_.position != AttentionPosition::kNone) add_query_distances(queries, keys, scores);
+    if (layer_.position == AttentionPosition::kRelativeKeyQuery) add_key_distances(queries, keys, scores);
+    return scores;
   }
 
   // Products of the rows of a strip with all distance vectors that lie between two of them.
@@ -142,70 +334,111 @@ class HeadAttention {
   }
 
   // scores[l, r] += q_l · e_{l-r}     Shaw et al. 2018, eq. 5
-  void add_query_distances(size_t row, size_t count, const float* query_strips, float* scores) {
-    const size_t first_key = sequence_.key_begin, last_key = first_key + key_count_ - 1;
-    for (size_t first = 0; first < count; first += kernels_.gemm_rows) {
-      const size_t rows = std::min(kernels_.gemm_rows, count - first);
+  void add_query_distances(const Queries& queries, KeyRange keys, float* scores) {
+    for_each_strip(queries.count, [&](size_t first, size_t rows) {
+      const size_t row = queries.row + first;
+      const KeyRange range = queries.seen_by(first, rows).within(keys);
+      if (range.empty()) return;
       const DistanceProducts products = multiply_distances(
-          query_strips + first * depth(), rows, distance_index(position(row + first), position(last_key)),
-          distance_index(position(row + first + rows - 1), position(first_key)));
+          queries.strips + first * depth(), rows, distance_index(position(row), key_position(range.end - 1)),
+          distance_index(position(row + rows - 1), key_position(range.begin)));
       for (size_t r = 0; r < rows; ++r) {
-        float* row_scores = scores + (first + r) * score_stride_;
-        const size_t l = position(row + first + r);
-        for (size_t key = 0; key < key_count_; ++key) {
-          row_scores[key] += products.at(r, distance_index(l, position(first_key + key)));
+        const size_t l = position(row + r);
+        const KeyRange own = queries.seen[first + r].within(range);
+        float* x = score_row(scores, first + r, own);
+        for (size_t key = own.begin; key < own.end; ++key) {
+          x[key - own.begin] += products.at(r, distance_index(l, key_position(key)));
         }
       }
-    }
+    });
   }
 
   // scores[l, r] += k_r · e_{l-r}     Huang et al. 2020, method 4
-  void add_key_distances(size_t row, size_t count, float* scores) {
-    const size_t first_key = sequence_.key_begin;
-    float* strip = scratch_.get(Slot::kKeyStrip, kernels_.gemm_rows * depth());
-    for (size_t first = 0; first < key_count_; first += kernels_.gemm_rows) {
-      const size_t rows = std::min(kernels_.gemm_rows, key_count_ - first);
-      pack_strip(kernels_, strip, keys_ + (first_key + first) * stride_, stride_, rows, depth(), 0);
+  void add_key_distances(const Queries& queries, KeyRange keys, float* scores) {
+    const size_t strip_rows = kernels_.gemm_rows;
+    const size_t first_offset = (keys.begin - packed_.begin) / strip_rows * strip_rows;
+    for (size_t first = packed_.begin + first_offset; first < keys.end; first += strip_rows) {
+      const size_t last = std::min(first + strip_rows, packed_.end) - 1;
       const DistanceProducts products =
-          multiply_distances(strip, rows, distance_index(position(row), position(first_key + first + rows - 1)),
-                             distance_index(position(row + count - 1), position(first_key + first)));
-      for (size_t q = 0; q < count; ++q) {
-        const size_t l = position(row + q);
-        for (size_t r = 0; r < rows; ++r) {
-          scores[q * score_stride_ + first + r] += products.at(r, distance_index(l, position(first_key + first + r)));
+          multiply_distances(key_strips_ + (first - packed_.begin) * depth(), last + 1 - first,
+                             distance_index(position(queries.row), key_position(last)),
+                             distance_index(position(queries.row + queries.count - 1), key_position(first)));
+      for (size_t q = 0; q < queries.count; ++q) {
+        const size_t l = position(queries.row + q);
+        const KeyRange own = queries.seen[q].within(keys).within({first, last + 1});
+        float* x = score_row(scores, q, own);
+        for (size_t key = own.begin; key < own.end; ++key) {
+          x[key - own.begin] += products.at(key - first, distance_index(l, key_position(key)));
         }
       }
     }
   }
 
-  // Probabilities of one query, spread from the keys to the columns of the request.
-  void store_probabilities(size_t row, const float* probabilities) {
+  // --- probabilities ---
+
+  bool wants_probabilities() const {
+    const Sequence& request = *sequence_.sequence;
+    return !request.attentions.empty() && request.attentions[layer_.index] != nullptr;
+  }
+
+  // Calls write(out) with the S probabilities of a query in the request's output, where it is shown.
+  template <class Write>
+  void write_probabilities(size_t row, Write write) const {
     const Sequence& request = *sequence_.sequence;
     const size_t l = position(row);
-    if (request.attentions.empty() || request.attentions[layer_.index] == nullptr || !is_shown(request, l)) return;
+    if (!is_shown(request, l)) return;
     const OutputAccess access(request);
-    if (!access) return;
-    float* out = request.attentions[layer_.index] + (head_ * request.length + l) * request.length;
-    std::fill_n(out, request.length, 0.0f);
-    for (size_t key = 0; key < key_count_; ++key) out[position(sequence_.key_begin + key)] = probabilities[key];
+    if (access) write(request.attentions[layer_.index] + (head_ * request.length + l) * request.length);
   }
 
-  // The queries' place [count, D] = P V
-  void multiply_values(size_t row, size_t count, const float* probabilities) {
-    const size_t rows_per_strip = kernels_.gemm_rows, cols = kernels_.gemm_cols;
-    float* strip = scratch_.get(Slot::kProbabilityStrip, rows_per_strip * key_count_);
-    float* context = scratch_.get(Slot::kContext, rows_per_strip * cols);
-    for (size_t first = 0; first < count; first += rows_per_strip) {
-      const size_t rows = std::min(rows_per_strip, count - first);
-      pack_strip(kernels_, strip, probabilities + first * score_stride_, score_stride_, rows, key_count_, 0);
-      for (size_t column = 0; column < depth(); column += cols) {
-        kernels_.gemm_tile_f32(context, cols, strip, value_panels_ + column * key_count_, rows, key_count_, false);
-        for (size_t r = 0; r < rows; ++r) {
-          std::copy_n(context + r * cols, std::min(cols, depth() - column),
-                      queries_ + (row + first + r) * stride_ + column);
-        }
+  // Spreads the probabilities of keys `range`, part of what query r sees, to the columns of the request.
+  void store_probabilities(const Queries& queries, size_t r, const float* probabilities, KeyRange range) const {
+    write_probabilities(queries.row + r, [&](float* out) {
+      if (range.begin == queries.seen[r].begin) std::fill_n(out, sequence_.sequence->length, 0.0f);
+      for (size_t key = range.begin; key < range.end; ++key) out[key_position(key)] = probabilities[key - range.begin];
+    });
+  }
+
+  void store_uniform_probabilities(size_t row) const {
+    const size_t length = sequence_.sequence->length;
+    write_probabilities(row, [&](float* out) { std::fill_n(out, length, 1.0f / static_cast<float>(length)); });
+  }
+
+  // Scores the keys again, now that each query's maximum and sum are known.
+  void store_blocks(const Queries& queries, const Running& running) {
+    for_each_block(queries.seen_by(0, queries.count), [&](KeyRange keys) {
+      float* scores = score(queries, keys);
+      for (size_t r = 0; r < queries.count; ++r) {
+        const KeyRange own = queries.seen[r].within(keys);
+        if (own.empty()) continue;
+        float* x = score_row(scores, r, own);
+        float maximum = running.maxima[r], ignored = 0;
+        kernels_.softmax_part_f32(x, scale_, own.size(), &maximum, &ignored);
+        kernels_.scale_f32(x, 1.0f / running.sums[r], own.size());
+        store_probabilities(queries, r, x, own);
       }
+    });
+  }
+
+  // --- queries that see no key ---
+
+  // The mean of V over all positions, in sums of sums like a product's.
+  const float* mean_value() {
+    if (mean_value_ != nullptr) return mean_value_;
+    mean_value_ = scratch_.get(Slot::kMeanValue, 2 * depth());
+    float* part = mean_value_ + depth();
+    std::fill_n(mean_value_, depth(), 0.0f);
+    const size_t length = key_count_ + sequence_.query_count;
+    for (size_t begin = 0; begin < length; begin += kGemmSumLength) {
+      std::fill_n(part, depth(), 0.0f);
+      for (size_t i = begin; i < std::min(length, begin + kGemmSumLength); ++i) {
+        const size_t row = i < key_count_ ? sequence_.key_begin + i : sequence_.query_begin + (i - key_count_);
+        kernels_.add_f32(part, values_ + row * stride_, depth());
+      }
+      kernels_.add_f32(mean_value_, part, depth());
     }
+    kernels_.scale_f32(mean_value_, 1.0f / static_cast<float>(length), depth());
+    return mean_value_;
   }
 
   const AttentionLayer& layer_;
@@ -220,22 +453,30 @@ class HeadAttention {
   const float* values_;
   size_t key_count_;
   size_t score_stride_;
+  size_t context_stride_;
   float scale_;
+  size_t first_column_ = 0;  // of the keys
+  bool contiguous_ = false;  // they have no gap
+  KeyRange packed_;
   float* key_panels_ = nullptr;
   float* value_panels_ = nullptr;
+  float* key_strips_ = nullptr;
+  float* mean_value_ = nullptr;
 };
 
 }  // namespace
 
-std::vector<AttentionTask> attention_tasks(const PlannedBlock& block, size_t heads, size_t threads,
-                                           const KernelTable& kernels) {
-  const size_t wanted = threads == 1 ? 1 : ceil_div(threads * kTasksPerThread, block.sequences.size() * heads);
-  const size_t least_queries = kMaxBlockStrips * kernels.gemm_rows;  // else packing the keys would outweigh the rest
+std::vector<AttentionTask> attention_tasks(const PlannedBlock& block, size_t heads, size_t threads) {
+  const size_t uncut = block.sequences.size() * heads;
+  const size_t needed = ceil_div(threads, uncut);
+  const size_t wanted = threads == 1 ? 1 : ceil_div(threads * kTasksPerThread, uncut);
   std::vector<AttentionTask> tasks;
   for (size_t sequence = 0; sequence < block.sequences.size(); ++sequence) {
     const PlannedSequence& planned = block.sequences[sequence];
     const size_t queries = planned.key_count + planned.query_count;
-    const size_t parts = std::clamp<size_t>(queries / least_queries, 1, wanted);
+    const size_t parts =
+        std::max({std::clamp<size_t>(queries / kLeastTaskQueries, 1, needed),
+                  std::clamp<size_t>(queries / kTaskQueries, 1, wanted), ceil_div(queries, kMostTaskQueries)});
     for (size_t head = 0; head < heads; ++head) {
       for (size_t part = 0; part < parts; ++part) {
         tasks.push_back({sequence, head, part * queries / parts, (part + 1) * queries / parts});

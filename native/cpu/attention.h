@@ -1,5 +1,6 @@
 #pragma once
 
+#include <algorithm>
 #include <cstddef>
 #include <vector>
 
@@ -13,10 +14,15 @@ namespace bert_native {
 
 // Legend: A heads, D head size, S positions of the request, P max_position_embeddings.
 
-// One layer's attention over a block: softmax((Q Kᵀ + relative positions) / √D) V per sequence and head.
-// Vaswani et al. 2017, eq. 1
+// Keys that are scored at a time. Blocks count from a sequence's first key on, so that no result depends on how the
+// queries are shared out. Softmax over several blocks keeps a running maximum and sum.
+inline constexpr size_t kAttentionKeyBlock = 512;
+
+// One layer's attention over a block: softmax((Q Kᵀ + relative positions) / √D) V per sequence and head, over the keys
+// that the mask shows. Vaswani et al. 2017, eq. 1
 struct AttentionLayer {
   size_t heads = 0, head_size = 0;
+  AttentionMask mask;
   AttentionPosition position = AttentionPosition::kNone;
   const PackedMatrix* distance = nullptr;  // [2P-1, D]: row l - r + P - 1 belongs to query column l and key column r
   size_t max_position_embeddings = 0;
@@ -31,16 +37,30 @@ struct AttentionTask {
   size_t query_begin = 0, query_end = 0;
 };
 
-// Tasks that keep `threads` busy; the queries of one head are cut only where sequences and heads are too few.
-std::vector<AttentionTask> attention_tasks(const PlannedBlock& block, size_t heads, size_t threads,
-                                           const KernelTable& kernels);
+// Tasks that keep `threads` busy. The queries of one head are cut where sequences and heads are too few, and where they
+// are very many.
+std::vector<AttentionTask> attention_tasks(const PlannedBlock& block, size_t heads, size_t threads);
 
 // Tasks for the queries of position 0 alone.
 std::vector<AttentionTask> first_row_attention_tasks(const PlannedBlock& block, size_t heads);
 
-// The memory of one thread. Grows to what the longest sequence needs.
+// Indices [begin, end) of a sequence's keys.
+struct KeyRange {
+  size_t begin = 0, end = 0;
+
+  bool empty() const { return begin >= end; }
+  size_t size() const { return empty() ? 0 : end - begin; }
+  KeyRange within(KeyRange other) const { return {std::max(begin, other.begin), std::min(end, other.end)}; }
+  bool contains(KeyRange other) const { return begin <= other.begin && other.end <= end; }
+};
+
+// The memory of one thread. It grows to what the task with the most keys needs: 2·D floats for each key that its
+// queries see (3·D with kRelativeKeyQuery), and beside them up to 256 KiB for head sizes up to 128; relative positions
+// add up to gemm_rows floats for each column of the request.
 class AttentionScratch {
  public:
+  std::vector<KeyRange> seen;  // by each query of a block
+
   // The buffer in slot `slot`, at least `size` elements; what it held is lost when it grows.
   float* get(size_t slot, size_t size) {
     buffers_[slot].reserve(size);
@@ -54,10 +74,10 @@ class AttentionScratch {
   }
 
   static constexpr size_t kKeyPanels = 0, kValuePanels = 1, kQueryStrips = 2, kScores = 3, kProbabilityStrip = 4,
-                          kContext = 5, kKeyStrip = 6, kDistanceProducts = 7;
+                          kContext = 5, kKeyStrips = 6, kDistanceProducts = 7, kRunning = 8, kMeanValue = 9;
 
  private:
-  AlignedBuffer<float> buffers_[8];
+  AlignedBuffer<float> buffers_[10];
 };
 
 // Runs one task. projections: [rows, 3·A·D], row stride `stride`: queries, keys, values of every row of the block. The

@@ -193,7 +193,7 @@ void BlockPass::embed_row(size_t row, float* addend) {
 // queries need no keys and values.
 void BlockPass::project(const RowGroup& group, size_t layer) {
   const LinearWeights& linear = weights_.layers[layer].query_key_value;
-  const bool only_queries = group.begin >= block_.key_rows;
+  const bool only_queries = group.begin >= block_.value_rows;
   const size_t width = linear.matrix.outputs() / 3;
   const size_t panels = only_queries ? ceil_div(width, gemm_.cols) : linear.matrix.panel_count();
   const Strips strips = strips_of(group.scratch.input_strips.data(), group, hidden_pieces_);
@@ -216,13 +216,14 @@ void BlockPass::attend_layer(size_t layer) {
   const LayerSpecification& specification = specification_.layers[layer];
   const AttentionLayer attention{.heads = specification.num_attention_heads,
                                  .head_size = specification.head_size,
+                                 .mask = specification.mask,
                                  .position = specification.attention_position,
                                  .distance = &weights_.layers[layer].distance,
                                  .max_position_embeddings = specification_.embeddings.max_position_embeddings,
                                  .index = layer};
-  const std::vector<AttentionTask> tasks =
-      only_first_rows_ ? first_row_attention_tasks(block_, attention.heads)
-                       : attention_tasks(block_, attention.heads, pool_.thread_count(), kernels_);
+  const std::vector<AttentionTask> tasks = only_first_rows_
+                                               ? first_row_attention_tasks(block_, attention.heads)
+                                               : attention_tasks(block_, attention.heads, pool_.thread_count());
   pool_.parallel_for(tasks.size(), [&](size_t index, size_t worker) {
     throw_if_abandoned();
     attend(attention, block_, tasks[index], workspace_.projections.data(), projection_stride_,

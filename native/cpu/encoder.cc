@@ -57,7 +57,7 @@ void CpuEncoder::run_block(const std::vector<const Sequence*>& sequences, Thread
                            Workspace& workspace) const {
   const EncoderSpecification& specification = state_->specification;
   for (const Sequence* sequence : sequences) zero_unshown(specification, *sequence);
-  const PlannedBlock block = plan_block(sequences);
+  const PlannedBlock block = plan_block(specification, sequences);
   if (block.rows.empty()) return;
   BlockPass(specification, state_->weights, state_->kernels, block, pool, control, workspace).run();
 }

@@ -50,6 +50,8 @@ void add_specification(KeyWriter& key, const EncoderSpecification& specification
     key.add(layer.num_attention_heads);
     key.add(layer.head_size);
     key.add(static_cast<int>(layer.attention_position));
+    key.add(static_cast<int>(layer.mask.kind));
+    key.add(layer.mask.window);
     key.add(layer.intermediate_size);
     key.add(static_cast<int>(layer.activation));
     key.add_float(layer.layer_norm_eps);

@@ -120,12 +120,13 @@ Scheduler& Scheduler::instance() {
 }
 
 void Scheduler::submit(std::shared_ptr<ForwardTask> task) {
-  check_batch(task->encoder->specification(), task->sequences);
+  const EncoderSpecification& specification = task->encoder->specification();
+  check_batch(specification, task->sequences);
   size_t total = 0;
   task->rows.reserve(task->sequences.size());
   for (Sequence& sequence : task->sequences) {
     sequence.gate = &task->gate;
-    task->rows.push_back(static_cast<uint32_t>(std::max<size_t>(1, needed_rows(sequence))));
+    task->rows.push_back(static_cast<uint32_t>(std::max<size_t>(1, needed_rows(specification, sequence))));
     total += task->rows.back();
   }
   task->unfinished = task->sequences.size();

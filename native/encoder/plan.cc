@@ -43,10 +43,39 @@ bool any(const std::vector<float*>& outputs) {
   return std::any_of(outputs.begin(), outputs.end(), [](const float* output) { return output != nullptr; });
 }
 
+// The masks of the layers, each once, without those that show every key.
+std::vector<AttentionMask> partial_masks(const EncoderSpecification& specification) {
+  std::vector<AttentionMask> masks;
+  for (const LayerSpecification& layer : specification.layers) {
+    if (layer.mask.kind == AttentionMaskKind::kFull) continue;
+    if (std::find(masks.begin(), masks.end(), layer.mask) == masks.end()) masks.push_back(layer.mask);
+  }
+  return masks;
+}
+
+// Whether position 0 (`only_first`), or any, sees no key of a sequence that has some. Where a window is wide enough for
+// the middle of a gap between two keys, it is for the whole gap.
+bool has_blind_query(const AttentionMask& mask, const Sequence& sequence, bool only_first) {
+  const bool causal = mask.kind == AttentionMaskKind::kCausal;
+  const size_t reach = causal ? 0 : mask.window / 2;
+  size_t first = 0;
+  while (!is_key(sequence, first)) ++first;
+  if (first > reach) return true;
+  if (only_first || causal) return false;
+  size_t last = first;
+  for (size_t position = first + 1; position < sequence.length; ++position) {
+    if (!is_key(sequence, position)) continue;
+    if (position - last > 2 * reach + 1) return true;
+    last = position;
+  }
+  return sequence.length - 1 - last > reach;
+}
+
 // Which rows a sequence needs.
 struct Demand {
   size_t keys = 0;
   bool uniform_attention = false;
+  bool blind_queries = false;
   bool first = false;       // position 0, masked or not
   bool all_masked = false;  // every masked position, as a query
 
@@ -56,7 +85,7 @@ struct Demand {
   }
 };
 
-Demand demand(const Sequence& sequence) {
+Demand demand(const std::vector<AttentionMask>& masks, const Sequence& sequence) {
   const OutputOptions& options = sequence.options;
   Demand demand;
   if (sequence.length == 0) return demand;
@@ -74,6 +103,15 @@ Demand demand(const Sequence& sequence) {
     return demand;
   }
   demand.first = first && !demand.all_masked && !is_key(sequence, 0);
+  if (demand.keys < sequence.length && (demand.all_masked || demand.first)) {
+    demand.blind_queries = std::any_of(masks.begin(), masks.end(), [&](const AttentionMask& mask) {
+      return has_blind_query(mask, sequence, demand.first);
+    });
+  }
+  if (demand.blind_queries) {
+    demand.all_masked = true;
+    demand.first = false;
+  }
   return demand;
 }
 
@@ -97,6 +135,7 @@ PlannedBlock lay_out(std::vector<Candidate> candidates) {
     PlannedSequence& planned = block.sequences[index];
     planned.sequence = sequence;
     planned.uniform_attention = demand.uniform_attention;
+    planned.blind_queries = demand.blind_queries;
     planned.key_begin = block.rows.size();
     planned.key_count = demand.keys;
     for (size_t position = 0; position < sequence->length; ++position) {
@@ -114,6 +153,9 @@ PlannedBlock lay_out(std::vector<Candidate> candidates) {
     }
     planned.query_count = block.rows.size() - planned.query_begin;
   }
+  const bool any_blind = std::any_of(block.sequences.begin(), block.sequences.end(),
+                                     [](const PlannedSequence& planned) { return planned.blind_queries; });
+  block.value_rows = any_blind ? block.rows.size() : block.key_rows;
   return block;
 }
 
@@ -143,12 +185,15 @@ void check_batch(const EncoderSpecification& specification, const std::vector<Se
   }
 }
 
-size_t needed_rows(const Sequence& sequence) { return demand(sequence).rows(sequence.length); }
+size_t needed_rows(const EncoderSpecification& specification, const Sequence& sequence) {
+  return demand(partial_masks(specification), sequence).rows(sequence.length);
+}
 
-PlannedBlock plan_block(const std::vector<const Sequence*>& sequences) {
+PlannedBlock plan_block(const EncoderSpecification& specification, const std::vector<const Sequence*>& sequences) {
+  const std::vector<AttentionMask> masks = partial_masks(specification);
   std::vector<Candidate> candidates;
   for (const Sequence* sequence : sequences) {
-    const Demand needed = demand(*sequence);
+    const Demand needed = demand(masks, *sequence);
     if (needed.rows(sequence->length) > 0) candidates.push_back({sequence, needed});
   }
   return lay_out(std::move(candidates));

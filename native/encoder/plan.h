@@ -24,6 +24,9 @@ struct PlannedSequence {
   // No position is unmasked. The reference then adds the same lowest number to every score, so every position attends
   // to all of them equally: all rows count as keys here.
   bool uniform_attention = false;
+  // Some of the rows that are only queries see no key in some layer. Each attends to all positions equally there, for
+  // the same reason, masked ones included: all positions have rows then, and all rows need values.
+  bool blind_queries = false;
 };
 
 // Whole sequences that run through the layers together. Rows: the keys of all sequences one after the other, the
@@ -32,6 +35,7 @@ struct PlannedBlock {
   std::vector<PlannedSequence> sequences;
   std::vector<PlannedRow> rows;
   size_t key_rows = 0;
+  size_t value_rows = 0;  // rows that need keys and values: key_rows, or all of them
 };
 
 // Whether the position may act as a key.
@@ -50,9 +54,9 @@ inline bool is_shown(const Sequence& sequence, size_t position) {
 void check_batch(const EncoderSpecification& specification, const std::vector<Sequence>& sequences);
 
 // Rows that the sequence's results need computed; 0 where there is nothing to compute.
-size_t needed_rows(const Sequence& sequence);
+size_t needed_rows(const EncoderSpecification& specification, const Sequence& sequence);
 
 // Lays checked sequences out as one block. Those that need no rows are left out.
-PlannedBlock plan_block(const std::vector<const Sequence*>& sequences);
+PlannedBlock plan_block(const EncoderSpecification& specification, const std::vector<const Sequence*>& sequences);
 
 }  // namespace bert_native

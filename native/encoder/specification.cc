@@ -16,6 +16,7 @@ constexpr size_t kMaxLayers = 4096;
 constexpr size_t kMaxHiddenSize = size_t{1} << 17;
 constexpr size_t kMaxLayerWidth = size_t{1} << 20;
 constexpr size_t kMaxPositions = size_t{1} << 24;
+constexpr size_t kMaxWindow = 2 * kMaxPositions;
 constexpr size_t kMaxIds = std::numeric_limits<int32_t>::max();
 
 void check_size(const std::string& name, size_t value, size_t limit) {
@@ -33,6 +34,9 @@ void check_layer(const std::string& name, const LayerSpecification& layer) {
   check_size(name + ".attention.head_size", layer.head_size, kMaxLayerWidth);
   check_size(name + ".attention: num_attention_heads times head_size", layer.num_attention_heads * layer.head_size,
              kMaxLayerWidth);
+  if (layer.mask.kind == AttentionMaskKind::kWindow) {
+    check_size(name + ".attention.mask.size", layer.mask.window, kMaxWindow);
+  }
   check_size(name + ".mlp.intermediate_size", layer.intermediate_size, kMaxLayerWidth);
   check_eps(name + ".layer_norm_eps", layer.layer_norm_eps);
 }

@@ -14,6 +14,15 @@ namespace bert_native {
 
 enum class PositionEmbedding { kNone, kAbsolute };
 enum class AttentionPosition { kNone, kRelativeKey, kRelativeKeyQuery };  // Shaw et al. 2018; Huang et al. 2020
+enum class AttentionMaskKind { kFull, kWindow, kCausal };
+
+// Which keys a query sees by their distance. Positions are columns of the request, padding included.
+struct AttentionMask {
+  AttentionMaskKind kind = AttentionMaskKind::kFull;
+  size_t window = 0;  // of kWindow: a query at p sees the keys from p - window / 2 to p + window / 2
+
+  friend bool operator==(const AttentionMask&, const AttentionMask&) = default;
+};
 
 struct EmbeddingsSpecification {
   size_t vocab_size = 0;
@@ -30,6 +39,7 @@ struct LayerSpecification {
   size_t intermediate_size = 0;
   Activation activation = Activation::kGeluErf;
   float layer_norm_eps = 0;
+  AttentionMask mask;
 };
 
 struct EncoderSpecification {

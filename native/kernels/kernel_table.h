@@ -52,6 +52,11 @@ struct KernelTable {
   void (*layer_norm_f32)(float* out, const float* x, const float* gamma, const float* beta, float eps, size_t n);
   // x = softmax(scale x), n ≥ 1. Maximum subtracted first. -∞ gives 0; NaN, or nothing but -∞, gives NaN throughout.
   void (*softmax_f32)(float* x, float scale, size_t n);
+  // A part of a row whose softmax is made part by part (Milakov & Gimelshein 2018). With m the larger of *maximum and
+  // the maximum of scale x: x = e^(scale x - m), *sum = c *sum + Σ x, *maximum = m. Returns c = e^(*maximum before -
+  // m), which brings what was summed with earlier parts to the same scale. A row begins with -∞ and 0; what divides by
+  // its sum in the end has softmax_f32's values, those for -∞ and NaN too. n ≥ 1.
+  float (*softmax_part_f32)(float* x, float scale, size_t n, float* maximum, float* sum);
 
   // --- element-wise ---
 

@@ -3,7 +3,12 @@ import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { ForwardRequest, ParameterSource } from '../../lib/engines/engine.ts';
 import { encoderParameters } from '../../lib/engines/parameters.ts';
-import type { Activation, AttentionSpecification, EncoderSpecification } from '../../lib/engines/specification.ts';
+import type {
+  Activation,
+  AttentionMask,
+  AttentionSpecification,
+  EncoderSpecification,
+} from '../../lib/engines/specification.ts';
 import type { CheckpointFile } from '../../lib/weights/tensor-span.ts';
 import { temporaryFolder } from '../support/temporary.ts';
 
@@ -27,9 +32,10 @@ export async function temporaryFile(contents: Uint8Array): Promise<string> {
 export function tinySpecification(
   position: AttentionSpecification['position'] = 'none',
   activation: Activation = 'gelu_erf',
+  mask: AttentionMask = { kind: 'full' },
 ): EncoderSpecification {
   const layer = {
-    attention: { num_attention_heads: 2, head_size: 5, position },
+    attention: { num_attention_heads: 2, head_size: 5, position, mask },
     mlp: { intermediate_size: 9, activation },
     layer_norm_eps: 1e-5,
   } as const;

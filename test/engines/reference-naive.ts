@@ -1,11 +1,14 @@
 import type { ForwardRequest } from '../../lib/engines/engine.ts';
-import type { Activation, EncoderSpecification } from '../../lib/engines/specification.ts';
+import type { Activation, AttentionMask, EncoderSpecification } from '../../lib/engines/specification.ts';
 
 // A second implementation of the specification, written from the formulas: nested arrays, one loop per index, all
 // positions computed, masks as numbers added to the scores. It shares nothing with the engine but the names.
 
 type Vector = number[];
 type Matrix = Vector[];
+
+/** What Python adds to the score of a key that a query does not see, and more than any score can change. */
+const lowest = -3.4028234663852886e38;
 
 export interface NaiveResult {
   /** L+1 times `[B][S][H]`. */
@@ -49,7 +52,7 @@ export function naiveForward(
   for (const table of ['embeddings.word', 'embeddings.position', 'embeddings.token_type']) matrix(table, hidden_size);
   const S = request.sequence;
   for (const b of range(request.batch)) {
-    const maskBias = range(S).map((s) => (request.attention_mask?.[b * S + s] === 0 ? -3.4028234663852886e38 : 0));
+    const maskBias = range(S).map((s) => (request.attention_mask?.[b * S + s] === 0 ? lowest : 0));
     let x: Matrix = range(S).map((s) => {
       const i = b * S + s;
       const sum = range(hidden_size).map((h) => {
@@ -64,7 +67,7 @@ export function naiveForward(
 
     layers.forEach(({ attention, mlp, layer_norm_eps }, index) => {
       const name = `layers.${index}`;
-      const { num_attention_heads: A, head_size: D, position } = attention;
+      const { num_attention_heads: A, head_size: D, position, mask } = attention;
       const project = (part: string): Matrix => x.map((row) => linear(`${name}.attention.${part}`, row, A * D));
       const q = project('query');
       const k = project('key');
@@ -85,7 +88,7 @@ export function naiveForward(
                 return product;
               }),
             );
-            return score / Math.sqrt(D) + maskBias[r]!;
+            return isHidden(mask, l, r) ? lowest : score / Math.sqrt(D) + maskBias[r]!;
           });
           const largest = Math.max(...scores);
           const powers = scores.map((score) => Math.exp(score - largest));
@@ -117,6 +120,11 @@ export function naiveForward(
     result.pooler_output.push(linear('pooler.dense', x[0]!, hidden_size).map(Math.tanh));
   }
   return result;
+}
+
+function isHidden(mask: AttentionMask, l: number, r: number): boolean {
+  if (mask.kind === 'window') return Math.abs(l - r) > mask.size / 2;
+  return mask.kind === 'causal' && r > l;
 }
 
 export const naiveActivations: Record<Activation, (x: number) => number> = {

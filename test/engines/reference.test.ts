@@ -4,7 +4,7 @@ import type { ForwardRequest, ParameterSource } from '../../lib/engines/engine.t
 import { encoderParameters } from '../../lib/engines/parameters.ts';
 import { activations, erfc } from '../../lib/engines/reference/activations.ts';
 import { referenceEngine } from '../../lib/engines/reference/index.ts';
-import type { Activation } from '../../lib/engines/specification.ts';
+import type { Activation, AttentionMask, EncoderSpecification } from '../../lib/engines/specification.ts';
 import {
   describeFile,
   everything,
@@ -32,6 +32,11 @@ function expectClose(actual: Float32Array, expected: number[], what: string): vo
 const activationNames: Activation[] = ['gelu_erf', 'gelu_tanh', 'quick_gelu', 'relu', 'silu', 'tanh'];
 const positionKinds = ['none', 'relative_key', 'relative_key_query'] as const;
 
+const attentionMasks: AttentionMask[] = [
+  ...[1, 2, 3, 4, 30].map((size) => ({ kind: 'window', size }) as const),
+  { kind: 'causal' },
+];
+
 /** Rows: padded right, padded left, masked inside, masked altogether. */
 const masks = Uint8Array.of(1, 1, 1, 1, 0, 0, 0, 0, 1, 1, 1, 1, 1, 0, 1, 1, 0, 1, 0, 0, 0, 0, 0, 0);
 
@@ -44,34 +49,43 @@ const maskedRequest = request({
 });
 
 describe('agrees with a second implementation', () => {
-  test.each(positionKinds.flatMap((position) => activationNames.map((activation) => [position, activation] as const)))(
-    'position %s, activation %s',
-    async (position, activation) => {
-      const specification = tinySpecification(position, activation);
-      const encoder = await referenceEngine.load(specification, randomSources(specification));
-      const parameters = new Map<string, Float32Array>();
-      for (const { name } of encoderParameters(specification)) parameters.set(name, await encoder.readParameter(name));
+  const cases: [EncoderSpecification['layers'][0]['attention']['position'], Activation, AttentionMask][] = [
+    ...positionKinds.flatMap((position) =>
+      activationNames.map((activation): [typeof position, Activation, AttentionMask] => [
+        position,
+        activation,
+        { kind: 'full' },
+      ]),
+    ),
+    ...positionKinds.flatMap((position) =>
+      attentionMasks.map((mask): [typeof position, Activation, AttentionMask] => [position, 'gelu_erf', mask]),
+    ),
+  ];
+  test.each(cases)('position %s, activation %s, mask %j', async (position, activation, mask) => {
+    const specification = tinySpecification(position, activation, mask);
+    const encoder = await referenceEngine.load(specification, randomSources(specification));
+    const parameters = new Map<string, Float32Array>();
+    for (const { name } of encoderParameters(specification)) parameters.set(name, await encoder.readParameter(name));
 
-      const embeds = Float32Array.from({ length: 3 * 5 * 7 }, (_, i) => Math.sin(i));
-      for (const forward of [
-        maskedRequest,
-        request({ batch: 2, sequence: 11 }),
-        request({ batch: 1, sequence: 1 }),
-        request({ batch: 3, sequence: 5, inputs_embeds: embeds }),
-      ]) {
-        const result = await encoder.forward(forward);
-        const naive = naiveForward(specification, parameters, forward);
-        expectClose(result.pooler_output!, naive.pooler_output.flat(), 'pooler_output');
-        expectClose(result.last_hidden_state!, naive.hidden_states.at(-1)!.flat(2), 'last_hidden_state');
-        naive.hidden_states.forEach((expected, i) => {
-          expectClose(result.hidden_states![i]!, expected.flat(2), `hidden_states ${i}`);
-        });
-        naive.attentions.forEach((expected, i) => {
-          expectClose(result.attentions![i]!, expected.flat(3), `attentions ${i}`);
-        });
-      }
-    },
-  );
+    const embeds = Float32Array.from({ length: 3 * 5 * 7 }, (_, i) => Math.sin(i));
+    for (const forward of [
+      maskedRequest,
+      request({ batch: 2, sequence: 11 }),
+      request({ batch: 1, sequence: 1 }),
+      request({ batch: 3, sequence: 5, inputs_embeds: embeds }),
+    ]) {
+      const result = await encoder.forward(forward);
+      const naive = naiveForward(specification, parameters, forward);
+      expectClose(result.pooler_output!, naive.pooler_output.flat(), 'pooler_output');
+      expectClose(result.last_hidden_state!, naive.hidden_states.at(-1)!.flat(2), 'last_hidden_state');
+      naive.hidden_states.forEach((expected, i) => {
+        expectClose(result.hidden_states![i]!, expected.flat(2), `hidden_states ${i}`);
+      });
+      naive.attentions.forEach((expected, i) => {
+        expectClose(result.attentions![i]!, expected.flat(3), `attentions ${i}`);
+      });
+    }
+  });
 
   // The second form of each is the less exact one: its series for erf has up to 150 terms, 1 + tanh loses digits.
   test.each(activationNames)('%s from -12 to 12', (name) => {
@@ -182,6 +196,68 @@ describe('masked positions', () => {
         expect(normalized[i]).toBeCloseTo(norm === 0 ? 0 : mean[i]! / norm, 6);
       }
     }
+  });
+});
+
+describe('masks by distance', () => {
+  const mask = { kind: 'window', size: 4 } as const;
+
+  test('show the columns that they say', async () => {
+    for (const [kind, shows] of [
+      [{ kind: 'window', size: 4 }, (p: number, k: number) => Math.abs(p - k) <= 2],
+      [{ kind: 'window', size: 5 }, (p: number, k: number) => Math.abs(p - k) <= 2],
+      [{ kind: 'window', size: 1 }, (p: number, k: number) => p === k],
+      [{ kind: 'causal' }, (p: number, k: number) => k <= p],
+    ] as [AttentionMask, (p: number, k: number) => boolean][]) {
+      const specification = tinySpecification('relative_key', 'gelu_erf', kind);
+      const encoder = await referenceEngine.load(specification, randomSources(specification));
+      const { attentions } = await encoder.forward(request({ batch: 1, sequence: 8 }));
+      attentions![0]!.forEach((probability, i) => {
+        expect(probability > 0, `${i}`).toBe(shows(Math.floor(i / 8) % 8, i % 8));
+      });
+    }
+  });
+
+  test('columns that are masked count; a query that sees no key attends to every column alike', async () => {
+    const specification = tinySpecification('none', 'gelu_erf', mask);
+    const encoder = await referenceEngine.load(specification, randomSources(specification));
+    const attention_mask = Uint8Array.of(0, 0, 0, 1, 0, 0, 1, 1);
+    const { attentions } = await encoder.forward(request({ batch: 1, sequence: 8, attention_mask }));
+    const seen = (p: number) =>
+      [...attentions![0]!.subarray(p * 8, (p + 1) * 8)].flatMap((value, k) => (value > 0 ? [k] : []));
+    expect([0, 1, 2, 3, 4, 5, 6, 7].map(seen)).toEqual([
+      [0, 1, 2, 3, 4, 5, 6, 7],
+      [3],
+      [3],
+      [3],
+      [3, 6],
+      [3, 6, 7],
+      [6, 7],
+      [6, 7],
+    ]);
+    expect(attentions![0]![0]).toBe(0.125);
+  });
+
+  test('what pools position 0 is the same whatever else is computed', async () => {
+    for (const kind of [mask, { kind: 'causal' }] as const) {
+      const specification = tinySpecification('none', 'gelu_erf', kind);
+      const encoder = await referenceEngine.load(specification, randomSources(specification));
+      const attention_mask = Uint8Array.of(0, 0, 0, 1, 0, 0, 1, 1);
+      const parts = { batch: 1, sequence: 8, attention_mask };
+      const all = await encoder.forward(request(parts));
+      const outputs = { ...nothing, pooler_output: true, pooled: { mode: 'cls', normalize: false } } as const;
+      const some = await encoder.forward(request({ ...parts, masked_positions: 'skip', outputs }));
+      expect(some.pooler_output).toEqual(all.pooler_output);
+      expect(some.pooled).toEqual(all.last_hidden_state!.slice(0, specification.hidden_size));
+    }
+  });
+
+  test.each([0, -1, 2.5, Number.NaN])('a window of %s columns is refused', async (size) => {
+    const specification = tinySpecification('none', 'gelu_erf', { kind: 'window', size });
+    await expect(referenceEngine.load(specification, randomSources(specification))).rejects.toMatchObject({
+      code: 'ERR_CONFIG',
+      message: expect.stringContaining('attention.mask.size of layer 0'),
+    });
   });
 });
 

@@ -5,7 +5,12 @@ import type { ParameterSource } from '../../lib/engines/engine.ts';
 import { encoderParameters } from '../../lib/engines/parameters.ts';
 import { parameterSeed } from '../../lib/engines/random.ts';
 import { referenceEngine } from '../../lib/engines/reference/index.ts';
-import type { Activation, AttentionSpecification, EncoderSpecification } from '../../lib/engines/specification.ts';
+import type {
+  Activation,
+  AttentionMask,
+  AttentionSpecification,
+  EncoderSpecification,
+} from '../../lib/engines/specification.ts';
 import { exportEncoder, onnxFiles } from '../../lib/onnx/export.ts';
 import { expectValuesClose } from '../support/fixtures.ts';
 import { runOnnx } from '../support/onnx-run.ts';
@@ -24,6 +29,7 @@ interface Choices {
   readonly activation?: Activation;
   readonly position?: 'absolute' | 'none';
   readonly relative?: AttentionSpecification['position'];
+  readonly mask?: AttentionMask;
   readonly pooler?: 'tanh' | null;
 }
 
@@ -39,7 +45,12 @@ function specificationOf(choices: Choices): EncoderSpecification {
       layer_norm_eps: 1e-12,
     },
     layers: Array.from({ length: layers }, () => ({
-      attention: { num_attention_heads: heads, head_size, position: choices.relative ?? 'none' },
+      attention: {
+        num_attention_heads: heads,
+        head_size,
+        position: choices.relative ?? 'none',
+        mask: choices.mask ?? { kind: 'full' },
+      },
       mlp: { intermediate_size: 2 * hidden_size + 1, activation: choices.activation ?? 'gelu_erf' },
       layer_norm_eps: 1e-5,
     })),
@@ -131,6 +142,20 @@ describe('the graph computes what the reference engine does', () => {
     await compare(specificationOf({ vocab_size: 300_001, hidden_size: 4, heads: 1 }));
   });
 
+  test.each<AttentionMask>([
+    { kind: 'window', size: 1 },
+    { kind: 'window', size: 4 },
+    { kind: 'window', size: 5 },
+    { kind: 'window', size: 100 },
+    { kind: 'causal' },
+  ])('mask %j', async (mask) => {
+    for (const width of [1, 2, 7, 11]) await compare(specificationOf({ mask }), width);
+    await compare(specificationOf({ mask, position: 'none', relative: 'relative_key_query' }));
+    // Layers with and without it.
+    const [full, masked] = [specificationOf({}), specificationOf({ mask })];
+    await compare({ ...full, layers: [full.layers[0]!, masked.layers[0]!, masked.layers[1]!] });
+  });
+
   test('layers that differ', async () => {
     const [first, second] = [specificationOf({}), specificationOf({ activation: 'relu', heads: 2, head_size: 3 })];
     await compare({ ...first, layers: [first.layers[0]!, second.layers[0]!, first.layers[1]!] });
@@ -165,6 +190,7 @@ test('q8 takes every specification that fp32 takes', async () => {
   for (const choices of [
     { layers: 0 },
     { position: 'none', relative: 'relative_key_query' },
+    { mask: { kind: 'window', size: 2 } },
     { hidden_size: 7, heads: 1, head_size: 5, pooler: null, types: 1 },
   ] satisfies Choices[]) {
     const specification = specificationOf(choices);

@@ -7,7 +7,7 @@ import { uniform } from './random-inputs.ts';
 // An encoder of BERT-base's size with seeded weights, and texts for it: what the bars of accuracy speak of.
 
 const layer = {
-  attention: { num_attention_heads: 12, head_size: 64, position: 'none' },
+  attention: { num_attention_heads: 12, head_size: 64, position: 'none', mask: { kind: 'full' } },
   mlp: { intermediate_size: 3072, activation: 'gelu_erf' },
   layer_norm_eps: 1e-12,
 } as const;

@@ -1,6 +1,6 @@
 import type { AttentionSpecification } from '../specification.ts';
 import { allocateDoubles } from './memory.ts';
-import type { Sequence } from './sequence.ts';
+import { type Sequence, visibleKeys } from './sequence.ts';
 
 // T tokens of one sequence, R of them keys, A heads, D head size, S columns of the request.
 
@@ -12,15 +12,15 @@ export interface Projections {
 }
 
 /**
- * softmax(scores / √D) V for one head, where score(l, r) = q_l · k_r, plus what relative positions add (see
- * `AttentionSpecification`).
+ * softmax(scores / √D) V for one head over the keys that the mask shows, where score(l, r) = q_l · k_r, plus what relative
+ * positions add (see `AttentionSpecification`). A query that sees no key gets the mean of all values.
  *
  * @param distance the embeddings of l - r, `[2P - 1, D]` with l = r in the middle, or null
  * @param context `[T, A·D]`: the head's D columns are written
  * @param probabilities `[S, S]` of this head and row, zero before; null where nobody asked
  */
 export function attendHead(
-  { num_attention_heads, head_size, position }: AttentionSpecification,
+  { num_attention_heads, head_size, position, mask }: AttentionSpecification,
   head: number,
   { query, key, value }: Projections,
   distance: Float64Array | null,
@@ -32,25 +32,51 @@ export function attendHead(
   const width = num_attention_heads * head_size;
   const headKeys = gatherHead(key, keys, head, head_size, width);
   const headValues = gatherHead(value, keys, head, head_size, width);
+  const keyColumns = keys.map((token) => columns[token]!);
   const scale = 1 / Math.sqrt(head_size);
-  const weights = allocateDoubles(keys.length);
 
   for (let l = 0; l < columns.length; ++l) {
     const queryOffset = l * width + head * head_size;
-    if (uniform) weights.fill(1 / keys.length);
-    else {
-      scoreKeys(query, queryOffset, headKeys, head_size, weights);
-      if (distance !== null) {
-        const addKeys = position === 'relative_key_query' ? headKeys : null;
-        addRelativeScores(weights, query, queryOffset, addKeys, distance, columns[l]!, sequence, head_size);
-      }
-      softmax(weights, scale);
+    const [begin, end] = uniform ? [0, 0] : visibleKeys(mask, columns[l]!, keyColumns);
+    const probabilityRow =
+      probabilities === null || visible[l] === 0
+        ? null
+        : probabilities.subarray(columns[l]! * length, (columns[l]! + 1) * length);
+    if (begin === end) {
+      averageValues(value, head * head_size, width, head_size, context, queryOffset);
+      probabilityRow?.fill(1 / length);
+      continue;
     }
-    combine(weights, headValues, head_size, context, queryOffset);
-    if (probabilities !== null && visible[l] === 1) {
-      const row = columns[l]! * length;
-      for (let r = 0; r < keys.length; ++r) probabilities[row + columns[keys[r]!]!] = weights[r]!;
+    const weights = allocateDoubles(end - begin);
+    const seenKeys = headKeys.subarray(begin * head_size, end * head_size);
+    const seenColumns = keyColumns.subarray(begin, end);
+    scoreKeys(query, queryOffset, seenKeys, head_size, weights);
+    if (distance !== null) {
+      const addKeys = position === 'relative_key_query' ? seenKeys : null;
+      addRelativeScores(weights, query, queryOffset, addKeys, distance, columns[l]!, seenColumns, head_size);
     }
+    softmax(weights, scale);
+    combine(weights, headValues.subarray(begin * head_size, end * head_size), head_size, context, queryOffset);
+    if (probabilityRow !== null) {
+      for (let r = 0; r < weights.length; ++r) probabilityRow[seenColumns[r]!] = weights[r]!;
+    }
+  }
+}
+
+/** context[:] = the mean of one head's values over all tokens. */
+function averageValues(
+  value: Float64Array,
+  valueOffset: number,
+  width: number,
+  head_size: number,
+  context: Float64Array,
+  contextOffset: number,
+): void {
+  const tokens = value.length / width;
+  for (let d = 0; d < head_size; ++d) {
+    let sum = 0;
+    for (let token = 0; token < tokens; ++token) sum += value[token * width + valueOffset + d]!;
+    context[contextOffset + d] = sum / tokens;
   }
 }
 
@@ -62,12 +88,12 @@ function addRelativeScores(
   headKeys: Float64Array | null,
   distance: Float64Array,
   queryColumn: number,
-  { columns, keys }: Sequence,
+  keyColumns: Int32Array,
   head_size: number,
 ): void {
   const middle = (distance.length / head_size - 1) / 2;
-  for (let r = 0; r < keys.length; ++r) {
-    const offset = (queryColumn - columns[keys[r]!]! + middle) * head_size;
+  for (let r = 0; r < keyColumns.length; ++r) {
+    const offset = (queryColumn - keyColumns[r]! + middle) * head_size;
     scores[r]! += dot(query, queryOffset, distance, offset, head_size);
     if (headKeys !== null) scores[r]! += dot(headKeys, r * head_size, distance, offset, head_size);
   }

@@ -12,6 +12,7 @@ export function checkSpecification({ hidden_size, embeddings, layers }: EncoderS
     const { num_attention_heads, head_size } = attention;
     const { intermediate_size } = mlp;
     checkSizes(`layer ${index}`, { num_attention_heads, head_size, intermediate_size });
+    if (attention.mask.kind === 'window') checkSizes(`layer ${index}`, { 'attention.mask.size': attention.mask.size });
     checkEpsilon(`layer ${index}`, layer_norm_eps);
   });
 }

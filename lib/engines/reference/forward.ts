@@ -25,7 +25,7 @@ export async function runForward(
   const outputs = allocateResult(specification, request);
   let tokens = 0;
   for (let row = 0; row < request.batch; ++row) {
-    const sequence = planSequence(request, row);
+    const sequence = planSequence(specification, request, row);
     tokens += sequence.columns.length;
     if (sequence.columns.length > 0) await runSequence(specification, weights, request, sequence, outputs, signal);
   }

@@ -1,4 +1,5 @@
 import type { ForwardRequest } from '../engine.ts';
+import type { AttentionMask, EncoderSpecification } from '../specification.ts';
 
 /** Which positions of one row are computed, and how they see each other. T is the number of those positions. */
 export interface Sequence {
@@ -19,8 +20,37 @@ export interface Sequence {
   readonly visible: Uint8Array;
 }
 
+/**
+ * The keys that the query at `column` sees: tokens `keys[begin]` to `keys[end - 1]`. None where begin = end.
+ *
+ * @param keyColumns ascending
+ */
+export function visibleKeys(mask: AttentionMask, column: number, keyColumns: Int32Array): [begin: number, end: number] {
+  switch (mask.kind) {
+    case 'full':
+      return [0, keyColumns.length];
+    case 'causal':
+      return [0, countBelow(keyColumns, column + 1)];
+    case 'window': {
+      const reach = Math.floor(mask.size / 2);
+      return [countBelow(keyColumns, column - reach), countBelow(keyColumns, column + reach + 1)];
+    }
+  }
+}
+
+/** How many of the ascending numbers are less than `limit`. */
+function countBelow(ascending: Int32Array, limit: number): number {
+  let [low, high] = [0, ascending.length];
+  while (low < high) {
+    const middle = (low + high) >>> 1;
+    if (ascending[middle]! < limit) low = middle + 1;
+    else high = middle;
+  }
+  return low;
+}
+
 /** Picks the positions of a row that some output needs. */
-export function planSequence(request: ForwardRequest, row: number): Sequence {
+export function planSequence({ layers }: EncoderSpecification, request: ForwardRequest, row: number): Sequence {
   const { sequence, attention_mask, masked_positions, outputs } = request;
   const isUnmasked = (column: number): boolean =>
     attention_mask === null || attention_mask[row * sequence + column] === 1;
@@ -30,7 +60,13 @@ export function planSequence(request: ForwardRequest, row: number): Sequence {
   const masksAreShown =
     masked_positions === 'compute' && (outputs.last_hidden_state || outputs.hidden_states || outputs.attentions);
   const needsFirst = outputs.pooler_output || outputs.pooled?.mode === 'cls';
-  const needsEveryColumn = masksAreShown || (uniform && needsFirst);
+  // A query that sees no key attends to every column.
+  const keyColumns = all.filter(isUnmasked);
+  const firstSeesNothing = layers.some(({ attention }) => {
+    const [begin, end] = visibleKeys(attention.mask, 0, keyColumns);
+    return begin === end;
+  });
+  const needsEveryColumn = masksAreShown || ((uniform || firstSeesNothing) && needsFirst);
   const columns = needsEveryColumn ? all : all.filter((column) => isUnmasked(column) || (column === 0 && needsFirst));
 
   const tokens = columns.map((_, token) => token);

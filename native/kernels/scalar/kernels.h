@@ -33,6 +33,7 @@ void add_bias_tanh_f32(float* x, const float* bias, size_t n);
 
 void layer_norm_f32(float* out, const float* x, const float* gamma, const float* beta, float eps, size_t n);
 void softmax_f32(float* x, float scale, size_t n);
+float softmax_part_f32(float* x, float scale, size_t n, float* maximum, float* sum);
 
 void add_f32(float* out, const float* x, size_t n);
 void max_f32(float* out, const float* x, size_t n);

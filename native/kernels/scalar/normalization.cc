@@ -30,4 +30,27 @@ void softmax_f32(float* x, float scale, size_t n) {
   for (size_t i = 0; i < n; ++i) x[i] = static_cast<float>(x[i] / sum);
 }
 
+float softmax_part_f32(float* x, float scale, size_t n, float* maximum, float* sum) {
+  const double factor = scale;
+  double largest = *maximum;
+  for (size_t i = 0; i < n; ++i) {
+    const double value = factor * x[i];
+    if (value > largest) largest = value;
+  }
+  // Rounded first: the next part sees the maximum as f32. -∞ less -∞ would be NaN, but
+  // nothing except -∞ so far adds nothing.
+  const auto rounded = static_cast<float>(largest);
+  const double subtracted = rounded == -INFINITY ? 0 : rounded;
+  double part = 0;
+  for (size_t i = 0; i < n; ++i) {
+    const double e = std::exp(factor * x[i] - subtracted);
+    part += e;
+    x[i] = static_cast<float>(e);
+  }
+  const double correction = std::exp(*maximum - subtracted);
+  *sum = static_cast<float>(*sum * correction + part);
+  *maximum = rounded;
+  return static_cast<float>(correction);
+}
+
 }  // namespace bert_native::scalar

@@ -18,6 +18,7 @@ constexpr KernelTable kTable = {
                               add_bias_silu_f32, add_bias_tanh_f32},
     .layer_norm_f32 = layer_norm_f32,
     .softmax_f32 = softmax_f32,
+    .softmax_part_f32 = softmax_part_f32,
     .add_f32 = add_f32,
     .max_f32 = max_f32,
     .scale_f32 = scale_f32,

@@ -34,6 +34,7 @@ constexpr KernelTable make_table(Isa isa, const GemmKernels* int8) {
                                 add_bias_activate_f32<V, silu<V>>, add_bias_activate_f32<V, tanh<V>>},
       .layer_norm_f32 = layer_norm_f32<V>,
       .softmax_f32 = softmax_f32<V>,
+      .softmax_part_f32 = softmax_part_f32<V>,
       .add_f32 = add_f32<V>,
       .max_f32 = max_f32<V>,
       .scale_f32 = scale_f32<V>,

@@ -19,7 +19,7 @@ EncoderSpecification make_specification() {
   EncoderSpecification specification;
   specification.hidden_size = 4;
   specification.embeddings = {7, PositionEmbedding::kAbsolute, 5, 2, 1e-12f};
-  specification.layers.assign(2, {2, 2, AttentionPosition::kNone, 6, Activation::kGeluErf, 1e-12f});
+  specification.layers.assign(2, {2, 2, AttentionPosition::kNone, 6, Activation::kGeluErf, 1e-12f, {}});
   specification.pooler = true;
   return specification;
 }
@@ -101,6 +101,7 @@ void different_loads_have_different_keys() {
     load.specification.layers[0].num_attention_heads = 1;
     load.specification.layers[0].head_size = 4;
   });
+  check_differs("the mask", [](Load& load) { load.specification.layers[1].mask = {AttentionMaskKind::kCausal, 0}; });
   check_differs("the activation", [](Load& load) { load.specification.layers[1].activation = Activation::kRelu; });
   check_differs("the number of layers", [](Load& load) { load.specification.layers.pop_back(); });
   check_differs("the pooler", [](Load& load) { load.specification.pooler = false; });

@@ -37,13 +37,13 @@ void run(const CpuEncoder& encoder, const std::vector<Sequence>& sequences, Thre
   std::vector<const Sequence*> block;
   size_t rows = 0;
   for (const Sequence& sequence : sequences) {
-    if (rows > 0 && rows + needed_rows(sequence) > kBlockRows) {
+    if (rows > 0 && rows + needed_rows(encoder.specification(), sequence) > kBlockRows) {
       encoder.run_block(block, pool, control, workspace);
       block.clear();
       rows = 0;
     }
     block.push_back(&sequence);
-    rows += needed_rows(sequence);
+    rows += needed_rows(encoder.specification(), sequence);
   }
   encoder.run_block(block, pool, control, workspace);
 }
@@ -110,12 +110,9 @@ double compare_with_reference(const Model& model, const Request& request, const 
   for (size_t i = 0; i < expected.attentions.size(); ++i) {
     check("attentions." + std::to_string(i), request.attentions[i],
           hide(expected.attentions[i], request, request.sequence.length, options));
-    if (request.attention_mask.empty()) continue;
-    const size_t n = request.sequence.length;
-    const bool any_key = std::count(request.attention_mask.begin(), request.attention_mask.end(), 1) > 0;
-    for (size_t j = 0; any_key && j < request.attentions[i].size(); ++j) {
-      BN_CHECK(request.attention_mask[j % n] != 0 || request.attentions[i][j] == 0,
-               name + ", attentions." + std::to_string(i) + ": a masked key has a probability");
+    for (size_t j = 0; j < request.attentions[i].size(); ++j) {
+      BN_CHECK(expected.attentions[i][j] != 0 || request.attentions[i][j] == 0,
+               name + ", attentions." + std::to_string(i) + ": a key that is not seen has a probability");
     }
   }
   return worst;
@@ -152,13 +149,25 @@ void add_reference_tests(Isa isa) {
       make_specification({48, 2, 24, 64, 2}, Activation::kGeluErf, AttentionPosition::kRelativeKeyQuery);
   relative.embeddings.position = PositionEmbedding::kNone;
   add_model("relative_key_query", relative);
+  EncoderSpecification local = make_specification(kOddSizes);
+  local.layers.push_back(local.layers[0]);
+  local.layers[0].mask = {AttentionMaskKind::kWindow, 5};
+  local.layers[2].mask = {AttentionMaskKind::kWindow, 12};
+  add_model("windows and full layers", local);
+  add_model("windows, masked positions skipped, cls pooling", local,
+            {.compute_masked_positions = false, .pooling = Pooling::kCls});
+  EncoderSpecification causal = make_specification(kOddSizes, Activation::kGeluErf, AttentionPosition::kRelativeKey);
+  for (LayerSpecification& layer : causal.layers) layer.mask = {AttentionMaskKind::kCausal, 0};
+  add_model("causal, relative_key", causal);
+  add_model("causal, masked positions skipped, cls pooling", causal,
+            {.compute_masked_positions = false, .pooling = Pooling::kCls});
   add_model("attention narrower than hidden_size", make_specification({40, 1, 20, 33, 2}));
   add_model("attention wider than hidden_size", make_specification({8, 2, 70, 16, 1}));
   add_model("size 1", make_specification({1, 1, 1, 1, 1}));
   add_model("whole tiles, several chunks of the MLP", make_specification({64, 2, 32, 2000, 1}));
   add_model("no layers", make_specification({36, 3, 12, 100, 0}));
   EncoderSpecification mixed = make_specification(kOddSizes);
-  mixed.layers.push_back({2, 30, AttentionPosition::kRelativeKey, 7, Activation::kRelu, 1e-3f});
+  mixed.layers.push_back({2, 30, AttentionPosition::kRelativeKey, 7, Activation::kRelu, 1e-3f, {}});
   mixed.pooler = false;
   add_model("layers that differ, no pooler", mixed);
   add_model("masked positions skipped", make_specification(kOddSizes), {.compute_masked_positions = false});
@@ -249,8 +258,7 @@ void same_bits_across_blocks(Isa isa) {
 }
 
 // A result does not depend on what else is asked for, nor on whether masked positions are computed.
-void same_bits_whatever_is_wanted(Isa isa) {
-  const Model model(make_specification(kOddSizes));
+void same_bits_whatever_is_wanted(Isa isa, const Model& model) {
   ThreadPool pool(2);
   const auto encoder = model.load(isa, pool);
   for (const Pooling pooling : {Pooling::kMean, Pooling::kCls, Pooling::kMax}) {
@@ -426,6 +434,10 @@ void refuses_impossible_specifications() {
   refuse("num_attention_heads times head_size",
          [](auto& s) { s.layers[0].head_size = s.layers[0].num_attention_heads = 100000; });
   refuse("layers.0.mlp.intermediate_size is 0", [](auto& s) { s.layers[0].intermediate_size = 0; });
+  refuse("layers.1.attention.mask.size is 0", [](auto& s) { s.layers[1].mask = {AttentionMaskKind::kWindow, 0}; });
+  refuse("layers.1.attention.mask.size is 1099511627776", [](auto& s) {
+    s.layers[1].mask = {AttentionMaskKind::kWindow, size_t{1} << 40};
+  });
   refuse("layers.0.layer_norm_eps", [](auto& s) { s.layers[0].layer_norm_eps = NAN; });
   refuse("embeddings.layer_norm_eps", [](auto& s) { s.embeddings.layer_norm_eps = -1; });
   refuse("5000 layers", [](auto& s) { s.layers.resize(5000, s.layers[0]); });
@@ -434,7 +446,7 @@ void refuses_impossible_specifications() {
   EncoderSpecification largest = good;
   largest.hidden_size = 1 << 17;
   largest.embeddings = {1 << 24, PositionEmbedding::kAbsolute, 1 << 24, 1 << 16, 1e-12f};
-  largest.layers.assign(1 << 12, {1 << 12, 1 << 5, kNoPosition, 1 << 19, Activation::kRelu, 0});
+  largest.layers.assign(1 << 12, {1 << 12, 1 << 5, kNoPosition, 1 << 19, Activation::kRelu, 0, {}});
   check_specification(largest);
 }
 
@@ -555,11 +567,22 @@ void add_tests() {
           make_specification({48, 2, 24, 64, 2}, Activation::kSilu, AttentionPosition::kRelativeKeyQuery));
       same_bits_in_any_company(isa, model);
     });
+    add("cpu/encoder: same bits in any company, windows" + suffix, [isa] {
+      EncoderSpecification specification = make_specification(kOddSizes);
+      specification.layers[1].mask = {AttentionMaskKind::kWindow, 9};
+      same_bits_in_any_company(isa, Model(specification));
+    });
     add("cpu/encoder: same bits in any company, several chunks of the MLP" + suffix, [isa] {
       same_bits_in_any_company(isa, Model(make_specification({40, 2, 20, 1700, 1})));
     });
     add("cpu/encoder: same bits across blocks" + suffix, [isa] { same_bits_across_blocks(isa); });
-    add("cpu/encoder: same bits whatever is wanted" + suffix, [isa] { same_bits_whatever_is_wanted(isa); });
+    add("cpu/encoder: same bits whatever is wanted" + suffix,
+        [isa] { same_bits_whatever_is_wanted(isa, Model(make_specification(kOddSizes))); });
+    add("cpu/encoder: same bits whatever is wanted, windows" + suffix, [isa] {
+      EncoderSpecification specification = make_specification(kOddSizes);
+      for (LayerSpecification& layer : specification.layers) layer.mask = {AttentionMaskKind::kWindow, 9};
+      same_bits_whatever_is_wanted(isa, Model(specification));
+    });
     add("cpu/encoder: runs on several threads at once" + suffix, [isa] { runs_on_several_threads_at_once(isa); });
     add("cpu/encoder: gives parameters back exactly" + suffix, [isa] { gives_parameters_back(isa); });
   }

@@ -104,30 +104,38 @@ class Encoder {
     return x;
   }
 
-  // [A,S,S]
+  bool sees(const AttentionMask& mask, size_t l, size_t r) const {
+    const size_t distance = l > r ? l - r : r - l;
+    if (mask.kind == AttentionMaskKind::kWindow && distance > mask.window / 2) return false;
+    if (mask.kind == AttentionMaskKind::kCausal && r > l) return false;
+    return is_key(sequence_, r);
+  }
+
+  // [A,S,S]. A query that sees no key attends to all positions equally.
   Values probabilities(const Values& x, size_t index) const {
     const LayerSpecification& layer = specification_.layers[index];
     const std::string name = "layers." + std::to_string(index) + ".attention";
     const size_t heads = layer.num_attention_heads, depth = layer.head_size, width = heads * depth, n = length();
     const Values q = linear(x, name + ".query"), k = linear(x, name + ".key");
     const bool relative = layer.attention_position != AttentionPosition::kNone;
+    const std::vector<float> none, &distances = relative ? parameter(name + ".distance") : none;
     const bool relative_to_keys = layer.attention_position == AttentionPosition::kRelativeKeyQuery;
-    bool any_key = false;
-    for (size_t r = 0; r < n; ++r) any_key = any_key || is_key(sequence_, r);
     Values p(heads * n * n, 0.0);
     for (size_t h = 0; h < heads; ++h) {
       for (size_t l = 0; l < n; ++l) {
         double* row = p.data() + (h * n + l) * n;
         double sum = 0;
+        bool any_key = false;
+        for (size_t r = 0; r < n; ++r) any_key = any_key || sees(layer.mask, l, r);
         for (size_t r = 0; r < n; ++r) {
-          if (any_key && !is_key(sequence_, r)) continue;
+          if (any_key && !sees(layer.mask, l, r)) continue;
           double score = 0;
           for (size_t d = 0; d < depth; ++d) {
             const double q_d = q[l * width + h * depth + d], k_d = k[r * width + h * depth + d];
             score += q_d * k_d;
             if (!relative) continue;
             const size_t distance = l + specification_.embeddings.max_position_embeddings - 1 - r;
-            const double e_d = parameter(name + ".distance")[distance * depth + d];
+            const double e_d = distances[distance * depth + d];
             score += q_d * e_d;
             if (relative_to_keys) score += k_d * e_d;
           }

@@ -39,7 +39,7 @@ inline EncoderSpecification make_specification(Sizes sizes, Activation activatio
   specification.hidden_size = sizes.hidden;
   specification.embeddings = {131, PositionEmbedding::kAbsolute, 64, 3, 1e-12f};
   specification.layers.assign(sizes.layers,
-                              {sizes.heads, sizes.head_size, attention_position, sizes.inner, activation, 1e-5f});
+                              {sizes.heads, sizes.head_size, attention_position, sizes.inner, activation, 1e-5f, {}});
   specification.pooler = true;
   return specification;
 }

@@ -41,23 +41,25 @@ struct Plan {
   std::vector<Sequence> sequences;
   PlannedBlock block;
 
-  Plan(std::vector<Sequence> planned, const OutputOptions& options) : sequences(std::move(planned)) {
+  Plan(std::vector<Sequence> planned, const OutputOptions& options, const EncoderSpecification& specification = {})
+      : sequences(std::move(planned)) {
     std::vector<const Sequence*> pointers;
     for (Sequence& sequence : sequences) {
       sequence.options = options;
       pointers.push_back(&sequence);
     }
-    block = plan_block(pointers);
+    block = plan_block(specification, pointers);
   }
   Plan(const Plan&) = delete;
 };
 
-void check_plan(const std::vector<Sequence>& sequences, const OutputOptions& options, const std::string& expected) {
-  const Plan plan(sequences, options);
+void check_plan(const std::vector<Sequence>& sequences, const OutputOptions& options, const std::string& expected,
+                const EncoderSpecification& specification = {}) {
+  const Plan plan(sequences, options, specification);
   const std::string actual = rows_of(plan.block);
   BN_CHECK(actual == expected, "planned '" + actual + "', expected '" + expected + "'");
   size_t rows = 0;
-  for (const Sequence& sequence : plan.sequences) rows += needed_rows(sequence);
+  for (const Sequence& sequence : plan.sequences) rows += needed_rows(specification, sequence);
   BN_CHECK(rows == plan.block.rows.size(),
            "needed_rows says " + std::to_string(rows) + " for a block of " + std::to_string(plan.block.rows.size()));
 }
@@ -103,6 +105,44 @@ void plans_sequences_without_keys() {
   BN_CHECK(plan.block.sequences[0].uniform_attention, "attention over no key is uniform");
 }
 
+EncoderSpecification with_mask(AttentionMask mask) {
+  EncoderSpecification specification;
+  specification.layers.resize(3);
+  specification.layers[1].mask = mask;
+  return specification;
+}
+
+// A masked position that sees no key attends to all positions, whose values are needed then.
+void plans_queries_that_see_no_key() {
+  const EncoderSpecification window = with_mask({AttentionMaskKind::kWindow, 4});
+  const EncoderSpecification causal = with_mask({AttentionMaskKind::kCausal, 0});
+  const auto check = [](std::vector<uint8_t> mask, const EncoderSpecification& specification, bool tokens,
+                        const std::string& expected, bool blind) {
+    Planned planned(std::move(mask));
+    if (tokens) {
+      planned.want_tokens();
+    } else {
+      planned.want_pooler();
+    }
+    check_plan({planned.sequence}, kCompute, expected, specification);
+    const Plan plan({planned.sequence}, kCompute, specification);
+    BN_CHECK(plan.block.sequences[0].blind_queries == blind, "wrong for '" + expected + "'");
+    BN_CHECK(plan.block.value_rows == (blind ? plan.block.rows.size() : plan.block.key_rows), "value_rows");
+  };
+  check({0, 0, 1}, window, true, "0:2 | 0:0 0:1 ", false);
+  check({0, 0, 0, 1}, window, true, "0:3 | 0:0 0:1 0:2 ", true);
+  check({1, 0, 0}, window, true, "0:0 | 0:1 0:2 ", false);
+  check({1, 0, 0, 0}, window, true, "0:0 | 0:1 0:2 0:3 ", true);
+  check({1, 0, 0, 0, 0, 1}, window, true, "0:0 0:5 | 0:1 0:2 0:3 0:4 ", false);
+  check({1, 0, 0, 0, 0, 0, 1}, window, true, "0:0 0:6 | 0:1 0:2 0:3 0:4 0:5 ", true);
+  check({0, 0, 1, 0, 0, 0}, window, false, "0:2 | 0:0 ", false);
+  check({0, 0, 0, 1, 0}, window, false, "0:3 | 0:0 0:1 0:2 0:4 ", true);
+  check({1, 0, 0, 0, 0}, causal, true, "0:0 | 0:1 0:2 0:3 0:4 ", false);
+  check({0, 1, 0}, causal, true, "0:1 | 0:0 0:2 ", true);
+  check({0, 1, 0}, causal, false, "0:1 | 0:0 0:2 ", true);
+  check({0, 1, 0}, {}, false, "0:1 | 0:0 ", false);
+}
+
 void puts_the_longest_first() {
   Planned one({1}), two({1, 1}), four({1, 1, 1, 1});
   one.want_tokens();
@@ -117,7 +157,7 @@ void plans_sequences_by_their_own_options() {
   a.want_tokens();
   b.want_tokens();
   a.sequence.options = kSkip;
-  const PlannedBlock block = plan_block({&a.sequence, &b.sequence});
+  const PlannedBlock block = plan_block({}, {&a.sequence, &b.sequence});
   BN_CHECK(rows_of(block) == "0:1 0:2 1:1 1:2 | 1:0 ", rows_of(block));
 }
 
@@ -138,6 +178,7 @@ void says_where_position_0_lies() {
 void add_tests() {
   add("encoder/plan: rows are those that results need", plans_rows_by_demand);
   add("encoder/plan: sequences without keys", plans_sequences_without_keys);
+  add("encoder/plan: queries that see no key", plans_queries_that_see_no_key);
   add("encoder/plan: the longest sequence first", puts_the_longest_first);
   add("encoder/plan: sequences by their own options", plans_sequences_by_their_own_options);
   add("encoder/plan: says where position 0 lies", says_where_position_0_lies);

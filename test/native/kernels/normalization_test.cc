@@ -225,6 +225,119 @@ void softmax_agrees_with_the_scalar_twin(const KernelTable& kernels) {
   }
 }
 
+// A row cut into parts of `length` elements, put together again.
+std::vector<float> softmax_in_parts(const KernelTable& kernels, const std::vector<float>& x, float scale,
+                                    size_t length) {
+  Guarded row(x, x.size() % 7);
+  float maximum = -INFINITY, sum = 0;
+  for (size_t begin = 0; begin < x.size(); begin += length) {
+    const size_t n = std::min(length, x.size() - begin);
+    const float correction = kernels.softmax_part_f32(row.data() + begin, scale, n, &maximum, &sum);
+    for (size_t i = 0; i < begin; ++i) row.data()[i] *= correction;
+  }
+  row.check_margins();
+  std::vector<float> out = row.values();
+  for (float& value : out) value /= sum;
+  return out;
+}
+
+void softmax_in_parts_keeps_the_accuracy(const KernelTable& kernels) {
+  Random random(28);
+  for (const size_t n : row_lengths()) {
+    for (const float range : {1.0f, 10.0f, 200.0f}) {
+      const float scale = 0.3f;
+      std::vector<float> x = random.uniforms(n, -range, range);
+      // Maxima that rise, so that every part corrects those before it.
+      if (n % 2 == 0) std::sort(x.begin(), x.end());
+      const double maximum = static_cast<double>(scale) * *std::max_element(x.begin(), x.end());
+      double sum = 0;
+      for (const float value : x) sum += std::exp(static_cast<double>(scale) * value - maximum);
+      for (const size_t length : {size_t{1}, size_t{5}, size_t{64}, size_t{512}}) {
+        const std::vector<float> out = softmax_in_parts(kernels, x, scale, length);
+        const double parts = std::ceil(static_cast<double>(n) / static_cast<double>(length));
+        for (size_t i = 0; i < n; ++i) {
+          const double scaled = static_cast<double>(scale) * x[i];
+          const double expected = std::exp(scaled - maximum) / sum;
+          // Each correction and each addition of a part's sum rounds a few times more, and what becomes subnormal on
+          // the way loses digits.
+          const double bound = (softmax_bound(scaled, maximum) + 8 * parts * kUnitRoundoff) * expected;
+          BN_CHECK(std::fabs(out[i] - expected) <= bound + parts * 0x1p-148,
+                   "element " + std::to_string(i) + " of " + std::to_string(n) + " in parts of " +
+                       std::to_string(length) + " is " + number(out[i]) + ", expected " + number(expected));
+        }
+      }
+    }
+  }
+}
+
+void softmax_in_parts_handles_special_values(const KernelTable& kernels) {
+  for (const size_t n : row_lengths()) {
+    for (const size_t length : {size_t{1}, size_t{7}, size_t{64}}) {
+      for (const size_t at : {size_t{0}, n / 2, n - 1}) {
+        std::vector<float> x(n, -INFINITY);
+        x[at] = -3.0f;
+        const std::vector<float> out = softmax_in_parts(kernels, x, 0.25f, length);
+        for (size_t i = 0; i < n; ++i) {
+          BN_CHECK(out[i] == (i == at ? 1.0f : 0.0f), "-inf beside a finite score, n " + std::to_string(n));
+        }
+        x.assign(n, 0.0f);
+        x[at] = NAN;
+        for (const float value : softmax_in_parts(kernels, x, 1.0f, length)) {
+          BN_CHECK(std::isnan(value), "NaN did not spread, n " + std::to_string(n));
+        }
+      }
+      for (const float value : softmax_in_parts(kernels, std::vector<float>(n, -INFINITY), 1.0f, length)) {
+        BN_CHECK(std::isnan(value), "nothing but -inf must give NaN, n " + std::to_string(n));
+      }
+    }
+  }
+}
+
+// The maximum and the sum are known: a second pass gives the same values again.
+void softmax_part_repeats_itself(const KernelTable& kernels) {
+  Random random(29);
+  const std::vector<float> x = random.uniforms(300, -20, 20);
+  std::vector<float> first = x, second = x;
+  float maximum = -INFINITY, sum = 0;
+  kernels.softmax_part_f32(first.data(), 0.125f, 300, &maximum, &sum);
+  const float known = maximum;
+  float ignored = 0;
+  BN_CHECK(kernels.softmax_part_f32(second.data(), 0.125f, 300, &maximum, &ignored) == 1, "the correction is not 1");
+  BN_CHECK(maximum == known && same_bits(first, second), "the second pass differs");
+}
+
+void softmax_part_agrees_with_the_scalar_twin(const KernelTable& kernels) {
+  Random random(30);
+  for (const size_t n : row_lengths()) {
+    const std::vector<float> x = random.uniforms(n, -40, 40);
+    const std::vector<float> out = softmax_in_parts(kernels, x, 0.125f, 32);
+    const std::vector<float> twin = softmax_in_parts(scalar_kernels(), x, 0.125f, 32);
+    const double parts = std::ceil(static_cast<double>(n) / 32);
+    for (size_t i = 0; i < n; ++i) {
+      BN_CHECK(std::fabs(out[i] - twin[i]) <= (2 * softmax_bound(5, 5) + 16 * parts * kUnitRoundoff) * twin[i],
+               "element " + std::to_string(i) + " of " + std::to_string(n) + " differs from the scalar twin's");
+    }
+  }
+}
+
+void softmax_part_ignores_alignment(const KernelTable& kernels) {
+  Random random(31);
+  for (const size_t n : {1, 15, 64, 67, 512}) {
+    const std::vector<float> x = random.uniforms(n, -5, 5);
+    std::vector<float> expected;
+    for (size_t offset = 0; offset < 16; ++offset) {
+      Guarded row(x, offset);
+      float maximum = 0.25f, sum = 3;
+      const float correction = kernels.softmax_part_f32(row.data(), 0.125f, n, &maximum, &sum);
+      row.check_margins();
+      std::vector<float> all = row.values();
+      all.insert(all.end(), {maximum, sum, correction});
+      if (offset == 0) expected = all;
+      BN_CHECK(same_bits(all, expected), "bits depend on alignment for n " + std::to_string(n));
+    }
+  }
+}
+
 void add_tests() {
   add_kernel_test("layer_norm_f32: accuracy", layer_norm_keeps_the_accuracy);
   add_kernel_test("layer_norm_f32: a row of equal values gives beta", layer_norm_of_equal_values_is_beta);
@@ -236,6 +349,11 @@ void add_tests() {
   add_kernel_test("softmax_f32: -inf, NaN, equal and large scores", softmax_handles_special_values);
   add_kernel_test("softmax_f32: bits do not depend on alignment", softmax_ignores_alignment);
   add_kernel_test("softmax_f32: agrees with the scalar twin", softmax_agrees_with_the_scalar_twin);
+  add_kernel_test("softmax_part_f32: accuracy", softmax_in_parts_keeps_the_accuracy);
+  add_kernel_test("softmax_part_f32: -inf and NaN", softmax_in_parts_handles_special_values);
+  add_kernel_test("softmax_part_f32: a second pass gives the same bits", softmax_part_repeats_itself);
+  add_kernel_test("softmax_part_f32: bits do not depend on alignment", softmax_part_ignores_alignment);
+  add_kernel_test("softmax_part_f32: agrees with the scalar twin", softmax_part_agrees_with_the_scalar_twin);
 }
 
 const Registration registration(add_tests);
