@@ -21,6 +21,9 @@ constexpr size_t kLeastTaskQueries = 48;
 // With so many queries packing is a hundredth. Tasks are cut no coarser: the keys that they see under a window stay in
 // the second-level cache, and an abandoned pass ends soon.
 constexpr size_t kMostTaskQueries = 1024;
+// Keys of which the values are packed at a time, where they are not packed as f32; whole steps of any type's depth.
+constexpr size_t kValueStep = 64;
+static_assert(kAttentionKeyBlock % kValueStep == 0, "a block is whole steps of packed values");
 static_assert(kAttentionKeyBlock % kGemmSumLength == 0, "a block is whole sums of the product with the values");
 
 // The work of one task on one (sequence, head). Keys pass by in blocks, and no more than a block's scores are ever
@@ -34,6 +37,7 @@ class HeadAttention {
         block_(block),
         sequence_(block.sequences[task.sequence]),
         kernels_(kernels),
+        gemm_(*layer.gemm),
         scratch_(scratch),
         head_(task.head),
         stride_(stride),
@@ -41,9 +45,10 @@ class HeadAttention {
         keys_(queries_ + layer.heads * layer.head_size),
         values_(keys_ + layer.heads * layer.head_size),
         key_count_(sequence_.key_count),
-        score_stride_(
-            row_stride(ceil_div(std::min(key_count_, kAttentionKeyBlock), kernels.gemm_cols) * kernels.gemm_cols)),
-        context_stride_(ceil_div(layer.head_size, kernels.gemm_cols) * kernels.gemm_cols),
+        score_stride_(row_stride(ceil_div(std::min(key_count_, kAttentionKeyBlock), gemm_.cols) * gemm_.cols)),
+        context_stride_(ceil_div(layer.head_size, gemm_.cols) * gemm_.cols),
+        query_strip_bytes_(gemm_.strip_bytes(layer.head_size)),
+        key_panel_bytes_(gemm_.panel_bytes(layer.head_size)),
         scale_(1.0f / std::sqrt(static_cast<float>(layer.head_size))) {
     first_column_ = key_position(0);
     contiguous_ = key_position(key_count_ - 1) - first_column_ + 1 == key_count_;
@@ -63,7 +68,7 @@ class HeadAttention {
   // Rows [row, row + count) as queries, packed, and the keys that each sees.
   struct Queries {
     size_t row, count;
-    const float* strips;
+    const std::byte* strips;
     const KeyRange* seen;
 
     // What the queries [first, first + rows) see together.
@@ -122,8 +127,8 @@ class HeadAttention {
   // Calls body(first, rows) for each strip of a number of rows.
   template <class Body>
   void for_each_strip(size_t count, Body body) const {
-    for (size_t first = 0; first < count; first += kernels_.gemm_rows) {
-      body(first, std::min(kernels_.gemm_rows, count - first));
+    for (size_t first = 0; first < count; first += gemm_.rows) {
+      body(first, std::min(gemm_.rows, count - first));
     }
   }
 
@@ -131,7 +136,7 @@ class HeadAttention {
 
   void pack(KeyRange range) {
     if (range.empty() || packed_.contains(range)) return;
-    range.begin -= range.begin % kernels_.gemm_cols;
+    range.begin -= range.begin % gemm_.cols;
     packed_ = range;
     pack_keys();
     pack_values();
@@ -142,25 +147,64 @@ class HeadAttention {
     return projection + (sequence_.key_begin + key) * stride_;
   }
 
-  // Kᵀ as panels of gemm_cols keys.
+  // Memory of a slot, in bytes.
+  std::byte* bytes(size_t slot, size_t size) {
+    return reinterpret_cast<std::byte*>(scratch_.get(slot, ceil_div(size, sizeof(float))));
+  }
+
+  // Kᵀ as panels of gemm_.cols keys.
   void pack_keys() {
-    const size_t cols = kernels_.gemm_cols, panels = ceil_div(packed_.size(), cols);
-    key_panels_ = scratch_.get(Slot::kKeyPanels, panels * depth() * cols);
+    const size_t cols = gemm_.cols;
+    key_panels_ = bytes(Slot::kKeyPanels, ceil_div(packed_.size(), cols) * key_panel_bytes_);
     for (size_t key = packed_.begin; key < packed_.end; key += cols) {
-      kernels_.gemm_pack_panel_f32(key_panels_ + (key - packed_.begin) * depth(), packed_row(keys_, key), stride_,
-                                   std::min(cols, packed_.end - key), depth());
+      gemm_.pack_panel(key_panels_ + (key - packed_.begin) / cols * key_panel_bytes_, packed_row(keys_, key), stride_,
+                       std::min(cols, packed_.end - key), depth());
     }
   }
 
-  // V as panels of gemm_cols columns.
+  // V as panels of gemm_.cols columns, as many of them as make up a head.
   void pack_values() {
-    const size_t cols = kernels_.gemm_cols, count = packed_.size();
-    value_panels_ = scratch_.get(Slot::kValuePanels, context_stride_ * count);
-    for (size_t column = 0; column < depth(); column += cols) {
-      kernels_.gemm_pack_panel_transposed_f32(value_panels_ + column * count,
-                                              packed_row(values_, packed_.begin) + column, stride_,
-                                              std::min(cols, depth() - column), count);
+    const size_t cols = gemm_.cols, count = packed_.size();
+    value_panel_bytes_ = gemm_.panel_bytes(ceil_div(count, kValueStep) * kValueStep);
+    value_panels_ = bytes(Slot::kValuePanels, context_stride_ / cols * value_panel_bytes_);
+    if (is_f32()) {
+      for (size_t column = 0; column < depth(); column += cols) {
+        kernels_.gemm_pack_panel_transposed_f32(
+            reinterpret_cast<float*>(value_panels_ + column / cols * value_panel_bytes_),
+            packed_row(values_, packed_.begin) + column, stride_, std::min(cols, depth() - column), count);
+      }
+      return;
     }
+    // Some keys at a time: turned over to [D, keys], then packed as any other rows.
+    const size_t step_bytes = gemm_.panel_bytes(kValueStep);
+    for (size_t key = packed_.begin; key < packed_.end; key += kValueStep) {
+      const float* turned = turn_values(key, std::min(kValueStep, packed_.end - key));
+      std::byte* out = value_panels_ + (key - packed_.begin) / kValueStep * step_bytes;
+      for (size_t column = 0; column < depth(); column += cols) {
+        gemm_.pack_panel(out + column / cols * value_panel_bytes_, turned + column * kValueStep, kValueStep,
+                         std::min(cols, depth() - column), kValueStep);
+      }
+    }
+  }
+
+  // Vᵀ [D, kValueStep] for `count` keys from `key` on, and zeros behind them.
+  const float* turn_values(size_t key, size_t count) {
+    const size_t lines = kernels_.gemm_cols;
+    float* turned = scratch_.get(Slot::kTurnedValues, depth() * (kValueStep + lines));
+    float* piece = turned + depth() * kValueStep;
+    for (size_t first = 0; first < kValueStep; first += lines) {
+      const size_t used = first < count ? std::min(lines, count - first) : 0;
+      if (used > 0) kernels_.gemm_pack_panel_f32(piece, packed_row(values_, key + first), stride_, used, depth());
+      for (size_t d = 0; d < depth(); ++d) {
+        float* out = turned + d * kValueStep + first;
+        if (used > 0) {
+          std::copy_n(piece + d * lines, lines, out);
+        } else {
+          std::fill_n(out, lines, 0.0f);
+        }
+      }
+    }
+    return turned;
   }
 
   // The keys as rows, to be multiplied with distances.
@@ -172,17 +216,22 @@ class HeadAttention {
     }
   }
 
-  const float* key_panel(size_t key) const { return key_panels_ + (key - packed_.begin) * depth(); }
-  const float* value_panel(size_t column, size_t key) const {
-    return value_panels_ + column * packed_.size() + (key - packed_.begin) * kernels_.gemm_cols;
+  const std::byte* key_panel(size_t key) const {
+    return key_panels_ + (key - packed_.begin) / gemm_.cols * key_panel_bytes_;
   }
+  // Types other than f32 are packed in steps, and a range begins at one: they come with masks that show all keys.
+  const std::byte* value_panel(size_t column, size_t key) const {
+    return value_panels_ + column / gemm_.cols * value_panel_bytes_ +
+           (key - packed_.begin) * gemm_.panel_bytes(kValueStep) / kValueStep;
+  }
+  bool is_f32() const { return layer_.gemm == &kernels_.gemm_of(MatrixType::kF32); }
 
   // --- blocks of queries ---
 
   void run_rows(size_t row_begin, size_t row_end) {
     if (row_begin == row_end) return;
     pack({visible(row_begin).begin, visible(row_end - 1).end});
-    const size_t block_rows = kQueryStrips * kernels_.gemm_rows;
+    const size_t block_rows = kQueryStrips * gemm_.rows;
     for (size_t row = row_begin; row < row_end; row += block_rows) run_block(row, std::min(block_rows, row_end - row));
   }
 
@@ -202,12 +251,12 @@ class HeadAttention {
     finish(queries, running);
   }
 
-  const float* pack_queries(size_t row, size_t count) {
-    const size_t rows = kernels_.gemm_rows, strips = ceil_div(count, rows);
-    float* packed = scratch_.get(Slot::kQueryStrips, strips * rows * depth());
-    for (size_t strip = 0; strip < strips; ++strip) {
-      pack_strip(kernels_, packed, queries_ + row * stride_, stride_, count, depth(), strip);
-    }
+  const std::byte* pack_queries(size_t row, size_t count) {
+    std::byte* packed = bytes(Slot::kQueryStrips, ceil_div(count, gemm_.rows) * query_strip_bytes_);
+    for_each_strip(count, [&](size_t first, size_t rows) {
+      gemm_.pack_strip(packed + first / gemm_.rows * query_strip_bytes_, queries_ + (row + first) * stride_, stride_,
+                       rows, depth());
+    });
     return packed;
   }
 
@@ -261,15 +310,14 @@ class HeadAttention {
   // scores. The product's sums begin at multiples of kGemmSumLength keys, wherever the range does: what is left out in
   // front would add zeros.
   void add_values(const float* p, size_t rows, KeyRange range, float* context) {
-    const size_t cols = kernels_.gemm_cols;
-    float* strip = scratch_.get(Slot::kProbabilityStrip, kernels_.gemm_rows * kAttentionKeyBlock);
-    pack_strip(kernels_, strip, p, score_stride_, rows, range.size(), 0);
-    for (size_t column = 0; column < depth(); column += cols) {
+    std::byte* strip = bytes(Slot::kProbabilityStrip, gemm_.strip_bytes(kAttentionKeyBlock));
+    gemm_.pack_strip(strip, p, score_stride_, rows, range.size());
+    for (size_t column = 0; column < depth(); column += gemm_.cols) {
       for (size_t begin = range.begin; begin < range.end;) {
         const size_t first_end = (begin / kGemmSumLength + 1) * kGemmSumLength;
         const size_t end = begin % kGemmSumLength == 0 ? range.end : std::min(range.end, first_end);
-        kernels_.gemm_tile_f32(context + column, context_stride_, strip + (begin - range.begin) * kernels_.gemm_rows,
-                               value_panel(column, begin), rows, end - begin, begin > range.begin || !fits_one_block());
+        gemm_.tile(context + column, context_stride_, strip + (begin - range.begin) * gemm_.rows * sizeof(float),
+                   value_panel(column, begin), rows, end - begin, begin > range.begin || !fits_one_block());
         begin = end;
       }
     }
@@ -293,14 +341,14 @@ class HeadAttention {
 
   // Q Kᵀ + relative positions [count, block of keys], where the strips see them.
   float* score(const Queries& queries, KeyRange keys) {
-    const size_t cols = kernels_.gemm_cols;
-    float* scores = scratch_.get(Slot::kScores, kQueryStrips * kernels_.gemm_rows * score_stride_);
+    const size_t cols = gemm_.cols;
+    float* scores = scratch_.get(Slot::kScores, kQueryStrips * gemm_.rows * score_stride_);
     for (size_t key = keys.begin - keys.begin % cols; key < keys.end; key += cols) {
       for_each_strip(queries.count, [&](size_t first, size_t rows) {
         const KeyRange panel{key, key + cols};
         if (queries.seen_by(first, rows).within(panel).empty()) return;
-        kernels_.gemm_tile_f32(score_row(scores, first, panel), score_stride_, queries.strips + first * depth(),
-                               key_panel(key), rows, depth(), false);
+        gemm_.tile(score_row(scores, first, panel), score_stride_,
+                   queries.strips + first / gemm_.rows * query_strip_bytes_, key_panel(key), rows, depth(), false);
       });
     }
     if (layer_.position != AttentionPosition::kNone) add_query_distances(queries, keys, scores);
@@ -321,11 +369,10 @@ class HeadAttention {
   size_t distance_index(size_t l, size_t r) const { return l + (layer_.max_position_embeddings - 1) - r; }
 
   DistanceProducts multiply_distances(const float* strip, size_t rows, size_t index_begin, size_t index_last) {
-    const size_t cols = kernels_.gemm_cols;
+    const size_t cols = gemm_.cols;
     const size_t panel_begin = index_begin / cols, panel_end = index_last / cols + 1;
     const size_t stride = row_stride((panel_end - panel_begin) * cols);
-    DistanceProducts products{scratch_.get(Slot::kDistanceProducts, kernels_.gemm_rows * stride), stride,
-                              panel_begin * cols};
+    DistanceProducts products{scratch_.get(Slot::kDistanceProducts, gemm_.rows * stride), stride, panel_begin * cols};
     for (size_t panel = panel_begin; panel < panel_end; ++panel) {
       kernels_.gemm_tile_f32(products.values + (panel - panel_begin) * cols, stride, strip,
                              reinterpret_cast<const float*>(layer_.distance->panel(panel)), rows, depth(), false);
@@ -339,9 +386,10 @@ class HeadAttention {
       const size_t row = queries.row + first;
       const KeyRange range = queries.seen_by(first, rows).within(keys);
       if (range.empty()) return;
-      const DistanceProducts products = multiply_distances(
-          queries.strips + first * depth(), rows, distance_index(position(row), key_position(range.end - 1)),
-          distance_index(position(row + rows - 1), key_position(range.begin)));
+      const DistanceProducts products =
+          multiply_distances(reinterpret_cast<const float*>(queries.strips) + first * depth(), rows,
+                             distance_index(position(row), key_position(range.end - 1)),
+                             distance_index(position(row + rows - 1), key_position(range.begin)));
       for (size_t r = 0; r < rows; ++r) {
         const size_t l = position(row + r);
         const KeyRange own = queries.seen[first + r].within(range);
@@ -355,7 +403,7 @@ class HeadAttention {
 
   // scores[l, r] += k_r · e_{l-r}     Huang et al. 2020, method 4
   void add_key_distances(const Queries& queries, KeyRange keys, float* scores) {
-    const size_t strip_rows = kernels_.gemm_rows;
+    const size_t strip_rows = gemm_.rows;
     const size_t first_offset = (keys.begin - packed_.begin) / strip_rows * strip_rows;
     for (size_t first = packed_.begin + first_offset; first < keys.end; first += strip_rows) {
       const size_t last = std::min(first + strip_rows, packed_.end) - 1;
@@ -445,6 +493,7 @@ class HeadAttention {
   const PlannedBlock& block_;
   const PlannedSequence& sequence_;
   const KernelTable& kernels_;
+  const GemmKernels& gemm_;
   AttentionScratch& scratch_;
   size_t head_;
   size_t stride_;
@@ -454,12 +503,13 @@ class HeadAttention {
   size_t key_count_;
   size_t score_stride_;
   size_t context_stride_;
+  size_t query_strip_bytes_, key_panel_bytes_, value_panel_bytes_ = 0;
   float scale_;
   size_t first_column_ = 0;  // of the keys
   bool contiguous_ = false;  // they have no gap
   KeyRange packed_;
-  float* key_panels_ = nullptr;
-  float* value_panels_ = nullptr;
+  std::byte* key_panels_ = nullptr;
+  std::byte* value_panels_ = nullptr;
   float* key_strips_ = nullptr;
   float* mean_value_ = nullptr;
 };

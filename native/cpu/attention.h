@@ -22,6 +22,7 @@ inline constexpr size_t kAttentionKeyBlock = 512;
 // that the mask shows. Vaswani et al. 2017, eq. 1
 struct AttentionLayer {
   size_t heads = 0, head_size = 0;
+  const GemmKernels* gemm = nullptr;  // for the products; but kF32's only where positions are none and all keys seen
   AttentionMask mask;
   AttentionPosition position = AttentionPosition::kNone;
   const PackedMatrix* distance = nullptr;  // [2P-1, D]: row l - r + P - 1 belongs to query column l and key column r
@@ -74,10 +75,11 @@ class AttentionScratch {
   }
 
   static constexpr size_t kKeyPanels = 0, kValuePanels = 1, kQueryStrips = 2, kScores = 3, kProbabilityStrip = 4,
-                          kContext = 5, kKeyStrips = 6, kDistanceProducts = 7, kRunning = 8, kMeanValue = 9;
+                          kContext = 5, kKeyStrips = 6, kDistanceProducts = 7, kRunning = 8, kMeanValue = 9,
+                          kTurnedValues = 10;
 
  private:
-  AlignedBuffer<float> buffers_[10];
+  AlignedBuffer<float> buffers_[11];
 };
 
 // Runs one task. projections: [rows, 3·A·D], row stride `stride`: queries, keys, values of every row of the block. The

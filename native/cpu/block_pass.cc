@@ -211,11 +211,20 @@ void BlockPass::project(const RowGroup& group, size_t layer) {
            });
 }
 
+// Weights that are rounded to 16 bits or fewer let attention do the same with its operands, where that is faster.
+const GemmKernels& BlockPass::attention_gemm(const LayerSpecification& layer) const {
+  const GemmKernels& bf16 = kernels_.gemm_of(MatrixType::kBf16);
+  const bool plain =
+      layer.mask.kind == AttentionMaskKind::kFull && layer.attention_position == AttentionPosition::kNone;
+  return weights_.is_rounded() && bf16.rounds_both && plain ? bf16 : kernels_.gemm_of(MatrixType::kF32);
+}
+
 void BlockPass::attend_layer(size_t layer) {
   begin_step();
   const LayerSpecification& specification = specification_.layers[layer];
   const AttentionLayer attention{.heads = specification.num_attention_heads,
                                  .head_size = specification.head_size,
+                                 .gemm = &attention_gemm(specification),
                                  .mask = specification.mask,
                                  .position = specification.attention_position,
                                  .distance = &weights_.layers[layer].distance,

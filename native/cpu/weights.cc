@@ -130,7 +130,7 @@ struct EncoderWeights::Loader {
 
 EncoderWeights::EncoderWeights(const EncoderSpecification& specification, const ParameterSources& sources,
                                MatrixType type, const KernelTable& kernels, ThreadPool& pool)
-    : kernels_(kernels), gemm_(kernels.gemm_of(type)) {
+    : kernels_(kernels), gemm_(kernels.gemm_of(type)), type_(type) {
   check_sources(specification, sources);
   Loader loader{sources, kernels, type, table_type(type), pool, places_, {sources, kernels}};
   loader.load(word, "embeddings.word");

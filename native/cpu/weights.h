@@ -46,6 +46,8 @@ class EncoderWeights {
   // The parameter as it is kept. Throws kWeightMissing for a name that is no parameter.
   void read_parameter(const std::string& name, float* out) const;
   size_t size_in_bytes() const;
+  // Whether the products of the layers are made of operands of 16 bits or fewer.
+  bool is_rounded() const { return type_ == MatrixType::kBf16 || type_ == MatrixType::kInt8; }
   // Of every matrix of the layers.
   const GemmKernels& gemm() const { return gemm_; }
 
@@ -66,6 +68,7 @@ class EncoderWeights {
   };
   const KernelTable& kernels_;
   const GemmKernels& gemm_;
+  MatrixType type_;
   std::map<std::string, Place> places_;
 };
 

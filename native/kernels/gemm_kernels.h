@@ -42,6 +42,9 @@ struct GemmKernels {
                bool accumulate);
   // out[depth] = column `col` of a packed panel, as it is kept.
   void (*unpack_column)(float* out, const void* panel, size_t col, size_t depth);
+
+  // Whether both operands are rounded, to be multiplied faster than in f32.
+  bool rounds_both = false;
 };
 
 }  // namespace bert_native

@@ -103,8 +103,8 @@ struct Bf16Gemm {
     for (size_t k = 0; k < depth; ++k) out[k] = bf16_value(data[(k / 2 * kCols + col) * 2 + k % 2].bits);
   }
 
-  static constexpr GemmKernels kKernels = {kRows,      kCols,      strip_bytes, panel_bytes,
-                                           pack_strip, pack_panel, tile,        unpack_column};
+  static constexpr GemmKernels kKernels = {kRows,      kCols, strip_bytes,   panel_bytes, pack_strip,
+                                           pack_panel, tile,  unpack_column, true};
 
  private:
   // A pair makes one element of 32 bits, which pack_transposed moves as a float.

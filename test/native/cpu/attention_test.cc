@@ -189,7 +189,9 @@ struct Attention {
   Attention(const Attention&) = delete;
 
   // The contexts, after running the tasks.
-  std::vector<float> run(const std::vector<AttentionTask>& tasks, const KernelTable& kernels) {
+  std::vector<float> run(const std::vector<AttentionTask>& tasks, const KernelTable& kernels,
+                         MatrixType type = MatrixType::kF32) {
+    layer.gemm = &kernels.gemm_of(type);
     std::vector<float> in_place = projections;
     for (const AttentionTask& task : tasks) {
       attend(layer, block, task, in_place.data(), stride, scratch, kernels);
@@ -221,6 +223,38 @@ void same_bits_however_queries_are_cut(Isa isa) {
         BN_CHECK(same_bits(attention.run(tasks, kernels), expected),
                  name + ", " + std::to_string(threads) + " threads");
       }
+    }
+  }
+}
+
+// Operands rounded to bf16: within their rounding of f32, and the same bits however the queries are cut.
+void rounds_to_bf16(Isa isa) {
+  const KernelTable& kernels = *kernel_table(isa);
+  if (!kernels.gemm_of(MatrixType::kBf16).rounds_both) return;
+  for (const size_t head_size : {size_t{12}, size_t{64}, size_t{80}}) {
+    for (const size_t length : {size_t{1}, size_t{31}, size_t{70}, kBlock, kBlock + 1, 2 * kBlock + 77}) {
+      Attention attention(length, head_size, {});
+      const std::vector<AttentionTask> whole{{0, 0, 0, length}, {0, 1, 0, length}};
+      const std::vector<float> exact = attention.run(whole, kernels);
+      const std::vector<float> rounded = attention.run(whole, kernels, MatrixType::kBf16);
+      double squares = 0, differences = 0;
+      for (size_t row = 0; row < length; ++row) {
+        for (size_t i = row * attention.stride; i < row * attention.stride + 2 * head_size; ++i) {
+          squares += static_cast<double>(exact[i]) * static_cast<double>(exact[i]);
+          differences += std::pow(static_cast<double>(rounded[i]) - static_cast<double>(exact[i]), 2);
+        }
+      }
+      const double error = std::sqrt(differences / squares);
+      BN_CHECK(error > 0 && error < 0.01, std::to_string(length) + " keys of " + std::to_string(head_size) +
+                                              ": relative error " + std::to_string(error));
+      std::vector<AttentionTask> cut;
+      for (size_t head = 0; head < Attention::kHeads; ++head) {
+        for (size_t begin = 0; begin < length; begin += 29) {
+          cut.push_back({0, head, begin, std::min(length, begin + 29)});
+        }
+      }
+      BN_CHECK(same_bits(attention.run(cut, kernels, MatrixType::kBf16), rounded),
+               std::to_string(length) + " keys, cut into tasks");
     }
   }
 }
@@ -260,10 +294,11 @@ void memory_is_bounded(Isa isa) {
 const KernelTable* counted_kernels = nullptr;
 size_t counted_products = 0;
 
-void count_products(float* c, size_t ldc, const float* strip, const float* panel, size_t rows, size_t k,
+void count_products(float* c, size_t ldc, const void* strip, const void* panel, size_t rows, size_t k,
                     bool accumulate) {
-  counted_products += rows * k * counted_kernels->gemm_cols;
-  counted_kernels->gemm_tile_f32(c, ldc, strip, panel, rows, k, accumulate);
+  const GemmKernels& gemm = counted_kernels->gemm_of(MatrixType::kF32);
+  counted_products += rows * k * gemm.cols;
+  gemm.tile(c, ldc, strip, panel, rows, k, accumulate);
 }
 
 // Multiplications for one head.
@@ -271,7 +306,9 @@ double work(Isa isa, size_t length, AttentionMask mask) {
   counted_kernels = kernel_table(isa);
   counted_products = 0;
   KernelTable counting = *counted_kernels;
-  counting.gemm_tile_f32 = count_products;
+  GemmKernels gemm = counting.gemm_of(MatrixType::kF32);
+  gemm.tile = count_products;
+  counting.gemm[static_cast<size_t>(MatrixType::kF32)] = &gemm;
   Attention attention(length, 32, mask);
   attention.run({{0, 0, 0, length}}, counting);
   return static_cast<double>(counted_products);
@@ -312,6 +349,7 @@ void add_tests() {
           [isa, specification] { same_bits_whatever_is_wanted(isa, Model(specification)); });
     }
     add("cpu/attention: same bits however queries are cut" + suffix, [isa] { same_bits_however_queries_are_cut(isa); });
+    add("cpu/attention: operands of bf16" + suffix, [isa] { rounds_to_bf16(isa); });
     add("cpu/attention: memory is bounded" + suffix, [isa] { memory_is_bounded(isa); });
     add("cpu/attention: leaves out what no query sees" + suffix, [isa] { leaves_out_what_no_query_sees(isa); });
   }
