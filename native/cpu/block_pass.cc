@@ -11,6 +11,9 @@ namespace {
 
 // A group of this many rows reads each weight from beyond its caches once; its own data stay in the second-level cache.
 constexpr size_t kGroupRows = 96;
+// Scores of one head that each thread computes in a step, so that short calls get their turn: a few tens of
+// milliseconds of work on long sequences, and all of it on others.
+constexpr size_t kScoresPerStep = size_t{8} << 20;
 // With fewer strips of rows for each thread, the threads share the columns of each product instead.
 constexpr size_t kGroupLeastStrips = 4;
 
@@ -233,11 +236,21 @@ void BlockPass::attend_layer(size_t layer) {
   const std::vector<AttentionTask> tasks = only_first_rows_
                                                ? first_row_attention_tasks(block_, attention.heads)
                                                : attention_tasks(block_, attention.heads, pool_.thread_count());
-  pool_.parallel_for(tasks.size(), [&](size_t index, size_t worker) {
-    throw_if_abandoned();
-    attend(attention, block_, tasks[index], workspace_.projections.data(), projection_stride_,
-           workspace_.thread_attention[worker], kernels_);
-  });
+  const auto scores = [&](const AttentionTask& task) {
+    return (task.query_end - task.query_begin) * block_.sequences[task.sequence].key_count;
+  };
+  for (size_t first = 0, end; first < tasks.size(); first = end) {
+    if (first > 0) begin_step();
+    size_t sum = 0;
+    for (end = first; end < tasks.size() && sum < pool_.thread_count() * kScoresPerStep; ++end) {
+      sum += scores(tasks[end]);
+    }
+    pool_.parallel_for(end - first, [&](size_t index, size_t worker) {
+      throw_if_abandoned();
+      attend(attention, block_, tasks[first + index], workspace_.projections.data(), projection_stride_,
+             workspace_.thread_attention[worker], kernels_);
+    });
+  }
 }
 
 void BlockPass::transform(const RowGroup& group, size_t layer) {
