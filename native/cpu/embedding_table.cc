@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <utility>
 
+#include "common/memory.h"
 #include "kernels/half.h"
 
 namespace bert_native {
@@ -18,6 +19,7 @@ void EmbeddingTable::load_chunk(size_t chunk, const ParameterReader& reader, Loa
   const size_t begin = chunk * rows_per_chunk(), end = std::min(rows_, begin + rows_per_chunk());
   const size_t count = (end - begin) * width_;
   std::byte* elements = elements_ + begin * width_ * element_bytes();
+  make_resident(elements, count * element_bytes());
   if (type_ == MatrixType::kF32) {
     reader.read_rows(name_, begin, end, reinterpret_cast<float*>(elements), scratch.read);
     return;

@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <utility>
 
+#include "common/memory.h"
+
 namespace bert_native {
 
 namespace {
@@ -36,6 +38,7 @@ size_t PackedMatrix::chunk_count() const { return (panel_count() + panels_per_ch
 void PackedMatrix::load_chunk(size_t chunk, const ParameterReader& reader, LoadScratch& scratch) {
   const size_t first = chunk * panels_per_chunk(), end = std::min(panel_count(), first + panels_per_chunk());
   read_rows(first * gemm_->cols, std::min(outputs_, end * gemm_->cols), reader, scratch);
+  make_resident(panels_ + first * panel_bytes_, (end - first) * panel_bytes_);
   for (size_t panel = first; panel < end; ++panel) {
     const size_t cols = std::min(gemm_->cols, outputs_ - panel * gemm_->cols);
     const float* rows = scratch.rows.data() + (panel - first) * gemm_->cols * inputs_;

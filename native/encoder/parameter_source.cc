@@ -7,7 +7,6 @@
 #include <utility>
 
 #include "common/errors.h"
-#include "encoder/random.h"
 
 namespace bert_native {
 
@@ -187,8 +186,10 @@ class SpanReader {
   float line_[kLineElements];
 };
 
-void read_normal(const NormalInit& init, size_t columns, size_t row_begin, size_t row_end, float* out) {
-  normal_values(out, (row_end - row_begin) * columns, init.seed, static_cast<uint64_t>(row_begin) * columns, init.std);
+void read_normal(const NormalInit& init, size_t columns, size_t row_begin, size_t row_end, float* out,
+                 const KernelTable& kernels) {
+  kernels.normal_f32(out, (row_end - row_begin) * columns, init.seed, static_cast<uint64_t>(row_begin) * columns,
+                     init.std);
   if (init.zero_row < 0) return;
   const auto zero_row = static_cast<uint64_t>(init.zero_row);
   if (row_begin <= zero_row && zero_row < row_end) std::fill_n(out + (zero_row - row_begin) * columns, columns, 0.0f);
@@ -251,7 +252,7 @@ void ParameterReader::read_rows(const std::string& name, size_t row_begin, size_
   if (const auto* span = std::get_if<FileSpan>(&source.values)) {
     read_span(source, *span, row_begin, row_end, out, scratch);
   } else if (const auto* normal = std::get_if<NormalInit>(&source.values)) {
-    read_normal(*normal, columns, row_begin, row_end, out);
+    read_normal(*normal, columns, row_begin, row_end, out, kernels_);
   } else if (const auto* constant = std::get_if<ConstantInit>(&source.values)) {
     std::fill_n(out, count, constant->value);
   } else {

@@ -93,6 +93,29 @@ struct Int8Gemm {
     }
   }
 
+  static void pack_panel(void* panel, const float* w, size_t ldw, size_t cols, size_t depth) {
+    constexpr size_t kPiece = 256;
+    alignas(64) float fours[kCols * kPiece / 4];
+    int8_t* data = Layout::panel_data(panel);
+    float inverses[kCols];
+    int32_t sums[kCols] = {};
+    for (size_t c = 0; c < kCols; ++c) {
+      const Int8Scale scale(c < cols ? largest(w + c * ldw, depth) : 0.0f, D::kWeightLimit);
+      Layout::scales(panel)[c] = scale.scale;
+      inverses[c] = scale.inverse;
+    }
+    for (size_t begin = 0; begin < depth; begin += kPiece) {
+      const size_t count = depth - begin < kPiece ? depth - begin : kPiece;
+      for (size_t c = 0; c < cols; ++c) {
+        auto* quantized = reinterpret_cast<int8_t*>(fours + c * kPiece / 4);
+        sums[c] += quantize_weights(quantized, w + c * ldw + begin, inverses[c], count);
+      }
+      pack_transposed<V, kCols>(reinterpret_cast<float*>(data + begin * kCols), fours, kPiece / 4, cols,
+                                (count + 3) / 4);
+    }
+    for (size_t c = 0; c < kCols; ++c) Layout::corrections(panel)[c] = -kActivationOffset * sums[c];
+  }
+
   template <size_t kUsed>
   static void tile_of_rows(float* c, size_t ldc, const void* strip, const void* panel, size_t depth, bool accumulate) {
     const uint8_t* a = Layout::strip_data(strip);
@@ -128,7 +151,7 @@ struct Int8Gemm {
                                            Layout::strip_bytes,
                                            Layout::panel_bytes,
                                            pack_strip,
-                                           Layout::template pack_panel<D::kWeightLimit>,
+                                           pack_panel,
                                            tile,
                                            Layout::unpack_column};
 
@@ -157,6 +180,17 @@ struct Int8Gemm {
       out[i] = static_cast<uint8_t>(rounded_bits(x[i] * inverse) + static_cast<uint32_t>(kActivationOffset));
     }
     for (size_t i = n; i % 4 != 0; ++i) out[i] = static_cast<uint8_t>(kActivationOffset);
+  }
+
+  // The same for weights. Returns their sum.
+  static int32_t quantize_weights(int8_t* BN_RESTRICT out, const float* BN_RESTRICT x, float inverse, size_t n) {
+    int32_t sum = 0;
+    for (size_t i = 0; i < n; ++i) {
+      out[i] = int8_of(x[i] * inverse);
+      sum += out[i];
+    }
+    for (size_t i = n; i % 4 != 0; ++i) out[i] = 0;
+    return sum;
   }
 };
 

@@ -19,7 +19,7 @@
 #include "cpu/reference_encoder.h"
 #include "cpu/requests.h"
 #include "encoder/plan.h"
-#include "encoder/random.h"
+#include "kernels/random.h"
 #include "harness.h"
 #include "temporary_folder.h"
 

@@ -10,7 +10,7 @@
 
 #include "cpu/encoder.h"
 #include "encoder/parameter_source.h"
-#include "encoder/random.h"
+#include "kernels/random.h"
 #include "encoder/specification.h"
 
 // Small models with random weights, and requests to run through them.
