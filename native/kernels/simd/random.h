@@ -111,16 +111,16 @@ BN_ALWAYS_INLINE double normal_log(double w) {
                                        1.0 / 11, 1.0 / 9,  1.0 / 7,  1.0 / 5,  1.0 / 3};
   constexpr uint64_t kFractionMask = (uint64_t{1} << 52) - 1;
   constexpr uint64_t kExponentOfOne = uint64_t{1023} << 52;
-  constexpr double kSqrt2 = 1.4142135623730951, kLog2 = 0.6931471805599453;
+  constexpr uint64_t kSqrt2 = 0x3ff6a09e667f3bcd;  // of 1.4142135623730951
+  constexpr double kLog2 = 0.6931471805599453;
   uint64_t bits;
   memcpy(&bits, &w, sizeof bits);
-  const uint64_t fraction_bits = (bits & kFractionMask) | kExponentOfOne;
-  double fraction;
-  memcpy(&fraction, &fraction_bits, sizeof fraction);
-  const bool halve = fraction >= kSqrt2;
-  const double m = halve ? fraction * 0.5 : fraction;
-  const double whole = to_double_less(bits >> 52, 1023);
-  const double exponent = halve ? whole + 1 : whole;
+  const uint64_t fraction = (bits & kFractionMask) | kExponentOfOne;
+  const uint64_t halve = (fraction - kSqrt2) >> 63 ^ 1;  // whether it is at least √2
+  const uint64_t m_bits = fraction - (halve << 52);
+  double m;
+  memcpy(&m, &m_bits, sizeof m);
+  const double exponent = to_double_less((bits >> 52) + halve, 1023);
   const double s = (m - 1) / (m + 1);
   const double square = s * s;
   return exponent * kLog2 + 2 * s * (1 + square * normal_polynomial(kSeries, square));

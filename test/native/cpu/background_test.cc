@@ -3,6 +3,8 @@
 #include <future>
 #include <memory>
 #include <stdexcept>
+#include <string>
+#include <utility>
 
 #include "harness.h"
 #include "signal_mask.h"
@@ -38,9 +40,47 @@ void its_threads_take_no_signals() {
   }
 }
 
+// Jobs at once share their helpers, and the next one has all of them again.
+void jobs_share_their_helpers() {
+  std::promise<size_t> first, second;
+  std::promise<void> go_on, ended;
+  const std::shared_future<void> may_end = go_on.get_future().share();
+  run_on_own_threads(3, [&](ThreadPool& pool) {
+    first.set_value(pool.thread_count());
+    may_end.wait();
+  });
+  BN_CHECK(first.get_future().get() == 3, "a job alone does not get the threads it asked for");
+  run_on_own_threads(4, [&](ThreadPool& pool) {
+    second.set_value(pool.thread_count());
+    may_end.wait();
+    ended.set_value();
+  });
+  const size_t beside = second.get_future().get();
+  go_on.set_value();
+  ended.get_future().get();
+  BN_CHECK(beside == 2, "beside two helpers a job that asked for three got " + std::to_string(beside - 1));
+  // The first two may still be letting go.
+  for (int round = 0; round < 10000; ++round) {
+    std::promise<size_t> count;
+    run_on_own_threads(3, [&](ThreadPool& pool) { count.set_value(pool.thread_count()); });
+    if (count.get_future().get() == 3) return;
+  }
+  BN_CHECK(false, "helpers of jobs that have ended are not given back");
+}
+
+void a_job_without_helpers_runs_alone() {
+  for (const size_t threads : {0, 1}) {
+    std::promise<size_t> count;
+    run_on_own_threads(threads, [&](ThreadPool& pool) { count.set_value(pool.thread_count()); });
+    BN_CHECK(count.get_future().get() == 1, std::to_string(threads) + " threads");
+  }
+}
+
 void add_tests() {
   add("cpu/background: survives jobs that throw", survives_jobs_that_throw);
   add("cpu/background: its threads take no signals", its_threads_take_no_signals);
+  add("cpu/background: jobs share their helpers", jobs_share_their_helpers);
+  add("cpu/background: a job without helpers runs alone", a_job_without_helpers_runs_alone);
 }
 
 const Registration registration(add_tests);
