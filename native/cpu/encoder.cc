@@ -50,7 +50,8 @@ std::unique_ptr<CpuEncoder> CpuEncoder::load(const EncoderSpecification& specifi
                                              MatrixType type, const KernelTable& kernels, ThreadPool& pool,
                                              const LoadControl& control) {
   check_specification(specification);
-  std::unique_ptr<State> state(new State{specification, kernels, {specification, sources, type, kernels, pool, control}});
+  std::unique_ptr<State> state(
+      new State{specification, kernels, {specification, sources, type, kernels, pool, control}});
   return std::unique_ptr<CpuEncoder>(new CpuEncoder(std::move(state)));
 }
 

@@ -151,8 +151,8 @@ struct EncoderWeights::Loader {
     load(target.mlp_norm, mlp + ".norm", layer.layer_norm_eps);
   }
 
-  // Reads everything into `memory`, of size_bytes. Chunks are handed out in order, so that a file is read about from its
-  // beginning to its end.
+  // Reads everything into `memory`, of size_bytes. Chunks are handed out in order, so that a file is read about from
+  // its beginning to its end.
   void run(std::byte* memory, const ParameterReader& reader, ThreadPool& pool, const LoadControl& control) {
     std::vector<std::pair<const Part*, size_t>> chunks;
     for (const Part& part : parts) {

@@ -217,11 +217,12 @@ void ParameterReader::open(const std::string& name, const FileSpan& span) {
   const FileIdentity& now = found->second.identity;
   if (now == span.identity) return;
   const uint64_t size_now = now.size_bytes, size_then = span.identity.size_bytes;
-  throw Error(ErrorCode::kIo, "'" + span.path + "' was changed or replaced after its header was read, before parameter '" +
-                                  name + "' could be loaded" +
-                                  (size_now == size_then ? std::string()
-                                                         : ": " + std::to_string(size_now) + " bytes now, " +
-                                                               std::to_string(size_then) + " bytes then"));
+  throw Error(ErrorCode::kIo,
+              "'" + span.path + "' was changed or replaced after its header was read, before parameter '" + name +
+                  "' could be loaded" +
+                  (size_now == size_then
+                       ? std::string()
+                       : ": " + std::to_string(size_now) + " bytes now, " + std::to_string(size_then) + " bytes then"));
 }
 
 void ParameterReader::read_span(const ParameterSource& source, const FileSpan& span, size_t row_begin, size_t row_end,

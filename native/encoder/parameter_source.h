@@ -25,8 +25,8 @@ struct FileSpan {
   std::vector<uint64_t> strides;  // in elements, one per dimension
 };
 
-// Values of N(0, std²), the same on every machine: see normal_values() in kernels/random.h. zero_row ≥ 0 names a row of zeros
-// (the padding token's embedding).
+// Values of N(0, std²), the same on every machine: see normal_values() in kernels/random.h. zero_row ≥ 0 names a row of
+// zeros (the padding token's embedding).
 struct NormalInit {
   uint64_t seed = 0;
   double std = 0;

@@ -60,7 +60,8 @@ class SlotSet {
     return moved;
   }
   friend SlotSet operator&(const SlotSet& a, const SlotSet& b) {
-    return {{a.words_[0] & b.words_[0], a.words_[1] & b.words_[1], a.words_[2] & b.words_[2], a.words_[3] & b.words_[3]}};
+    return {
+        {a.words_[0] & b.words_[0], a.words_[1] & b.words_[1], a.words_[2] & b.words_[2], a.words_[3] & b.words_[3]}};
   }
 
  private:

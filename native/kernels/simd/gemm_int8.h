@@ -146,14 +146,8 @@ struct Int8Gemm {
     tile_up_to(c, ldc, strip, panel, rows, depth, accumulate);
   }
 
-  static constexpr GemmKernels kKernels = {kRows,
-                                           kCols,
-                                           Layout::strip_bytes,
-                                           Layout::panel_bytes,
-                                           pack_strip,
-                                           pack_panel,
-                                           tile,
-                                           Layout::unpack_column};
+  static constexpr GemmKernels kKernels = {kRows,      kCols, Layout::strip_bytes,  Layout::panel_bytes, pack_strip,
+                                           pack_panel, tile,  Layout::unpack_column};
 
  private:
   // The largest magnitude of a row; NaN if it holds one.

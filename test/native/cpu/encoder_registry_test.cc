@@ -36,7 +36,8 @@ ParameterSources make_sources(const EncoderSpecification& specification) {
 std::unique_ptr<CpuEncoder> load_encoder() {
   const EncoderSpecification specification = make_specification();
   ThreadPool pool(1);
-  return CpuEncoder::load(specification, make_sources(specification), MatrixType::kF32, *kernel_table(Isa::kScalar), pool);
+  return CpuEncoder::load(specification, make_sources(specification), MatrixType::kF32, *kernel_table(Isa::kScalar),
+                          pool);
 }
 
 FileSpan make_span() {

@@ -19,8 +19,8 @@
 #include "cpu/reference_encoder.h"
 #include "cpu/requests.h"
 #include "encoder/plan.h"
-#include "kernels/random.h"
 #include "harness.h"
+#include "kernels/random.h"
 #include "temporary_folder.h"
 
 namespace bert_native::test {
@@ -402,8 +402,9 @@ void refuses_a_changed_file() {
   const FileIdentity identity = File(path).identity();
   std::filesystem::last_write_time(path, std::filesystem::last_write_time(path) + std::chrono::seconds(5));
   sources["layers.1.mlp.up.bias"] = {{100}, FileSpan{path, identity, 0, Dtype::kF32, {1}}};
-  check_throws(ErrorCode::kIo, "was changed or replaced after its header was read",
-               [&] { CpuEncoder::load(model.specification, sources, MatrixType::kF32, *kernel_table(Isa::kScalar), pool); });
+  check_throws(ErrorCode::kIo, "was changed or replaced after its header was read", [&] {
+    CpuEncoder::load(model.specification, sources, MatrixType::kF32, *kernel_table(Isa::kScalar), pool);
+  });
 }
 
 void refuses_impossible_specifications() {

@@ -89,9 +89,9 @@ void loads_the_same_on_any_number_of_threads(Isa isa) {
     for (const size_t threads : {1, 2, 5}) {
       const auto loaded = parameters_of(specification, stored, type, isa, threads);
       for (const auto& [name, values] : expected) {
-        BN_CHECK(std::memcmp(values.data(), loaded.at(name).data(), values.size() * sizeof(float)) == 0,
-                 name + " differs, " + std::to_string(threads) + " threads, type " +
-                     std::to_string(static_cast<int>(type)));
+        BN_CHECK(
+            std::memcmp(values.data(), loaded.at(name).data(), values.size() * sizeof(float)) == 0,
+            name + " differs, " + std::to_string(threads) + " threads, type " + std::to_string(static_cast<int>(type)));
       }
     }
   }

@@ -12,8 +12,8 @@
 #include "check_throws.h"
 #include "common/errors.h"
 #include "common/thread_pool.h"
-#include "kernels/random.h"
 #include "harness.h"
+#include "kernels/random.h"
 #include "temporary_folder.h"
 
 namespace bert_native::test {
@@ -97,7 +97,8 @@ void normal_values_are_fixed() {
 void normal_values_are_the_same_on(Isa isa) {
   const KernelTable& kernels = *kernel_table(isa);
   for (const size_t count : {0, 1, 2, 3, 4, 5, 7, 63, 509, 511, 512, 513, 1024, 1500, 200000}) {
-    for (const uint64_t first : {uint64_t{0}, uint64_t{1}, uint64_t{2}, uint64_t{3}, uint64_t{510}, (uint64_t{1} << 34) - 50}) {
+    for (const uint64_t first :
+         {uint64_t{0}, uint64_t{1}, uint64_t{2}, uint64_t{3}, uint64_t{510}, (uint64_t{1} << 34) - 50}) {
       std::vector<float> expected(count + 1, 7.0f), actual(count + 1, 7.0f);
       normal_values(expected.data(), count, 0xfedcba9876543210, first, 0.02);
       kernels.normal_f32(actual.data(), count, 0xfedcba9876543210, first, 0.02);
