@@ -40,39 +40,38 @@ void its_threads_take_no_signals() {
   }
 }
 
-// Jobs at once share their helpers, and the next one has all of them again.
+// The threads of a job's pool; the job ends when `may_end` says so. The job outlives the call: what it uses is its own.
+size_t threads_of_job(size_t wanted, const std::shared_future<void>& may_end) {
+  auto count = std::make_shared<std::promise<size_t>>();
+  std::future<size_t> result = count->get_future();
+  run_on_own_threads(wanted, [count, may_end](ThreadPool& pool) {
+    count->set_value(pool.thread_count());
+    may_end.wait();
+  });
+  return result.get();
+}
+
+// Jobs at once share their helpers, and later ones have all of them again.
 void jobs_share_their_helpers() {
-  std::promise<size_t> first, second;
-  std::promise<void> go_on, ended;
-  const std::shared_future<void> may_end = go_on.get_future().share();
-  run_on_own_threads(3, [&](ThreadPool& pool) {
-    first.set_value(pool.thread_count());
-    may_end.wait();
-  });
-  BN_CHECK(first.get_future().get() == 3, "a job alone does not get the threads it asked for");
-  run_on_own_threads(4, [&](ThreadPool& pool) {
-    second.set_value(pool.thread_count());
-    may_end.wait();
-    ended.set_value();
-  });
-  const size_t beside = second.get_future().get();
+  std::promise<void> go_on, gone_on;
+  const std::shared_future<void> may_end = go_on.get_future().share(), at_once = gone_on.get_future().share();
+  gone_on.set_value();
+  const size_t first = threads_of_job(3, may_end), second = threads_of_job(4, may_end);
   go_on.set_value();
-  ended.get_future().get();
-  BN_CHECK(beside == 2, "beside two helpers a job that asked for three got " + std::to_string(beside - 1));
+  BN_CHECK(first == 3, "a job alone got " + std::to_string(first) + " threads of 3");
+  BN_CHECK(second == 2, "a job beside one with two helpers got " + std::to_string(second) + " threads of 4");
   // The first two may still be letting go.
-  for (int round = 0; round < 10000; ++round) {
-    std::promise<size_t> count;
-    run_on_own_threads(3, [&](ThreadPool& pool) { count.set_value(pool.thread_count()); });
-    if (count.get_future().get() == 3) return;
-  }
-  BN_CHECK(false, "helpers of jobs that have ended are not given back");
+  size_t later = 0;
+  for (int round = 0; round < 10000 && later != 3; ++round) later = threads_of_job(3, at_once);
+  BN_CHECK(later == 3, "helpers of jobs that have ended are not given back");
 }
 
 void a_job_without_helpers_runs_alone() {
+  std::promise<void> gone_on;
+  const std::shared_future<void> at_once = gone_on.get_future().share();
+  gone_on.set_value();
   for (const size_t threads : {0, 1}) {
-    std::promise<size_t> count;
-    run_on_own_threads(threads, [&](ThreadPool& pool) { count.set_value(pool.thread_count()); });
-    BN_CHECK(count.get_future().get() == 1, std::to_string(threads) + " threads");
+    BN_CHECK(threads_of_job(threads, at_once) == 1, std::to_string(threads) + " threads");
   }
 }
 
