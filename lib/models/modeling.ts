@@ -15,13 +15,10 @@ import type {
 import { nativeEngine } from '../engines/native.ts';
 import { encoderParameters, type Parameter } from '../engines/parameters.ts';
 import { parameterSeed } from '../engines/random.ts';
-import { referenceEngine } from '../engines/reference/index.ts';
-import { readParameterSource } from '../engines/reference/weights.ts';
 import type { EncoderSpecification } from '../engines/specification.ts';
 import { BertNativeError } from '../errors.ts';
 import { makeFolder } from '../files.ts';
 import { type ResolveOptions, resolveModelFolder, resolveRules } from '../hub/resolve.ts';
-import { exportEncoder, modelsWithExternalData } from '../onnx/export.ts';
 import {
   booleanRule,
   checkOption,
@@ -41,7 +38,6 @@ import { matchParameters } from '../weights/match-parameters.ts';
 import { writeSafetensors } from '../weights/safetensors.ts';
 import { encodeStored } from '../weights/stored-tensor.ts';
 import type { StoredDtype, TensorSpan } from '../weights/tensor-span.ts';
-import { writeTorchBin } from '../weights/torch-bin.ts';
 import {
   type ArithmeticOptions,
   arithmeticRules,
@@ -179,7 +175,24 @@ const optionsWithoutEffect = [
   'transformers_config',
 ];
 
-const engines: Readonly<Record<'native' | 'reference', Engine>> = { native: nativeEngine, reference: referenceEngine };
+// What most programs do without is imported when it is first used: starting up is much of a short program's time.
+const importReference = () => import('../engines/reference/index.ts');
+const importOnnx = () => import('../onnx/export.ts');
+const importTorchBin = () => import('../weights/torch-bin.ts');
+
+async function readParameterSource(source: ParameterSource): Promise<Float32Array> {
+  return (await import('../engines/reference/weights.ts')).readParameterSource(source);
+}
+
+const engines: Readonly<Record<'native' | 'reference', Engine>> = {
+  native: nativeEngine,
+  reference: {
+    name: 'reference',
+    dtypes: ['fp32'],
+    load: async (specification, parameters) =>
+      (await importReference()).referenceEngine.load(specification, parameters),
+  },
+};
 
 /**
  * The static side of a model class.
@@ -370,6 +383,7 @@ export abstract class PreTrainedModel extends Callable {
   async #saveOnnx(folder: string, encoder: LoadedEncoder, options: GivenOptions<SaveOptions>): Promise<void> {
     const { dtype = 'fp32', external_data = null, progress_callback } = options;
     const read = (name: string) => encoder.readParameter(name);
+    const { exportEncoder } = await importOnnx();
     await exportEncoder(folder, this.#architecture.specification, dtype, read, {
       external_data,
       onProgress: (written_bytes, total_bytes) => progress_callback?.({ written_bytes, total_bytes }),
@@ -388,6 +402,7 @@ export abstract class PreTrainedModel extends Callable {
     if (safe_serialization) {
       await writeSafetensors(join(folder, 'model.safetensors'), tensors);
     } else {
+      const { writeTorchBin } = await importTorchBin();
       await writeTorchBin(join(folder, 'pytorch_model.bin'), tensors);
       for (const name of ['model.safetensors', 'model.safetensors.index.json']) {
         await rm(join(folder, name), { force: true });
@@ -465,6 +480,7 @@ async function withExternalData(
   folder: string,
   format: 'checkpoint' | 'onnx',
 ): Promise<ConfigValues> {
+  const { modelsWithExternalData } = await importOnnx();
   const models = await modelsWithExternalData(folder);
   const key = 'transformers.js_config';
   if (models.length === 0 && (format === 'checkpoint' || values[key] === undefined)) return values;

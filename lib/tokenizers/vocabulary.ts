@@ -9,7 +9,11 @@ export class Vocabulary {
   /** @param tokens well-formed strings */
   constructor(tokens: readonly string[]) {
     this.tokens = tokens;
-    this.#ids = new Map(tokens.map((token, id) => [token, id]));
+    const ids = new Map<string, number>();
+    tokens.forEach((token, id) => {
+      ids.set(token, id);
+    });
+    this.#ids = ids;
   }
 
   /** The number of different tokens, which is what transformers calls `vocab_size`. */

@@ -7,7 +7,6 @@ import { type CheckpointTensor, quoted, type WeightsFile } from './checkpoint-te
 import { openSafetensors } from './safetensors.ts';
 import { objectEntries, parseJsonObject } from './strict-json.ts';
 import type { CheckpointFile } from './tensor-span.ts';
-import { openTorchBin } from './torch-bin.ts';
 
 /** `safetensors`, or what `torch.save` wrote. */
 export type CheckpointFormat = 'safetensors' | 'torch';
@@ -46,7 +45,8 @@ const maxIndexBytes = 64 * 2 ** 20;
 
 const openers: Readonly<Record<CheckpointFormat, (path: string) => Promise<WeightsFile>>> = {
   safetensors: openSafetensors,
-  torch: openTorchBin,
+  // Imported when it is needed: a pickle and a zip archive take much code.
+  torch: async (path) => (await import('./torch-bin.ts')).openTorchBin(path),
 };
 
 /**

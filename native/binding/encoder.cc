@@ -1,5 +1,6 @@
 #include "binding/encoder.h"
 
+#include <algorithm>
 #include <chrono>
 #include <cstring>
 #include <memory>
@@ -241,6 +242,14 @@ size_t product(std::initializer_list<size_t> factors) {
 
 // ---------- jobs ----------
 
+// Forward passes go first: they get the threads that they would have if no model were loaded, but for one.
+struct GiveWay : LoadControl {
+  bool must_give_way() const override { return Scheduler::instance().is_computing(); }
+};
+
+// More would only wait for memory, and each has buffers of its own.
+constexpr size_t kMostLoadingThreads = 8;
+
 // Loading touches nothing of its job's, so that an environment may end while it goes on: others may wait for its
 // result.
 class LoadJob : public Job {
@@ -253,13 +262,14 @@ class LoadJob : public Job {
   }
 
   void start(Finish finish) {
-    run_on_own_thread([load = load_, finish = std::move(finish)](ThreadPool& pool) {
+    const size_t threads = std::min(Scheduler::instance().thread_count(), kMostLoadingThreads);
+    run_on_own_threads(threads, [load = load_, finish = std::move(finish)](ThreadPool& pool) {
       std::exception_ptr failure;
       try {
         const KernelTable& kernels = selected_kernels();
         const MatrixType type = kernels.resolve(load->type);
         load->encoder = acquire_encoder(encoder_key(load->specification, load->sources, type, kernels.isa), [&] {
-          return CpuEncoder::load(load->specification, load->sources, type, kernels, pool);
+          return CpuEncoder::load(load->specification, load->sources, type, kernels, pool, GiveWay());
         });
       } catch (...) {
         failure = std::current_exception();

@@ -187,6 +187,16 @@ void ThreadPool::parallel_for(size_t count, const std::function<void(size_t inde
   if (state.failure) std::rethrow_exception(std::exchange(state.failure, nullptr));
 }
 
+std::unique_ptr<ThreadPool> make_thread_pool(size_t threads) noexcept {
+  for (; threads > 1; threads /= 2) {
+    try {
+      return std::make_unique<ThreadPool>(threads);
+    } catch (...) {
+    }
+  }
+  return nullptr;
+}
+
 size_t usable_thread_count() {
   size_t count = std::max(1u, std::thread::hardware_concurrency());
 #if defined(__linux__)

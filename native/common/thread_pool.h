@@ -28,6 +28,9 @@ class ThreadPool {
   std::unique_ptr<State> state_;
 };
 
+// The pool asked for, or the largest that the system still gives: null where that is the caller's own thread.
+std::unique_ptr<ThreadPool> make_thread_pool(size_t threads) noexcept;
+
 // Threads this process may really use: the affinity mask, cut by the cgroup's CPU quota (v1 and v2), at least 1.
 size_t usable_thread_count();
 

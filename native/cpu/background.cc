@@ -1,5 +1,7 @@
 #include "cpu/background.h"
 
+#include <algorithm>
+#include <atomic>
 #include <condition_variable>
 #include <deque>
 #include <memory>
@@ -53,6 +55,24 @@ class JobThread {
   bool started_ = false;
 };
 
+// Threads beside their own that all such jobs have, and the share of one of them.
+class Helpers {
+ public:
+  explicit Helpers(size_t wanted) {
+    size_t busy = in_use_;
+    do {
+      count_ = wanted - std::min(wanted, busy);
+    } while (!in_use_.compare_exchange_weak(busy, busy + count_));
+  }
+  ~Helpers() { in_use_ -= count_; }
+  Helpers(const Helpers&) = delete;
+  size_t count() const { return count_; }
+
+ private:
+  static inline std::atomic<size_t> in_use_{0};
+  size_t count_ = 0;
+};
+
 }  // namespace
 
 void run_in_background(BackgroundJob job) {
@@ -61,8 +81,14 @@ void run_in_background(BackgroundJob job) {
   thread->submit(std::move(job));
 }
 
-void run_on_own_thread(BackgroundJob job) {
-  start_thread([job = std::move(job), pool = std::make_shared<ThreadPool>(1)] { run_job(job, *pool); }).detach();
+void run_on_own_threads(size_t threads, BackgroundJob job) {
+  // What the job needs in any case is made here, where its lack is still an error of the call.
+  const auto alone = std::make_shared<ThreadPool>(1);
+  start_thread([threads, job = std::move(job), alone] {
+    const Helpers helpers(threads - std::min<size_t>(threads, 1));
+    const std::unique_ptr<ThreadPool> pool = make_thread_pool(1 + helpers.count());
+    run_job(job, pool != nullptr ? *pool : *alone);
+  }).detach();
 }
 
 }  // namespace bert_native

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <cstddef>
 #include <functional>
 
 #include "common/thread_pool.h"
@@ -14,8 +15,9 @@ using BackgroundJob = std::function<void(ThreadPool& pool)>;
 // kMemory where the system gives no thread.
 void run_in_background(BackgroundJob job);
 
-// Starts a thread for this one job, with a pool of one: for loading, which takes long and waits for the disk.
-// Throws kMemory where the system gives no thread.
-void run_on_own_thread(BackgroundJob job);
+// Starts a thread for this one job, with a pool of at most `threads`, which counts that thread: for loading. All such
+// jobs together have no more helpers than one of them may have, and a job goes on with fewer where the system gives no
+// more. Throws kMemory where it does not even give the job's own thread.
+void run_on_own_threads(size_t threads, BackgroundJob job);
 
 }  // namespace bert_native

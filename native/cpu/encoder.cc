@@ -47,9 +47,11 @@ CpuEncoder::CpuEncoder(std::unique_ptr<State> state) : state_(std::move(state)) 
 CpuEncoder::~CpuEncoder() = default;
 
 std::unique_ptr<CpuEncoder> CpuEncoder::load(const EncoderSpecification& specification, const ParameterSources& sources,
-                                             MatrixType type, const KernelTable& kernels, ThreadPool& pool) {
+                                             MatrixType type, const KernelTable& kernels, ThreadPool& pool,
+                                             const LoadControl& control) {
   check_specification(specification);
-  std::unique_ptr<State> state(new State{specification, kernels, {specification, sources, type, kernels, pool}});
+  std::unique_ptr<State> state(
+      new State{specification, kernels, {specification, sources, type, kernels, pool, control}});
   return std::unique_ptr<CpuEncoder>(new CpuEncoder(std::move(state)));
 }
 

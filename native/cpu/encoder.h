@@ -7,6 +7,7 @@
 
 #include "common/thread_pool.h"
 #include "cpu/block_pass.h"
+#include "cpu/weights.h"
 #include "encoder/batch.h"
 #include "encoder/parameter_source.h"
 #include "encoder/specification.h"
@@ -22,7 +23,8 @@ class CpuEncoder {
   // encoder_parameters(specification), with those shapes: kWeightMissing, kWeightShape otherwise. `type` says how the
   // large matrices are kept; tables of embeddings are kept in 16 bits where those are in 16 or fewer.
   static std::unique_ptr<CpuEncoder> load(const EncoderSpecification& specification, const ParameterSources& sources,
-                                          MatrixType type, const KernelTable& kernels, ThreadPool& pool);
+                                          MatrixType type, const KernelTable& kernels, ThreadPool& pool,
+                                          const LoadControl& control = {});
   ~CpuEncoder();
 
   // Runs sequences that check_batch() has seen through all layers and fills the outputs they name. The workspace grows

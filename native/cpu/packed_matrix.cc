@@ -1,27 +1,15 @@
 #include "cpu/packed_matrix.h"
 
 #include <algorithm>
+#include <utility>
+
+#include "common/memory.h"
 
 namespace bert_native {
 
 namespace {
 
-constexpr size_t kStagingElements = size_t{1} << 20;
 constexpr size_t kLongestPiece = 768;
-
-// Rows [row_begin, row_end) of the parts set one below the other.
-void read_rows(const std::vector<PackedMatrix::Part>& parts, size_t inputs, size_t row_begin, size_t row_end,
-               ParameterReader& reader, float* out) {
-  size_t part_begin = 0;
-  for (const PackedMatrix::Part& part : parts) {
-    const size_t part_end = part_begin + part.rows;
-    const size_t begin = std::max(row_begin, part_begin), end = std::min(row_end, part_end);
-    if (begin < end) {
-      reader.read_rows(part.name, begin - part_begin, end - part_begin, out + (begin - row_begin) * inputs);
-    }
-    part_begin = part_end;
-  }
-}
 
 }  // namespace
 
@@ -34,28 +22,46 @@ DepthPieces::DepthPieces(size_t depth) : depth_(depth) {
   count_ = depth == 0 ? 0 : (depth + length_ - 1) / length_;
 }
 
-PackedMatrix::PackedMatrix(const std::vector<Part>& parts, size_t inputs, ParameterReader& reader,
-                           const GemmKernels& gemm, ThreadPool& pool)
-    : gemm_(&gemm), inputs_(inputs), pieces_(inputs) {
-  for (const Part& part : parts) outputs_ += part.rows;
+PackedMatrix::PackedMatrix(std::vector<Part> parts, size_t inputs, const GemmKernels& gemm)
+    : gemm_(&gemm), parts_(std::move(parts)), inputs_(inputs), pieces_(inputs) {
+  for (const Part& part : parts_) outputs_ += part.rows;
   piece_bytes_ = gemm.panel_bytes(pieces_.longest());
   for (size_t piece = 0; piece < pieces_.count(); ++piece) panel_bytes_ += gemm.panel_bytes(pieces_.length(piece));
-  panels_ = AlignedBuffer<std::byte>(panel_count() * panel_bytes_);
-  const size_t panel_elements = inputs * gemm.cols;
-  const size_t block = std::min(panel_count(), std::max<size_t>(1, kStagingElements / panel_elements));
-  AlignedBuffer<float> staging(block * panel_elements);
-  for (size_t first = 0; first < panel_count(); first += block) {
-    const size_t row_begin = first * gemm.cols;
-    const size_t row_end = std::min(outputs_, row_begin + block * gemm.cols);
-    read_rows(parts, inputs, row_begin, row_end, reader, staging.data());
-    pool.parallel_for(std::min(block, panel_count() - first), [&](size_t i, size_t) {
-      const size_t cols = std::min(gemm.cols, row_end - row_begin - i * gemm.cols);
-      std::byte* out = panels_.data() + (first + i) * panel_bytes_;
-      for (size_t piece = 0; piece < pieces_.count(); ++piece) {
-        gemm.pack_panel(out + piece * piece_bytes_, staging.data() + i * panel_elements + pieces_.begin(piece), inputs,
-                        cols, pieces_.length(piece));
-      }
-    });
+}
+
+size_t PackedMatrix::panels_per_chunk() const {
+  return std::max<size_t>(1, kLoadChunkElements / (inputs_ * gemm_->cols));
+}
+
+size_t PackedMatrix::chunk_count() const { return (panel_count() + panels_per_chunk() - 1) / panels_per_chunk(); }
+
+void PackedMatrix::load_chunk(size_t chunk, const ParameterReader& reader, LoadScratch& scratch) {
+  const size_t first = chunk * panels_per_chunk(), end = std::min(panel_count(), first + panels_per_chunk());
+  read_rows(first * gemm_->cols, std::min(outputs_, end * gemm_->cols), reader, scratch);
+  make_resident(panels_ + first * panel_bytes_, (end - first) * panel_bytes_);
+  for (size_t panel = first; panel < end; ++panel) {
+    const size_t cols = std::min(gemm_->cols, outputs_ - panel * gemm_->cols);
+    const float* rows = scratch.rows.data() + (panel - first) * gemm_->cols * inputs_;
+    std::byte* out = panels_ + panel * panel_bytes_;
+    for (size_t piece = 0; piece < pieces_.count(); ++piece) {
+      gemm_->pack_panel(out + piece * piece_bytes_, rows + pieces_.begin(piece), inputs_, cols, pieces_.length(piece));
+    }
+  }
+}
+
+// Rows [row_begin, row_end) of the parts set one below the other.
+void PackedMatrix::read_rows(size_t row_begin, size_t row_end, const ParameterReader& reader,
+                             LoadScratch& scratch) const {
+  scratch.rows.reserve((row_end - row_begin) * inputs_);
+  size_t part_begin = 0;
+  for (const Part& part : parts_) {
+    const size_t part_end = part_begin + part.rows;
+    const size_t begin = std::max(row_begin, part_begin), end = std::min(row_end, part_end);
+    if (begin < end) {
+      reader.read_rows(part.name, begin - part_begin, end - part_begin,
+                       scratch.rows.data() + (begin - row_begin) * inputs_, scratch.read);
+    }
+    part_begin = part_end;
   }
 }
 

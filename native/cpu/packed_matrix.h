@@ -4,10 +4,9 @@
 #include <string>
 #include <vector>
 
-#include "common/aligned_buffer.h"
-#include "common/thread_pool.h"
+#include "cpu/load_scratch.h"
 #include "encoder/parameter_source.h"
-#include "kernels/kernel_table.h"
+#include "kernels/gemm_kernels.h"
 
 namespace bert_native {
 
@@ -29,7 +28,7 @@ class DepthPieces {
 };
 
 // A weight matrix W [outputs,inputs] in the order in which the tiles of a product read it: panels of `cols` rows, each
-// of them piece by piece.
+// of them piece by piece. Its memory is somebody else's.
 class PackedMatrix {
  public:
   // A parameter, and how many rows of the matrix it makes.
@@ -39,32 +38,41 @@ class PackedMatrix {
   };
 
   PackedMatrix() = default;
-  // Reads the parts, one below the other, and packs them a few MiB at a time.
-  PackedMatrix(const std::vector<Part>& parts, size_t inputs, ParameterReader& reader, const GemmKernels& gemm,
-               ThreadPool& pool);
+  // The parts one below the other; nothing is read yet.
+  PackedMatrix(std::vector<Part> parts, size_t inputs, const GemmKernels& gemm);
+
+  // Where its size_in_bytes() lie, aligned to a cache line.
+  void place(std::byte* memory) { panels_ = memory; }
+  // The matrix is read and packed in chunks, in any order, and by several threads at once.
+  size_t chunk_count() const;
+  void load_chunk(size_t chunk, const ParameterReader& reader, LoadScratch& scratch);
 
   const GemmKernels& gemm() const { return *gemm_; }
   size_t outputs() const { return outputs_; }
   size_t inputs() const { return inputs_; }
   const DepthPieces& pieces() const { return pieces_; }
   size_t panel_cols() const { return gemm_ == nullptr ? 1 : gemm_->cols; }
-  size_t panel_count() const { return (outputs_ + gemm_->cols - 1) / gemm_->cols; }
-  size_t size_in_bytes() const { return panels_.size_in_bytes(); }
+  size_t panel_count() const { return gemm_ == nullptr ? 0 : (outputs_ + gemm_->cols - 1) / gemm_->cols; }
+  size_t size_in_bytes() const { return panel_count() * panel_bytes_; }
 
   // Where a piece of a panel begins.
   const std::byte* panel(size_t index, size_t piece = 0) const {
-    return panels_.data() + index * panel_bytes_ + piece * piece_bytes_;
+    return panels_ + index * panel_bytes_ + piece * piece_bytes_;
   }
 
   // out [row_end - row_begin, inputs] = those rows of W, as they are kept.
   void unpack_rows(size_t row_begin, size_t row_end, float* out) const;
 
  private:
+  void read_rows(size_t row_begin, size_t row_end, const ParameterReader& reader, LoadScratch& scratch) const;
+  size_t panels_per_chunk() const;
+
   const GemmKernels* gemm_ = nullptr;
+  std::vector<Part> parts_;
   size_t outputs_ = 0, inputs_ = 0;
   DepthPieces pieces_;
   size_t panel_bytes_ = 0, piece_bytes_ = 0;  // of a whole panel, and of each of its pieces but the last
-  AlignedBuffer<std::byte> panels_;
+  std::byte* panels_ = nullptr;
 };
 
 }  // namespace bert_native

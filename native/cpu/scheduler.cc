@@ -41,17 +41,6 @@ size_t default_thread_count() {
   return value;
 }
 
-// The pool asked for, or the largest that the system still gives: null where that is the caller's own thread.
-std::unique_ptr<ThreadPool> make_pool(size_t threads) noexcept {
-  for (; threads > 1; threads /= 2) {
-    try {
-      return std::make_unique<ThreadPool>(threads);
-    } catch (...) {
-    }
-  }
-  return nullptr;
-}
-
 size_t block_rows(size_t threads) { return std::clamp(kRowsPerThread * threads, kLeastBlockRows, kMostBlockRows); }
 
 bool is_out_of_memory(const std::exception_ptr& failure) {
@@ -207,11 +196,13 @@ void Scheduler::serve() {
     }
     if (pool_threads_ != threads) {
       pool_ = nullptr;
-      pool_ = make_pool(threads);
+      pool_ = make_thread_pool(threads);
       pool_threads_ = threads;
     }
     const bool interruptible = !block.small;
+    is_computing_ = true;
     run(std::move(block), workspace_, interruptible);
+    is_computing_ = false;
   }
 }
 

@@ -38,6 +38,8 @@ class Scheduler {
   void set_thread_count(size_t threads);
   void set_max_queued_tokens(size_t tokens);
   size_t max_queued_tokens();
+  // Whether a block runs at this moment.
+  bool is_computing() const { return is_computing_; }
   size_t workspace_size_bytes() const { return workspace_size_bytes_; }
 
   static constexpr size_t kMaxThreads = 1024;
@@ -70,6 +72,7 @@ class Scheduler {
   size_t pool_threads_ = 0;
   Workspace workspace_, interruption_workspace_;
   std::atomic<size_t> workspace_size_bytes_{0};
+  std::atomic<bool> is_computing_{false};
 };
 
 }  // namespace bert_native

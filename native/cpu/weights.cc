@@ -1,13 +1,21 @@
 #include "cpu/weights.h"
 
 #include <algorithm>
+#include <atomic>
+#include <chrono>
+#include <functional>
 #include <set>
+#include <thread>
+#include <utility>
 
 #include "common/errors.h"
 
 namespace bert_native {
 
 namespace {
+
+// How long a thread that gives way waits before it looks again.
+constexpr std::chrono::microseconds kPause{200};
 
 std::string to_string(const std::vector<size_t>& shape) {
   std::string text = "[";
@@ -51,44 +59,67 @@ MatrixType table_type(MatrixType type) {
 
 }  // namespace
 
-// Fills the members of EncoderWeights in place and notes where each parameter went.
+WeightVector::WeightVector(std::vector<Part> parts) : parts_(std::move(parts)) {
+  for (const Part& part : parts_) size_ += part.size;
+}
+
+void WeightVector::load_chunk(size_t, const ParameterReader& reader, LoadScratch& scratch) {
+  float* out = elements_;
+  for (const Part& part : parts_) {
+    reader.read_rows(part.name, 0, part.size, out, scratch.read);
+    out += part.size;
+  }
+}
+
+// Lays the members of EncoderWeights out, notes where each parameter goes, and reads them.
 struct EncoderWeights::Loader {
   const ParameterSources& sources;
   const KernelTable& kernels;
   MatrixType matrix_type;
   MatrixType table_type;
-  ThreadPool& pool;
   std::map<std::string, Place>& places;
-  ParameterReader reader;
 
-  // Parameters of the same width, one behind the other.
-  void load(AlignedBuffer<float>& target, const std::vector<std::string>& names) {
-    size_t count = 0;
-    for (const std::string& name : names) count += size(name);
-    target = AlignedBuffer<float>(count);
-    size_t offset = 0;
+  // A part of the weights, which is read in so many chunks.
+  struct Part {
+    size_t offset;
+    std::function<void(std::byte* memory)> place;
+    size_t chunk_count;
+    std::function<void(size_t chunk, const ParameterReader& reader, LoadScratch& scratch)> load_chunk;
+  };
+  std::vector<Part> parts;
+  size_t size_bytes = 0;
+
+  void load(WeightVector& target, const std::vector<std::string>& names) {
+    std::vector<WeightVector::Part> vectors;
+    size_t begin = 0;
     for (const std::string& name : names) {
-      reader.read_rows(name, 0, sources.at(name).shape[0], target.data() + offset);
-      places[name] = {.buffer = &target, .offset = offset, .count = size(name)};
-      offset += size(name);
+      const size_t size = sources.at(name).shape[0];
+      vectors.push_back({name, size});
+      places[name] = {.vector = &target, .element_begin = begin, .element_end = begin + size};
+      begin += size;
     }
+    target = WeightVector(std::move(vectors));
+    add_chunks_of(target);
   }
 
   void load(EmbeddingTable& target, const std::string& name) {
     const std::vector<size_t>& shape = sources.at(name).shape;
-    target = EmbeddingTable(name, shape[0], shape[1], reader, table_type);
+    target = EmbeddingTable(name, shape[0], shape[1], table_type);
     places[name] = {.table = &target, .row_begin = 0, .row_end = shape[0]};
+    add_chunks_of(target);
   }
 
   void load(PackedMatrix& target, const std::vector<std::string>& names, MatrixType type) {
-    std::vector<PackedMatrix::Part> parts;
-    for (const std::string& name : names) parts.push_back({name, sources.at(name).shape[0]});
-    target = PackedMatrix(parts, sources.at(names[0]).shape[1], reader, kernels.gemm_of(type), pool);
+    std::vector<PackedMatrix::Part> matrices;
     size_t row = 0;
-    for (const PackedMatrix::Part& part : parts) {
-      places[part.name] = {.matrix = &target, .row_begin = row, .row_end = row + part.rows};
-      row += part.rows;
+    for (const std::string& name : names) {
+      const size_t rows = sources.at(name).shape[0];
+      matrices.push_back({name, rows});
+      places[name] = {.matrix = &target, .row_begin = row, .row_end = row + rows};
+      row += rows;
     }
+    target = PackedMatrix(std::move(matrices), sources.at(names[0]).shape[1], kernels.gemm_of(type));
+    add_chunks_of(target);
   }
 
   void load(LinearWeights& target, const std::vector<std::string>& names) {
@@ -120,19 +151,54 @@ struct EncoderWeights::Loader {
     load(target.mlp_norm, mlp + ".norm", layer.layer_norm_eps);
   }
 
+  // Reads everything into `memory`, of size_bytes. Chunks are handed out in order, so that a file is read about from
+  // its beginning to its end.
+  void run(std::byte* memory, const ParameterReader& reader, ThreadPool& pool, const LoadControl& control) {
+    std::vector<std::pair<const Part*, size_t>> chunks;
+    for (const Part& part : parts) {
+      part.place(memory + part.offset);
+      for (size_t chunk = 0; chunk < part.chunk_count; ++chunk) chunks.emplace_back(&part, chunk);
+    }
+    std::vector<LoadScratch> scratch(pool.thread_count());
+    std::atomic<size_t> next{0};
+    pool.parallel_for(pool.thread_count(), [&](size_t, size_t worker) {
+      try {
+        for (size_t i; (i = next++) < chunks.size();) {
+          chunks[i].first->load_chunk(chunks[i].second, reader, scratch[worker]);
+          while (worker > 0 && next < chunks.size() && control.must_give_way()) std::this_thread::sleep_for(kPause);
+        }
+      } catch (...) {
+        next = chunks.size();
+        throw;
+      }
+    });
+  }
+
  private:
-  size_t size(const std::string& name) const {
-    size_t count = 1;
-    for (const size_t extent : sources.at(name).shape) count *= extent;
-    return count;
+  // The offset of so many bytes behind all others.
+  size_t reserve(size_t bytes) {
+    const size_t offset = size_bytes;
+    size_bytes += (bytes + kCacheLineBytes - 1) / kCacheLineBytes * kCacheLineBytes;
+    return offset;
+  }
+
+  template <typename Weights>
+  void add_chunks_of(Weights& weights) {
+    parts.push_back({reserve(weights.size_in_bytes()), [&weights](std::byte* memory) { weights.place(memory); },
+                     weights.chunk_count(),
+                     [&weights](size_t chunk, const ParameterReader& reader, LoadScratch& scratch) {
+                       weights.load_chunk(chunk, reader, scratch);
+                     }});
   }
 };
 
 EncoderWeights::EncoderWeights(const EncoderSpecification& specification, const ParameterSources& sources,
-                               MatrixType type, const KernelTable& kernels, ThreadPool& pool)
+                               MatrixType type, const KernelTable& kernels, ThreadPool& pool,
+                               const LoadControl& control)
     : kernels_(kernels), gemm_(kernels.gemm_of(type)), type_(type) {
   check_sources(specification, sources);
-  Loader loader{sources, kernels, type, table_type(type), pool, places_, {sources, kernels}};
+  ParameterReader reader(sources, kernels);
+  Loader loader{sources, kernels, type, table_type(type), places_, {}, 0};
   loader.load(word, "embeddings.word");
   if (specification.embeddings.position == PositionEmbedding::kAbsolute) {
     loader.load(position, "embeddings.position");
@@ -148,7 +214,9 @@ EncoderWeights::EncoderWeights(const EncoderSpecification& specification, const 
     if (table_type(type) == MatrixType::kBf16) loader.matrix_type = MatrixType::kF32;
     loader.load(pooler, {"pooler.dense"});
   }
-  loader.reader.finish();
+  memory_ = AlignedBuffer<std::byte>(loader.size_bytes);
+  loader.run(memory_.data(), reader, pool, control);
+  reader.finish();
 }
 
 void EncoderWeights::read_parameter(const std::string& name, float* out) const {
@@ -162,23 +230,8 @@ void EncoderWeights::read_parameter(const std::string& name, float* out) const {
   } else if (place.table != nullptr) {
     place.table->read_rows(place.row_begin, place.row_end, out, kernels_);
   } else {
-    std::copy_n(place.buffer->data() + place.offset, place.count, out);
+    std::copy(place.vector->data() + place.element_begin, place.vector->data() + place.element_end, out);
   }
-}
-
-size_t EncoderWeights::size_in_bytes() const {
-  const auto linear_size = [](const LinearWeights& linear) {
-    return linear.matrix.size_in_bytes() + linear.bias.size_in_bytes();
-  };
-  const auto norm_size = [](const NormWeights& norm) { return norm.gamma.size_in_bytes() + norm.beta.size_in_bytes(); };
-  size_t total = word.size_in_bytes() + position.size_in_bytes() + token_type.size_in_bytes() +
-                 norm_size(embeddings_norm) + linear_size(pooler);
-  for (const LayerWeights& layer : layers) {
-    total += linear_size(layer.query_key_value) + layer.distance.size_in_bytes() + linear_size(layer.attention_output) +
-             norm_size(layer.attention_norm) + linear_size(layer.mlp_up) + linear_size(layer.mlp_down) +
-             norm_size(layer.mlp_norm);
-  }
-  return total;
 }
 
 }  // namespace bert_native

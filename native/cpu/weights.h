@@ -8,6 +8,7 @@
 #include "common/aligned_buffer.h"
 #include "common/thread_pool.h"
 #include "cpu/embedding_table.h"
+#include "cpu/load_scratch.h"
 #include "cpu/packed_matrix.h"
 #include "encoder/parameter_source.h"
 #include "encoder/specification.h"
@@ -15,13 +16,41 @@
 
 namespace bert_native {
 
+// Vectors one behind the other, as f32. Its memory is somebody else's.
+class WeightVector {
+ public:
+  // A parameter, and how many elements of the vector it makes.
+  struct Part {
+    std::string name;
+    size_t size;
+  };
+
+  WeightVector() = default;
+  // Nothing is read yet.
+  explicit WeightVector(std::vector<Part> parts);
+
+  const float* data() const { return elements_; }
+  size_t size_in_bytes() const { return size_ * sizeof(float); }
+
+  // Where its size_in_bytes() lie, aligned to a cache line.
+  void place(std::byte* memory) { elements_ = reinterpret_cast<float*>(memory); }
+  // As the larger weights have it: here all is one chunk.
+  size_t chunk_count() const { return 1; }
+  void load_chunk(size_t chunk, const ParameterReader& reader, LoadScratch& scratch);
+
+ private:
+  std::vector<Part> parts_;
+  size_t size_ = 0;
+  float* elements_ = nullptr;
+};
+
 struct LinearWeights {
   PackedMatrix matrix;
-  AlignedBuffer<float> bias;  // [outputs]
+  WeightVector bias;  // [outputs]
 };
 
 struct NormWeights {
-  AlignedBuffer<float> gamma, beta;  // [hidden_size]
+  WeightVector gamma, beta;  // [hidden_size]
   float eps = 0;
 };
 
@@ -34,18 +63,27 @@ struct LayerWeights {
   NormWeights mlp_norm;
 };
 
-// An encoder's parameters in the form in which the CPU reads them.
+// What loading asks of whoever runs it.
+class LoadControl {
+ public:
+  virtual ~LoadControl() = default;
+  // While it is true, one thread of the pool loads and the others wait. Called often, from all of them.
+  virtual bool must_give_way() const { return false; }
+};
+
+// An encoder's parameters in the form in which the CPU reads them: all in one block of memory, back to back.
 class EncoderWeights {
  public:
-  // Throws kWeightMissing, kWeightShape where `sources` differ from encoder_parameters(), and what reading throws.
+  // Reads and packs on all threads of the pool. Throws kWeightMissing, kWeightShape where `sources` differ from
+  // encoder_parameters(), kMemory, and what reading throws.
   EncoderWeights(const EncoderSpecification& specification, const ParameterSources& sources, MatrixType type,
-                 const KernelTable& kernels, ThreadPool& pool);
+                 const KernelTable& kernels, ThreadPool& pool, const LoadControl& control);
   EncoderWeights(const EncoderWeights&) = delete;
   EncoderWeights& operator=(const EncoderWeights&) = delete;
 
   // The parameter as it is kept. Throws kWeightMissing for a name that is no parameter.
   void read_parameter(const std::string& name, float* out) const;
-  size_t size_in_bytes() const;
+  size_t size_in_bytes() const { return memory_.size_in_bytes(); }
   // Whether the products of the layers are made of operands of 16 bits or fewer.
   bool is_rounded() const { return type_ == MatrixType::kBf16 || type_ == MatrixType::kInt8; }
   // Of every matrix of the layers.
@@ -58,10 +96,10 @@ class EncoderWeights {
 
  private:
   struct Loader;
-  // Where a parameter is kept: in a plain buffer, as a table, or as some rows of a packed matrix.
+  // Where a parameter is kept: in a plain vector, as a table, or as some rows of a packed matrix.
   struct Place {
-    const AlignedBuffer<float>* buffer = nullptr;
-    size_t offset = 0, count = 0;
+    const WeightVector* vector = nullptr;
+    size_t element_begin = 0, element_end = 0;
     const EmbeddingTable* table = nullptr;
     const PackedMatrix* matrix = nullptr;
     size_t row_begin = 0, row_end = 0;
@@ -70,6 +108,7 @@ class EncoderWeights {
   const GemmKernels& gemm_;
   MatrixType type_;
   std::map<std::string, Place> places_;
+  AlignedBuffer<std::byte> memory_;
 };
 
 }  // namespace bert_native

@@ -6,9 +6,7 @@
 #include <limits>
 #include <utility>
 
-#include "common/aligned_buffer.h"
 #include "common/errors.h"
-#include "encoder/random.h"
 
 namespace bert_native {
 
@@ -16,12 +14,10 @@ static_assert(std::endian::native == std::endian::little, "checkpoints store lit
 
 namespace {
 
-// One read from disk brings at most this much.
-constexpr size_t kStagingBytes = size_t{4} << 20;
+// One read of elements that are to be converted brings at most this much, which stays in the second-level cache.
+constexpr size_t kStagingBytes = size_t{512} << 10;
 // Elements converted at a time: a line of a view passes through buffers that stay in the cache.
 constexpr size_t kLineElements = 4096;
-// Rows of a column-major view are read in windows of this size, so that each column costs one read per window.
-constexpr size_t kWindowElements = size_t{2} << 20;
 // Where the elements wanted leave gaps, up to this many bytes are read and dropped to save a read.
 constexpr uint64_t kGapBytes = 4096;
 
@@ -190,8 +186,10 @@ class SpanReader {
   float line_[kLineElements];
 };
 
-void read_normal(const NormalInit& init, size_t columns, size_t row_begin, size_t row_end, float* out) {
-  normal_values(out, (row_end - row_begin) * columns, init.seed, static_cast<uint64_t>(row_begin) * columns, init.std);
+void read_normal(const NormalInit& init, size_t columns, size_t row_begin, size_t row_end, float* out,
+                 const KernelTable& kernels) {
+  kernels.normal_f32(out, (row_end - row_begin) * columns, init.seed, static_cast<uint64_t>(row_begin) * columns,
+                     init.std);
   if (init.zero_row < 0) return;
   const auto zero_row = static_cast<uint64_t>(init.zero_row);
   if (row_begin <= zero_row && zero_row < row_end) std::fill_n(out + (zero_row - row_begin) * columns, columns, 0.0f);
@@ -199,84 +197,48 @@ void read_normal(const NormalInit& init, size_t columns, size_t row_begin, size_
 
 }  // namespace
 
-struct ParameterReader::State {
-  // Rows [row_begin, row_end) of a column-major view, ready to be handed out.
-  struct Window {
-    std::string name;
-    size_t row_begin = 0, row_end = 0;
-    AlignedBuffer<float> values;
-  };
-
-  const ParameterSources& sources;
-  const KernelTable& kernels;
-  std::map<std::string, std::pair<File, FileIdentity>> files;
-  AlignedBuffer<unsigned char> staging;
-  Window window;
-
-  const File& open(const std::string& name, const FileSpan& span);
-  void read_span(const std::string& name, const ParameterSource& source, const FileSpan& span, size_t row_begin,
-                 size_t row_end, float* out);
-  void read_view(const FileSpan& span, const File& file, size_t columns, size_t row_begin, size_t row_end, float* out);
-};
-
-const File& ParameterReader::State::open(const std::string& name, const FileSpan& span) {
-  auto found = files.find(span.path);
-  if (found == files.end()) {
-    File file(span.path);
-    const FileIdentity identity = file.identity();
-    found = files.emplace(span.path, std::pair(std::move(file), identity)).first;
-  }
-  if (found->second.second != span.identity) {
-    const uint64_t now = found->second.second.size_bytes, then = span.identity.size_bytes;
-    throw Error(ErrorCode::kIo,
-                "'" + span.path + "' was changed or replaced after its header was read, before parameter '" + name +
-                    "' could be loaded" +
-                    (now == then ? std::string()
-                                 : ": " + std::to_string(now) + " bytes now, " + std::to_string(then) + " bytes then"));
-  }
-  return found->second.first;
-}
-
-void ParameterReader::State::read_view(const FileSpan& span, const File& file, size_t columns, size_t row_begin,
-                                       size_t row_end, float* out) {
-  const Axis rows{row_end - row_begin, span.strides[0], columns};
-  const Axis row{columns, span.strides.size() == 2 ? span.strides[1] : 1, 1};
-  const uint64_t first = span.byte_offset + row_begin * span.strides[0] * size_bytes(span.dtype);
-  SpanReader(file, span.dtype, kernels, staging.data()).read(first, rows, row, out);
-}
-
-void ParameterReader::State::read_span(const std::string& name, const ParameterSource& source, const FileSpan& span,
-                                       size_t row_begin, size_t row_end, float* out) {
-  const File& file = open(name, span);
-  if (staging.size() == 0) staging = AlignedBuffer<unsigned char>(kStagingBytes);
-  const size_t rows = source.shape[0], columns = source.shape.size() == 2 ? source.shape[1] : 1;
-  const size_t window_rows = kWindowElements / std::max<size_t>(1, columns);
-  const bool column_major = columns > 1 && span.strides[0] < span.strides[1];
-  if (!column_major || row_end - row_begin >= window_rows) {
-    return read_view(span, file, columns, row_begin, row_end, out);
-  }
-  if (window.name != name || row_begin < window.row_begin || row_end > window.row_end) {
-    if (window.values.size() == 0) window.values = AlignedBuffer<float>(kWindowElements);
-    window.name.clear();  // holds nothing until the read below has succeeded
-    window.row_begin = row_begin;
-    window.row_end = std::min(rows, row_begin + window_rows);
-    read_view(span, file, columns, window.row_begin, window.row_end, window.values.data());
-    window.name = name;
-  }
-  std::memcpy(out, window.values.data() + (row_begin - window.row_begin) * columns,
-              (row_end - row_begin) * columns * sizeof(float));
-}
-
 ParameterReader::ParameterReader(const ParameterSources& sources, const KernelTable& kernels)
-    : state_(new State{sources, kernels, {}, {}, {}}) {
+    : sources_(sources), kernels_(kernels) {
   for (const auto& [name, source] : sources) check_source(name, source);
+  for (const auto& [name, source] : sources) {
+    if (const auto* span = std::get_if<FileSpan>(&source.values)) open(name, *span);
+  }
 }
 
 ParameterReader::~ParameterReader() = default;
 
-void ParameterReader::read_rows(const std::string& name, size_t row_begin, size_t row_end, float* out) {
-  const auto found = state_->sources.find(name);
-  if (found == state_->sources.end()) {
+void ParameterReader::open(const std::string& name, const FileSpan& span) {
+  auto found = files_.find(span.path);
+  if (found == files_.end()) {
+    File file(span.path);
+    const FileIdentity identity = file.identity();
+    found = files_.emplace(span.path, OpenFile{std::move(file), identity}).first;
+  }
+  const FileIdentity& now = found->second.identity;
+  if (now == span.identity) return;
+  const uint64_t size_now = now.size_bytes, size_then = span.identity.size_bytes;
+  throw Error(ErrorCode::kIo,
+              "'" + span.path + "' was changed or replaced after its header was read, before parameter '" + name +
+                  "' could be loaded" +
+                  (size_now == size_then
+                       ? std::string()
+                       : ": " + std::to_string(size_now) + " bytes now, " + std::to_string(size_then) + " bytes then"));
+}
+
+void ParameterReader::read_span(const ParameterSource& source, const FileSpan& span, size_t row_begin, size_t row_end,
+                                float* out, ReadScratch& scratch) const {
+  const size_t columns = source.shape.size() == 2 ? source.shape[1] : 1;
+  const Axis rows{row_end - row_begin, span.strides[0], columns};
+  const Axis row{columns, span.strides.size() == 2 ? span.strides[1] : 1, 1};
+  const uint64_t first = span.byte_offset + row_begin * span.strides[0] * size_bytes(span.dtype);
+  scratch.staging.reserve(kStagingBytes);
+  SpanReader(files_.at(span.path).file, span.dtype, kernels_, scratch.staging.data()).read(first, rows, row, out);
+}
+
+void ParameterReader::read_rows(const std::string& name, size_t row_begin, size_t row_end, float* out,
+                                ReadScratch& scratch) const {
+  const auto found = sources_.find(name);
+  if (found == sources_.end()) {
     throw Error(ErrorCode::kWeightMissing, "there is no source for parameter '" + name + "'");
   }
   const ParameterSource& source = found->second;
@@ -289,9 +251,9 @@ void ParameterReader::read_rows(const std::string& name, size_t row_begin, size_
   const size_t count = (row_end - row_begin) * columns;
   if (count == 0) return;
   if (const auto* span = std::get_if<FileSpan>(&source.values)) {
-    state_->read_span(name, source, *span, row_begin, row_end, out);
+    read_span(source, *span, row_begin, row_end, out, scratch);
   } else if (const auto* normal = std::get_if<NormalInit>(&source.values)) {
-    read_normal(*normal, columns, row_begin, row_end, out);
+    read_normal(*normal, columns, row_begin, row_end, out, kernels_);
   } else if (const auto* constant = std::get_if<ConstantInit>(&source.values)) {
     std::fill_n(out, count, constant->value);
   } else {
@@ -301,12 +263,12 @@ void ParameterReader::read_rows(const std::string& name, size_t row_begin, size_
 }
 
 void ParameterReader::finish() {
-  for (const auto& [path, opened] : state_->files) {
-    if (opened.first.identity() != opened.second) {
+  for (const auto& [path, opened] : files_) {
+    if (opened.file.identity() != opened.identity) {
       throw Error(ErrorCode::kIo, "'" + path + "' was rewritten while its parameters were loaded");
     }
   }
-  state_->files.clear();
+  files_.clear();
 }
 
 }  // namespace bert_native

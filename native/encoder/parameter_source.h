@@ -4,11 +4,11 @@
 #include <cstdint>
 #include <functional>
 #include <map>
-#include <memory>
 #include <string>
 #include <variant>
 #include <vector>
 
+#include "common/aligned_buffer.h"
 #include "common/dtypes.h"
 #include "common/file.h"
 #include "kernels/kernel_table.h"
@@ -25,8 +25,8 @@ struct FileSpan {
   std::vector<uint64_t> strides;  // in elements, one per dimension
 };
 
-// Values of N(0, std²), the same on every machine: see normal_values() in random.h. zero_row ≥ 0 names a row of zeros
-// (the padding token's embedding).
+// Values of N(0, std²), the same on every machine: see normal_values() in kernels/random.h. zero_row ≥ 0 names a row of
+// zeros (the padding token's embedding).
 struct NormalInit {
   uint64_t seed = 0;
   double std = 0;
@@ -44,27 +44,41 @@ struct ParameterSource {
 
 using ParameterSources = std::map<std::string, ParameterSource>;
 
-// Reads parameters as f32, part by part, so that loading never holds more than a few MiB besides its result. Files stay
-// open from the first read to finish(). `sources` and `kernels` outlive the reader. Not thread-safe.
+// Memory that one thread reads with, kept from one read to the next.
+struct ReadScratch {
+  AlignedBuffer<unsigned char> staging;
+};
+
+// Reads parameters as f32, part by part, so that loading never holds more than its result and one ReadScratch for each
+// thread. Files are open from the constructor to finish(). `sources` and `kernels` outlive the reader.
 class ParameterReader {
  public:
   // Throws kWeightShape where a source is neither a vector nor a matrix, or its values do not fit its shape;
-  // kFileFormat where a span leaves its file.
+  // kFileFormat where a span leaves its file; kIo where a file does not open or is not the one whose header was read.
   ParameterReader(const ParameterSources& sources, const KernelTable& kernels);
   ~ParameterReader();
 
-  // Rows [row_begin, row_end) of a matrix, or elements of a vector, row-major into out. Views whose columns are
-  // contiguous are fastest read in ascending order: they come in windows of many rows.
-  // Throws kWeightMissing for an unknown name, kShape for rows that do not exist; kIo where reading fails or the file
-  // is not the one whose header was read.
-  void read_rows(const std::string& name, size_t row_begin, size_t row_end, float* out);
+  // Rows [row_begin, row_end) of a matrix, or elements of a vector, row-major into out. Callable from several threads,
+  // each with a scratch of its own.
+  // Throws kWeightMissing for an unknown name, kShape for rows that do not exist; kIo where reading fails; kMemory.
+  void read_rows(const std::string& name, size_t row_begin, size_t row_end, float* out, ReadScratch& scratch) const;
 
-  // Throws kIo if a file was rewritten since it was opened, so that what was read may be a mixture. Closes the files.
+  // Throws kIo if a file was rewritten since it was opened, so that what was read may be a mixture. Closes the files:
+  // nothing is read afterwards.
   void finish();
 
  private:
-  struct State;
-  std::unique_ptr<State> state_;
+  struct OpenFile {
+    File file;
+    FileIdentity identity;
+  };
+  void open(const std::string& name, const FileSpan& span);
+  void read_span(const ParameterSource& source, const FileSpan& span, size_t row_begin, size_t row_end, float* out,
+                 ReadScratch& scratch) const;
+
+  const ParameterSources& sources_;
+  const KernelTable& kernels_;
+  std::map<std::string, OpenFile> files_;  // by path
 };
 
 }  // namespace bert_native

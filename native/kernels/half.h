@@ -4,9 +4,9 @@
 #include <cstdint>
 #include <cstring>
 
-// Rounding f32 to the two formats of 16 bits, to nearest, ties to even, by integer arithmetic: the same bits on every
-// instruction set, and in every flush-to-zero mode. In an unnamed namespace, so that code compiled for wide
-// instructions may use it too.
+// Rounding f32 to the two formats of 16 bits, to nearest, ties to even: the same bits on every instruction set and in
+// every flush-to-zero mode (a subnormal f32 becomes zero in f16 either way). In an unnamed namespace, so that code
+// compiled for wide instructions may use it too.
 
 namespace bert_native {
 namespace {
@@ -41,20 +41,16 @@ inline uint16_t bf16_bits(float x) {
 
 inline float bf16_value(uint16_t bits) { return f32_from_bits(static_cast<uint32_t>(bits) << 16); }
 
-// Too large for f16 gives infinity, as IEEE 754 has it.
+// Too large for f16 gives infinity, as IEEE 754 has it. Without branches, so that loops over it become vector code.
 inline uint16_t f16_bits(float x) {
   const uint32_t bits = f32_bits(x), sign = bits >> 16 & 0x8000u, magnitude = bits & 0x7fffffffu;
-  if (magnitude > 0x7f800000u) return static_cast<uint16_t>(sign | 0x7e00u | (magnitude >> 13 & 0x3ffu));
-  if (magnitude >= 0x477ff000u) return static_cast<uint16_t>(sign | 0x7c00u);  // rounds to 2¹⁶ or more
-  if (magnitude < 0x38800000u) {  // below 2⁻¹⁴: subnormal in steps of 2⁻²⁴
-    if (magnitude < 0x33000000u) return static_cast<uint16_t>(sign);  // below half a step
-    const uint32_t shift = 126 - (magnitude >> 23);                   // brings the steps to bit 0
-    const uint32_t fraction = (magnitude & 0x7fffffu) | 0x800000u;
-    const uint32_t kept = fraction >> shift, rest = fraction & ((1u << shift) - 1), half = 1u << (shift - 1);
-    return static_cast<uint16_t>(sign | (kept + (rest > half || (rest == half && (kept & 1u)))));
-  }
+  const uint32_t special = magnitude > 0x7f800000u ? 0x7e00u | (magnitude >> 13 & 0x3ffu) : 0x7c00u;
+  // Below 2⁻¹⁴, subnormal in steps of 2⁻²⁴: the spacing of f32 from ½ on.
+  const uint32_t steps = f32_bits(f32_from_bits(magnitude) + 0.5f) - f32_bits(0.5f);
   const uint32_t rebiased = magnitude - ((127 - 15) << 23);
-  return static_cast<uint16_t>(sign | (rebiased + 0xfffu + (rebiased >> 13 & 1u)) >> 13);
+  const uint32_t normal = (rebiased + 0xfffu + (rebiased >> 13 & 1u)) >> 13;
+  const uint32_t finite = magnitude < 0x38800000u ? steps : normal;
+  return static_cast<uint16_t>(sign | (magnitude >= 0x477ff000u ? special : finite));  // that rounds to 2¹⁶ or more
 }
 
 }  // namespace

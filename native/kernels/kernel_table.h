@@ -71,6 +71,10 @@ struct KernelTable {
   void (*bf16_to_f32)(float* out, const uint16_t* x, size_t n);
   void (*f64_to_f32)(float* out, const double* x, size_t n);
 
+  // --- initial parameters: normal_values() of random.h, to the last bit ---
+
+  void (*normal_f32)(float* out, size_t count, uint64_t seed, uint64_t first, double std);
+
   // The type that weights of `type` are best kept in here: kF32 where kBf16x2 and kBf16x3 would gain nothing.
   MatrixType resolve(MatrixType type) const {
     return gemm[static_cast<size_t>(type)] != nullptr ? type : MatrixType::kF32;

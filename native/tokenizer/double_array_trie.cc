@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <array>
+#include <bit>
 
 #include "common/errors.h"
 
@@ -29,6 +30,46 @@ void sort_and_deduplicate(Entries& entries) {
   entries.resize(kept);
 }
 
+// Some of the slots of a block.
+class SlotSet {
+ public:
+  static SlotSet all() { return {{~uint64_t{0}, ~uint64_t{0}, ~uint64_t{0}, ~uint64_t{0}}}; }
+
+  bool is_empty() const { return (words_[0] | words_[1] | words_[2] | words_[3]) == 0; }
+  // The smallest slot of a set that is not empty.
+  size_t first() const {
+    size_t word = 0;
+    while (words_[word] == 0) ++word;
+    return 64 * word + static_cast<size_t>(std::countr_zero(words_[word]));
+  }
+  void remove(size_t slot) { words_[slot / 64] &= ~(uint64_t{1} << slot % 64); }
+
+  // { slot XOR byte }: a bit of `byte` swaps neighbours of that distance.
+  SlotSet moved_by(unsigned char byte) const {
+    static constexpr uint64_t kLower[6] = {0x5555555555555555, 0x3333333333333333, 0x0f0f0f0f0f0f0f0f,
+                                           0x00ff00ff00ff00ff, 0x0000ffff0000ffff, 0x00000000ffffffff};
+    SlotSet moved;
+    for (size_t word = 0; word < 4; ++word) {
+      uint64_t bits = words_[word ^ byte >> 6];
+      for (int i = 0; i < 6; ++i) {
+        const int distance = 1 << i;
+        if (byte & distance) bits = (bits & kLower[i]) << distance | (bits >> distance & kLower[i]);
+      }
+      moved.words_[word] = bits;
+    }
+    return moved;
+  }
+  friend SlotSet operator&(const SlotSet& a, const SlotSet& b) {
+    return {
+        {a.words_[0] & b.words_[0], a.words_[1] & b.words_[1], a.words_[2] & b.words_[2], a.words_[3] & b.words_[3]}};
+  }
+
+ private:
+  SlotSet() = default;
+  SlotSet(const std::array<uint64_t, 4>& words) : words_(words) {}
+  std::array<uint64_t, 4> words_{};
+};
+
 }  // namespace
 
 class DoubleArrayTrieBuilder {
@@ -38,8 +79,7 @@ class DoubleArrayTrieBuilder {
   // Breadth first, so that the first levels, which every word passes through, lie together.
   void build() {
     add_block();
-    occupied_[DoubleArrayTrie::kRoot] = true;
-    free_in_block_[0] -= 1;
+    occupy(DoubleArrayTrie::kRoot);
     if (sorted_.empty()) return;
     std::vector<Range> level{{DoubleArrayTrie::kRoot, 0, sorted_.size()}};
     for (size_t depth = 0; !level.empty(); ++depth) {
@@ -68,42 +108,41 @@ class DoubleArrayTrieBuilder {
       const DoubleArrayTrie::Node child = base ^ children_[i].byte;
       size_t begin = children_[i].begin;
       const size_t end = i + 1 < children_.size() ? children_[i + 1].begin : range.end;
-      occupied_[child] = true;
-      free_in_block_[child / kBlockSize] -= 1;
+      occupy(child);
       trie_.slots_[child].parent = range.node;
       if (sorted_[begin].first.size() == depth + 1) trie_.slots_[child].value = sorted_[begin++].second;
       if (begin < end) next.push_back({child, begin, end});
     }
   }
 
+  void occupy(DoubleArrayTrie::Node node) { free_[node / kBlockSize].remove(node % kBlockSize); }
+
   unsigned char byte_at(size_t entry, size_t depth) const {
     return static_cast<unsigned char>(sorted_[entry].first[depth]);
   }
 
   uint32_t find_base() {
-    const size_t blocks = free_in_block_.size();
+    const size_t blocks = free_.size();
     for (size_t block = blocks - std::min(blocks, kOpenBlocks); block < blocks; ++block) {
-      if (free_in_block_[block] < children_.size()) continue;
-      for (size_t slot = block * kBlockSize; slot < (block + 1) * kBlockSize; ++slot) {
-        const uint32_t base = static_cast<uint32_t>(slot) ^ children_.front().byte;
-        if (fits(base)) return base;
+      if (free_[block].is_empty()) continue;
+      if (children_.size() == 1) {
+        return static_cast<uint32_t>(block * kBlockSize + (free_[block].first() ^ children_.front().byte));
       }
+      SlotSet bases = free_[block].moved_by(children_.front().byte);
+      for (size_t i = 1; i < children_.size() && !bases.is_empty(); ++i) {
+        bases = bases & free_[block].moved_by(children_[i].byte);
+      }
+      if (!bases.is_empty()) return static_cast<uint32_t>(block * kBlockSize + bases.first());
     }
     add_block();
     return static_cast<uint32_t>(blocks * kBlockSize);
-  }
-
-  bool fits(uint32_t base) const {
-    return std::all_of(children_.begin(), children_.end(),
-                       [&](const Child& child) { return !occupied_[base ^ child.byte]; });
   }
 
   void add_block() {
     const size_t slots = trie_.slots_.size() + kBlockSize;
     if (slots > kMaxSlots) throw Error(ErrorCode::kMemory, "the vocabulary is too large for a trie");
     trie_.slots_.resize(slots);
-    occupied_.resize(slots, false);
-    free_in_block_.push_back(kBlockSize);
+    free_.push_back(SlotSet::all());
   }
 
   struct Child {
@@ -113,8 +152,7 @@ class DoubleArrayTrieBuilder {
 
   DoubleArrayTrie& trie_;
   const Entries& sorted_;
-  std::vector<bool> occupied_;
-  std::vector<size_t> free_in_block_;
+  std::vector<SlotSet> free_;  // of each block
   std::vector<Child> children_;
 };
 

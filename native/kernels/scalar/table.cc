@@ -1,3 +1,4 @@
+#include "kernels/random.h"
 #include "kernels/scalar/kernels.h"
 #include "kernels/tables.h"
 
@@ -26,6 +27,7 @@ constexpr KernelTable kTable = {
     .f16_to_f32 = f16_to_f32,
     .bf16_to_f32 = bf16_to_f32,
     .f64_to_f32 = f64_to_f32,
+    .normal_f32 = normal_values,
 };
 
 }  // namespace bert_native::scalar

@@ -103,6 +103,29 @@ struct Int8Gemm {
     }
   }
 
+  static void pack_panel(void* panel, const float* w, size_t ldw, size_t cols, size_t depth) {
+    constexpr size_t kPiece = 256;
+    alignas(64) float fours[kCols * kPiece / 4];
+    int8_t* data = Layout::panel_data(panel);
+    float inverses[kCols];
+    int32_t sums[kCols] = {};
+    for (size_t c = 0; c < kCols; ++c) {
+      const WeightScale scale(c < cols ? largest_weight(w + c * ldw, depth) : 0.0f);
+      Layout::scales(panel)[c] = scale.scale;
+      inverses[c] = scale.inverse;
+    }
+    for (size_t begin = 0; begin < depth; begin += kPiece) {
+      const size_t count = depth - begin < kPiece ? depth - begin : kPiece;
+      for (size_t c = 0; c < cols; ++c) {
+        auto* quantized = reinterpret_cast<int8_t*>(fours + c * kPiece / 4);
+        sums[c] += quantize_weights(quantized, w + c * ldw + begin, inverses[c], count);
+      }
+      pack_transposed<V, kCols>(reinterpret_cast<float*>(data + begin * kCols), fours, kPiece / 4, cols,
+                                (count + 3) / 4);
+    }
+    for (size_t c = 0; c < kCols; ++c) Layout::negative_sums(panel)[c] = -sums[c];
+  }
+
   template <size_t kUsed>
   static void tile_of_rows(float* c, size_t ldc, const void* strip, const void* panel, size_t depth, bool accumulate) {
     const uint8_t* a = Layout::strip_data(strip);
@@ -136,14 +159,8 @@ struct Int8Gemm {
     tile_up_to(c, ldc, strip, panel, rows, depth, accumulate);
   }
 
-  static constexpr GemmKernels kKernels = {kRows,
-                                           kCols,
-                                           Layout::strip_bytes,
-                                           Layout::panel_bytes,
-                                           pack_strip,
-                                           Layout::template pack_panel<D::kBoundedPairs>,
-                                           tile,
-                                           Layout::unpack_column};
+  static constexpr GemmKernels kKernels = {kRows,      kCols, Layout::strip_bytes,  Layout::panel_bytes, pack_strip,
+                                           pack_panel, tile,  Layout::unpack_column};
 
  private:
   // As Layout::activation_scale.
@@ -174,6 +191,40 @@ struct Int8Gemm {
     const ActivationScale local = scale;
     for (size_t i = 0; i < n; ++i) out[i] = local(x[i]);
     for (size_t i = n; i % 4 != 0; ++i) out[i] = 0;
+  }
+
+  // As Layout::largest_weight.
+  static float largest_weight(const float* x, size_t n) {
+    constexpr size_t kPairs = 128;
+    const V zero = V::broadcast(0.0f);
+    const auto largest = [zero](const float* values, size_t count) {
+      return accumulate<V>(
+          count, zero, [&](V sum, auto part, size_t i) { return max_or_nan(sum, abs(part.load(values + i))); },
+          [](V a, V b) { return max_or_nan(a, b); });
+    };
+    if constexpr (!D::kBoundedPairs) return most(largest(x, n));
+    V result = zero;
+    for (size_t begin = 0; begin < n; begin += 2 * kPairs) {
+      const size_t count = n - begin < 2 * kPairs ? n - begin : 2 * kPairs;
+      float sums[kPairs];
+      for (size_t i = 0; i < count / 2; ++i) sums[i] = magnitude(x[begin + 2 * i]) + magnitude(x[begin + 2 * i + 1]);
+      if (count % 2 == 1) sums[count / 2] = x[begin + count - 1];
+      result = max_or_nan(result, largest(sums, (count + 1) / 2));
+    }
+    return most(result);
+  }
+
+  static float magnitude(float x) { return x < 0.0f ? -x : x; }
+
+  // As quantize, for weights. Returns their sum.
+  static int32_t quantize_weights(int8_t* BN_RESTRICT out, const float* BN_RESTRICT x, float inverse, size_t n) {
+    int32_t sum = 0;
+    for (size_t i = 0; i < n; ++i) {
+      out[i] = static_cast<int8_t>(rounded(x[i] * inverse));
+      sum += out[i];
+    }
+    for (size_t i = n; i % 4 != 0; ++i) out[i] = 0;
+    return sum;
   }
 };
 

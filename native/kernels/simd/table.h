@@ -9,6 +9,7 @@
 #include "kernels/simd/elementwise.h"
 #include "kernels/simd/gemm.h"
 #include "kernels/simd/normalization.h"
+#include "kernels/simd/random.h"
 
 namespace bert_native {
 namespace {
@@ -42,6 +43,7 @@ constexpr KernelTable make_table(Isa isa, const GemmKernels* int8) {
       .f16_to_f32 = convert_to_f32<V, uint16_t, V::from_f16>,
       .bf16_to_f32 = convert_to_f32<V, uint16_t, V::from_bf16>,
       .f64_to_f32 = convert_to_f32<V, double, V::from_f64>,
+      .normal_f32 = normal_f32,
   };
 }
 

@@ -15,7 +15,7 @@
 #include "cpu/reference_encoder.h"
 #include "cpu/requests.h"
 #include "encoder/plan.h"
-#include "encoder/random.h"
+#include "kernels/random.h"
 #include "harness.h"
 
 // Attention over sequences of more keys than a block, and masks by distance. What fits a block is tested in

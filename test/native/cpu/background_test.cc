@@ -3,6 +3,8 @@
 #include <future>
 #include <memory>
 #include <stdexcept>
+#include <string>
+#include <utility>
 
 #include "harness.h"
 #include "signal_mask.h"
@@ -12,6 +14,8 @@ namespace bert_native::test {
 namespace {
 
 using Run = void (*)(BackgroundJob);
+
+void run_on_two_threads(BackgroundJob job) { run_on_own_threads(2, std::move(job)); }
 
 // Runs a job by `run` and waits for what it returns.
 template <typename Body>
@@ -24,21 +28,58 @@ auto result_of(Run run, const Body& body) {
 }
 
 void survives_jobs_that_throw() {
-  for (const Run run : {run_in_background, run_on_own_thread}) {
+  for (const Run run : {run_in_background, run_on_two_threads}) {
     run([](ThreadPool&) { throw std::runtime_error("a job may not do this"); });
     BN_CHECK(result_of(run, [] { return 7; }) == 7, "the job behind one that threw did not run");
   }
 }
 
 void its_threads_take_no_signals() {
-  for (const Run run : {run_in_background, run_on_own_thread}) {
+  for (const Run run : {run_in_background, run_on_two_threads}) {
     BN_CHECK(result_of(run, signals_are_blocked), "a thread would run the process's signal handlers");
+  }
+}
+
+// The threads of a job's pool; the job ends when `may_end` says so. The job outlives the call: what it uses is its own.
+size_t threads_of_job(size_t wanted, const std::shared_future<void>& may_end) {
+  auto count = std::make_shared<std::promise<size_t>>();
+  std::future<size_t> result = count->get_future();
+  run_on_own_threads(wanted, [count, may_end](ThreadPool& pool) {
+    count->set_value(pool.thread_count());
+    may_end.wait();
+  });
+  return result.get();
+}
+
+// Jobs at once share their helpers, and later ones have all of them again.
+void jobs_share_their_helpers() {
+  std::promise<void> go_on, gone_on;
+  const std::shared_future<void> may_end = go_on.get_future().share(), at_once = gone_on.get_future().share();
+  gone_on.set_value();
+  const size_t first = threads_of_job(3, may_end), second = threads_of_job(4, may_end);
+  go_on.set_value();
+  BN_CHECK(first == 3, "a job alone got " + std::to_string(first) + " threads of 3");
+  BN_CHECK(second == 2, "a job beside one with two helpers got " + std::to_string(second) + " threads of 4");
+  // The first two may still be letting go.
+  size_t later = 0;
+  for (int round = 0; round < 10000 && later != 3; ++round) later = threads_of_job(3, at_once);
+  BN_CHECK(later == 3, "helpers of jobs that have ended are not given back");
+}
+
+void a_job_without_helpers_runs_alone() {
+  std::promise<void> gone_on;
+  const std::shared_future<void> at_once = gone_on.get_future().share();
+  gone_on.set_value();
+  for (const size_t threads : {0, 1}) {
+    BN_CHECK(threads_of_job(threads, at_once) == 1, std::to_string(threads) + " threads");
   }
 }
 
 void add_tests() {
   add("cpu/background: survives jobs that throw", survives_jobs_that_throw);
   add("cpu/background: its threads take no signals", its_threads_take_no_signals);
+  add("cpu/background: jobs share their helpers", jobs_share_their_helpers);
+  add("cpu/background: a job without helpers runs alone", a_job_without_helpers_runs_alone);
 }
 
 const Registration registration(add_tests);

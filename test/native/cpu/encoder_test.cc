@@ -19,8 +19,8 @@
 #include "cpu/reference_encoder.h"
 #include "cpu/requests.h"
 #include "encoder/plan.h"
-#include "encoder/random.h"
 #include "harness.h"
+#include "kernels/random.h"
 #include "temporary_folder.h"
 
 namespace bert_native::test {

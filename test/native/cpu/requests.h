@@ -10,8 +10,8 @@
 
 #include "cpu/encoder.h"
 #include "encoder/parameter_source.h"
-#include "encoder/random.h"
 #include "encoder/specification.h"
+#include "kernels/random.h"
 
 // Small models with random weights, and requests to run through them.
 

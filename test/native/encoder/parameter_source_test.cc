@@ -5,13 +5,15 @@
 #include <cstring>
 #include <filesystem>
 #include <functional>
+#include <map>
 #include <string>
 #include <vector>
 
 #include "check_throws.h"
 #include "common/errors.h"
-#include "encoder/random.h"
+#include "common/thread_pool.h"
 #include "harness.h"
+#include "kernels/random.h"
 #include "temporary_folder.h"
 
 namespace bert_native::test {
@@ -91,6 +93,21 @@ void normal_values_are_fixed() {
   }
 }
 
+// Around every multiple of what the kernels work on at a time, and where the counter's high word changes.
+void normal_values_are_the_same_on(Isa isa) {
+  const KernelTable& kernels = *kernel_table(isa);
+  for (const size_t count : {0, 1, 2, 3, 4, 5, 7, 63, 509, 511, 512, 513, 1024, 1500, 200000}) {
+    for (const uint64_t first :
+         {uint64_t{0}, uint64_t{1}, uint64_t{2}, uint64_t{3}, uint64_t{510}, (uint64_t{1} << 34) - 50}) {
+      std::vector<float> expected(count + 1, 7.0f), actual(count + 1, 7.0f);
+      normal_values(expected.data(), count, 0xfedcba9876543210, first, 0.02);
+      kernels.normal_f32(actual.data(), count, 0xfedcba9876543210, first, 0.02);
+      BN_CHECK(std::memcmp(expected.data(), actual.data(), expected.size() * sizeof(float)) == 0,
+               std::to_string(count) + " values from " + std::to_string(first));
+    }
+  }
+}
+
 // --- spans ---
 
 FileIdentity identity_of(const std::string& path) { return File(path).identity(); }
@@ -155,12 +172,13 @@ void check_view(const View& view, Dtype dtype, const KernelTable& kernels, size_
   const FileSpan span{path, identity_of(path), header_bytes + view.first * size_bytes(dtype), dtype, view.strides};
   const ParameterSources sources{{"w", {view.shape, span}}};
   ParameterReader reader(sources, kernels);
+  ReadScratch scratch;
   const size_t rows = view.shape[0], columns = view.shape.size() == 2 ? view.shape[1] : 1;
   std::vector<float> out(rows * columns, NAN);
   for (size_t row = 0; row < rows; row += step) {
-    reader.read_rows("w", row, std::min(rows, row + step), out.data() + row * columns);
+    reader.read_rows("w", row, std::min(rows, row + step), out.data() + row * columns, scratch);
   }
-  if (rows > 2) reader.read_rows("w", 1, 2, out.data() + columns);  // going back is allowed
+  if (rows > 2) reader.read_rows("w", 1, 2, out.data() + columns, scratch);  // going back is allowed
   reader.finish();
   for (size_t i = 0; i < rows; ++i) {
     for (size_t j = 0; j < columns; ++j) {
@@ -213,17 +231,18 @@ void reads_what_is_no_file() {
                                  {"constant", {{4}, ConstantInit{1.5f}}},
                                  {"values", {{2, 2}, std::vector<float>{1, 2, 3, 4}}}};
   ParameterReader reader(sources, scalar_kernels());
+  ReadScratch scratch;
   std::vector<float> expected(15), out(15);
   normal_values(expected.data(), 15, 9, 0, 0.5);
   std::fill_n(expected.begin() + 6, 3, 0.0f);
-  reader.read_rows("normal", 0, 5, out.data());
+  reader.read_rows("normal", 0, 5, out.data(), scratch);
   BN_CHECK(out == expected, "normal, whole");
-  for (size_t row = 0; row < 5; ++row) reader.read_rows("normal", row, row + 1, out.data() + row * 3);
+  for (size_t row = 0; row < 5; ++row) reader.read_rows("normal", row, row + 1, out.data() + row * 3, scratch);
   BN_CHECK(out == expected, "normal, by rows");
   out.assign(4, 0);
-  reader.read_rows("constant", 1, 3, out.data());
+  reader.read_rows("constant", 1, 3, out.data(), scratch);
   BN_CHECK((out == std::vector<float>{1.5f, 1.5f, 0, 0}), "constant");
-  reader.read_rows("values", 1, 2, out.data());
+  reader.read_rows("values", 1, 2, out.data(), scratch);
   BN_CHECK(out[0] == 3 && out[1] == 4, "values");
   reader.finish();
 }
@@ -233,7 +252,9 @@ void refuses_wrong_sources() {
     const ParameterSources sources{{"w", source}};
     ParameterReader reader(sources, scalar_kernels());
   };
-  FileSpan span{"/nowhere", {1, 2, 100, 3}, 0, Dtype::kF32, {5, 1}};
+  TemporaryFolder folder;
+  const std::string path = folder.write("weights", std::string(100, 'a'));
+  FileSpan span{path, identity_of(path), 0, Dtype::kF32, {5, 1}};
   construct({{5, 5}, span});
   check_throws(ErrorCode::kFileFormat, "beyond the end", [&] { construct({{5, 6}, span}); });
   span.byte_offset = 1;
@@ -251,29 +272,79 @@ void refuses_wrong_sources() {
   check_throws(ErrorCode::kWeightShape, "overflows", [&] { construct({{SIZE_MAX, 3}, ConstantInit{}}); });
 
   const ParameterSources sources{{"w", {{5, 5}, ConstantInit{}}}};
-  ParameterReader reader(sources, scalar_kernels());
+  const ParameterReader reader(sources, scalar_kernels());
+  ReadScratch scratch;
   float out[25];
-  check_throws(ErrorCode::kWeightMissing, "'v'", [&] { reader.read_rows("v", 0, 1, out); });
-  check_throws(ErrorCode::kShape, "5 rows", [&] { reader.read_rows("w", 4, 6, out); });
-  check_throws(ErrorCode::kShape, "5 rows", [&] { reader.read_rows("w", 3, 2, out); });
+  check_throws(ErrorCode::kWeightMissing, "'v'", [&] { reader.read_rows("v", 0, 1, out, scratch); });
+  check_throws(ErrorCode::kShape, "5 rows", [&] { reader.read_rows("w", 4, 6, out, scratch); });
+  check_throws(ErrorCode::kShape, "5 rows", [&] { reader.read_rows("w", 3, 2, out, scratch); });
 }
 
 void notices_changed_files() {
   TemporaryFolder folder;
   const std::string path = folder.write("weights", std::string(80, 'a'));
   const ParameterSources sources{{"w", {{4, 5}, FileSpan{path, identity_of(path), 0, Dtype::kF32, {5, 1}}}}};
-  float out[20];
+  const auto construct = [&] { ParameterReader reader(sources, scalar_kernels()); };
   {
     ParameterReader reader(sources, scalar_kernels());
-    reader.read_rows("w", 0, 4, out);
+    ReadScratch scratch;
+    float out[20];
+    reader.read_rows("w", 0, 4, out, scratch);
     std::filesystem::last_write_time(path, std::filesystem::last_write_time(path) + std::chrono::seconds(1));
     check_throws(ErrorCode::kIo, "rewritten", [&] { reader.finish(); });
   }
-  ParameterReader reader(sources, scalar_kernels());
-  check_throws(ErrorCode::kIo, "was changed", [&] { reader.read_rows("w", 0, 4, out); });
+  check_throws(ErrorCode::kIo, "was changed", construct);
+  folder.write("weights", std::string(79, 'a'));
+  check_throws(ErrorCode::kIo, "79 bytes now, 80 bytes then", construct);
   std::filesystem::remove(path);
-  ParameterReader without_file(sources, scalar_kernels());
-  check_throws(ErrorCode::kIo, "opening", [&] { without_file.read_rows("w", 0, 4, out); });
+  check_throws(ErrorCode::kIo, "opening", construct);
+}
+
+// A file that becomes shorter while it is read from.
+void notices_a_file_that_ends_early() {
+  TemporaryFolder folder;
+  const std::string path = folder.write("weights", std::string(80, 'a'));
+  const ParameterSources sources{{"w", {{4, 5}, FileSpan{path, identity_of(path), 0, Dtype::kF32, {5, 1}}}}};
+  const ParameterReader reader(sources, scalar_kernels());
+  ReadScratch scratch;
+  float out[20];
+  reader.read_rows("w", 0, 4, out, scratch);
+  std::filesystem::resize_file(path, 60);
+  reader.read_rows("w", 0, 3, out, scratch);
+  check_throws(ErrorCode::kIo, "ended before", [&] { reader.read_rows("w", 3, 4, out, scratch); });
+}
+
+// Views of every kind and what is no file, read by rows on several threads at once.
+void reads_on_several_threads() {
+  TemporaryFolder folder;
+  const size_t rows = 120, columns = 31;
+  const StoredElements stored = make_elements(Dtype::kF16, rows * columns);
+  const std::string path = folder.write("weights", stored.bytes);
+  const FileIdentity identity = identity_of(path);
+  const ParameterSources sources{{"lines", {{rows, columns}, FileSpan{path, identity, 0, Dtype::kF16, {columns, 1}}}},
+                                 {"transposed", {{rows, columns}, FileSpan{path, identity, 0, Dtype::kF16, {1, rows}}}},
+                                 {"normal", {{rows, columns}, NormalInit{9, 0.5, 2}}},
+                                 {"constant", {{rows, columns}, ConstantInit{1.5f}}}};
+  ParameterReader reader(sources, scalar_kernels());
+  std::map<std::string, std::vector<float>> expected;
+  ReadScratch alone;
+  for (const auto& [name, source] : sources) {
+    expected[name].resize(rows * columns);
+    reader.read_rows(name, 0, rows, expected[name].data(), alone);
+  }
+  BN_CHECK(expected["lines"][columns + 2] == stored.value(columns + 2), "lines");
+  BN_CHECK(expected["transposed"][columns + 2] == stored.value(1 + 2 * rows), "transposed");
+
+  ThreadPool pool(4);
+  std::vector<ReadScratch> scratch(pool.thread_count());
+  for (const auto& [name, values] : expected) {
+    std::vector<float> out(values.size(), NAN);
+    pool.parallel_for(rows, [&, parameter = name](size_t row, size_t worker) {
+      reader.read_rows(parameter, row, row + 1, out.data() + row * columns, scratch[worker]);
+    });
+    BN_CHECK(out == values, name);
+  }
+  reader.finish();
 }
 
 void add_tests() {
@@ -283,6 +354,10 @@ void add_tests() {
   add("encoder/random: normal values do not depend on the cut", normal_values_do_not_depend_on_the_cut);
   add("encoder/random: normal values are fixed", normal_values_are_fixed);
   for (const Isa isa : available_isas()) {
+    add(std::string("encoder/random: normal values are the same, ") + isa_name(isa),
+        [isa] { normal_values_are_the_same_on(isa); });
+  }
+  for (const Isa isa : available_isas()) {
     add(std::string("encoder/parameter_source: reads views, ") + isa_name(isa),
         [isa] { reads_views(*kernel_table(isa)); });
   }
@@ -290,6 +365,8 @@ void add_tests() {
   add("encoder/parameter_source: reads what is no file", reads_what_is_no_file);
   add("encoder/parameter_source: refuses wrong sources", refuses_wrong_sources);
   add("encoder/parameter_source: notices changed files", notices_changed_files);
+  add("encoder/parameter_source: notices a file that ends early", notices_a_file_that_ends_early);
+  add("encoder/parameter_source: reads on several threads", reads_on_several_threads);
 }
 
 const Registration registration(add_tests);

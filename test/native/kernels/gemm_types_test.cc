@@ -284,11 +284,40 @@ void unpacks_what_it_keeps(const KernelTable& kernels) {
   }
 }
 
+// Weights of eight bits are rounded by the scale of their own column, whatever stands beside them.
+void int8_rounds_each_weight(const KernelTable& kernels) {
+  const GemmKernels& gemm = kernels.gemm_of(MatrixType::kInt8);
+  const float limit = keeps_eight_bits(gemm) ? 127.0f : 64.0f;
+  Random random(11);
+  for (const size_t depth : {1, 3, 4, 5, 15, 64, 255, 256, 257, 300, 768}) {
+    for (const size_t cols : {size_t{1}, gemm.cols - 1, gemm.cols}) {
+      Packed p(gemm, 1, cols, depth, random);
+      for (size_t col = 0; col < cols; ++col) p.w[col * depth] *= static_cast<float>(col * col);  // scales that differ
+      p.pack();
+      std::vector<float> kept(depth);
+      for (size_t col = 0; col < cols; ++col) {
+        const float* w = p.w.data() + col * depth;
+        float largest = 0;
+        for (size_t k = 0; k < depth; ++k) largest = std::max(largest, std::abs(w[k]));
+        const float scale = largest / limit, inverse = largest > 0 ? limit / largest : 0;
+        gemm.unpack_column(kept.data(), p.panel.data() + Packed::kMargin, col, depth);
+        for (size_t k = 0; k < depth; ++k) {
+          const float expected = std::nearbyint(w[k] * inverse) * scale;
+          BN_CHECK(kept[k] == expected, "depth " + std::to_string(depth) + ", column " + std::to_string(col) +
+                                            ": weight " + number(w[k]) + " is kept as " + number(kept[k]) +
+                                            ", should be " + number(expected));
+        }
+      }
+    }
+  }
+}
+
 void add_tests() {
   add_kernel_test("gemm types: products within the rounding of their factors", multiplies_within_rounding);
   add_kernel_test("gemm types: a row's bits do not depend on the other rows", rows_do_not_meet);
   add_kernel_test("gemm types: accumulating is one addition", accumulates);
   add_kernel_test("gemm types: int8 equals its twin", int8_equals_its_twin);
+  add_kernel_test("gemm types: int8 rounds each weight", int8_rounds_each_weight);
   add_kernel_test("gemm types: int8 does not saturate", int8_holds_its_extremes);
   add_kernel_test("gemm types: NaN and zeros", special_values_show);
   add_kernel_test("gemm types: what is kept of a weight", unpacks_what_it_keeps);

@@ -1,4 +1,4 @@
-#include "encoder/random.h"
+#include "kernels/random.h"
 
 #include <bit>
 #include <cmath>
