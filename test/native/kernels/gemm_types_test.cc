@@ -284,10 +284,11 @@ void unpacks_what_it_keeps(const KernelTable& kernels) {
   }
 }
 
-// Weights of eight bits are rounded by the scale of their own column, whatever stands beside them.
+// Weights of eight bits are rounded by the scale of their own column, whatever stands beside them: that of the largest,
+// or of the largest sum of two neighbours.
 void int8_rounds_each_weight(const KernelTable& kernels) {
   const GemmKernels& gemm = kernels.gemm_of(MatrixType::kInt8);
-  const float limit = keeps_eight_bits(gemm) ? 127.0f : 64.0f;
+  const size_t together = keeps_eight_bits(gemm) ? 1 : 2;
   Random random(11);
   for (const size_t depth : {1, 3, 4, 5, 15, 64, 255, 256, 257, 300, 768}) {
     for (const size_t cols : {size_t{1}, gemm.cols - 1, gemm.cols}) {
@@ -298,8 +299,11 @@ void int8_rounds_each_weight(const KernelTable& kernels) {
       for (size_t col = 0; col < cols; ++col) {
         const float* w = p.w.data() + col * depth;
         float largest = 0;
-        for (size_t k = 0; k < depth; ++k) largest = std::max(largest, std::abs(w[k]));
-        const float scale = largest / limit, inverse = largest > 0 ? limit / largest : 0;
+        for (size_t k = 0; k < depth; k += together) {
+          const float neighbour = together == 2 && k + 1 < depth ? std::abs(w[k + 1]) : 0;
+          largest = std::max(largest, std::abs(w[k]) + neighbour);
+        }
+        const float scale = largest / 127, inverse = largest > 0 ? 127 / largest : 0;
         gemm.unpack_column(kept.data(), p.panel.data() + Packed::kMargin, col, depth);
         for (size_t k = 0; k < depth; ++k) {
           const float expected = std::nearbyint(w[k] * inverse) * scale;
