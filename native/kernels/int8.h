@@ -7,9 +7,9 @@
 
 // Eight-bit integers for products, the same on every instruction set. A weight w becomes round(w / scale) of
 // [-127, 127] with one scale for each output. An activation x becomes round(x / scale) + zero_point of [0, 255] with
-// one scale and zero point for each row: the processors multiply unsigned by signed, and activations lie unevenly about
-// zero. The surplus zero_point · Σ w is taken off afterwards. In an unnamed namespace, so that code compiled for wide
-// instructions may use it too.
+// one scale and zero point for each row: most processors multiply unsigned by signed, and activations lie unevenly
+// about zero. The surplus zero_point · Σ w is taken off afterwards. In an unnamed namespace, so that code compiled for
+// wide instructions may use it too.
 
 namespace bert_native {
 namespace {
@@ -34,6 +34,7 @@ struct ActivationScale {
     const float range = high - low;
     if (range < kLeastRange) return;
     scale = range / 255.0f;
+    if (!(scale < 0x1p127f)) return;  // infinity or NaN: the integers do not matter
     inverse = 255.0f / range;
     zero_point = rounded(-low * inverse);
   }
@@ -42,6 +43,17 @@ struct ActivationScale {
     const int32_t q = rounded(x * inverse) + zero_point;
     return static_cast<uint8_t>(q < 255 ? q : 255);  // two roundings may add up to one too many
   }
+};
+
+// How the weights of an output become integers; `largest` is the largest magnitude among them.
+struct WeightScale {
+  float scale, inverse;
+
+  explicit WeightScale(float largest) : scale(largest / kWeightLimit), inverse(kWeightLimit / largest) {
+    if (largest < kLeastRange) scale = inverse = 0.0f;
+  }
+
+  int8_t operator()(float w) const { return static_cast<int8_t>(rounded(w * inverse)); }
 };
 
 constexpr size_t round_up(size_t n, size_t unit) { return (n + unit - 1) / unit * unit; }
@@ -81,7 +93,7 @@ struct Int8Layout {
   // kBoundedPairs: two neighbours' magnitudes add up to 128 at most, for processors that sum two products in sixteen
   // bits: 255 · 128 < 2¹⁵.
   template <bool kBoundedPairs>
-  static float weight_scale(const float* row, size_t depth) {
+  static float largest_weight(const float* row, size_t depth) {
     float largest = 0.0f;
     for (size_t k = 0; k < depth; k += kBoundedPairs ? 2 : 1) {
       float magnitude = row[k] < 0.0f ? -row[k] : row[k];
@@ -99,16 +111,14 @@ struct Int8Layout {
     const size_t padded = round_up(depth, 4);
     for (size_t c = 0; c < kCols; ++c) {
       const float* row = w + c * ldw;
-      const float largest = c < cols ? weight_scale<kBoundedPairs>(row, depth) : 0.0f;
-      const bool is_zero = largest < kLeastRange;
-      const float inverse = is_zero ? 0.0f : kWeightLimit / largest;
+      const WeightScale scale(c < cols ? largest_weight<kBoundedPairs>(row, depth) : 0.0f);
       int32_t sum = 0;
       for (size_t k = 0; k < padded; ++k) {
-        const int8_t q = c < cols && k < depth ? static_cast<int8_t>(rounded(row[k] * inverse)) : int8_t{0};
+        const int8_t q = c < cols && k < depth ? scale(row[k]) : int8_t{0};
         data[(k / 4 * kCols + c) * 4 + k % 4] = q;
         sum += q;
       }
-      scales(panel)[c] = is_zero ? 0.0f : largest / kWeightLimit;
+      scales(panel)[c] = scale.scale;
       negative_sums(panel)[c] = -sum;
     }
   }
