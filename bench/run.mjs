@@ -41,7 +41,7 @@ npm run bench:report                 writes tables and charts again from all res
   --batch-size <n>       texts in a call, default 32
   --latency-runs <n>     single short texts, default 50
   --threads <n>          of every contender, default all that this process may use
-  --isa <name>           scalar, avx2, avx512 or neon: kernels of bert-native; the peers choose their own
+  --isa <name>           kernels of bert-native, of those that "bert-native info" lists; the peers choose theirs
   --out <file>           results, default bench/results/<processor>-<threads>t-<isa>.json; runs accumulate in it
   --cache <folder>       models and reference vectors, default build/bench`;
 

@@ -4,7 +4,9 @@ import { nativeBinding } from '../lib/binding/load.ts';
 // Files named *.isa.test.ts run once for every instruction set that this processor has; the others once, with the best.
 const { available_isas } = nativeBinding().system_info();
 const lower = available_isas.slice(0, -1);
-const absent = ['scalar', 'avx2', 'avx512', 'neon'].filter((isa) => !available_isas.includes(isa));
+const x86 = ['avx2', 'avx_vnni', 'avx512', 'avx512_vnni', 'avx512_bf16', 'amx'];
+const arm = ['neon', 'neon_dot', 'neon_bf16'];
+const absent = ['scalar', ...x86, ...arm].filter((isa) => !available_isas.includes(isa));
 console.warn(
   `Instruction sets tested: ${available_isas.join(', ')}. Not on this machine, so not tested: ${absent.join(', ')}.`,
 );

@@ -18,7 +18,7 @@
 namespace bert_native {
 namespace {
 
-constexpr size_t kTokens = 2048, kLayers = 12, kGroupRows = 96;
+constexpr size_t kTokens = 2048, kLayers = 12;
 constexpr int kRepetitions = 5;
 
 struct Shape {
@@ -75,10 +75,10 @@ double giga_operations_of_product(const Shape& shape, const KernelTable& kernels
   const size_t ldc = row_stride(shape.outputs);
   std::vector<float> c(kTokens * ldc);
   std::vector<std::vector<std::byte>> packed(pool.thread_count());
-  const size_t unit = kernels.gemm_of(type).rows;
+  const size_t unit = kernels.gemm_of(type).rows, group_rows = kernels.gemm_of(type).group_rows;
   const size_t strips = ceil_div(kTokens, unit);
   const size_t threads = pool.thread_count();
-  const size_t groups = ceil_div(ceil_div(strips, std::max<size_t>(1, kGroupRows / unit)), threads) * threads;
+  const size_t groups = ceil_div(ceil_div(strips, std::max<size_t>(1, group_rows / unit)), threads) * threads;
   double best = 0;
   for (int i = 0; i < kRepetitions; ++i) {
     const double seconds = seconds_of([&] {

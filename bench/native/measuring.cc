@@ -35,10 +35,13 @@ const PeakLoops* peak_loops_of(Isa isa) {
     case Isa::kAvx512:
     case Isa::kAvx512Vnni:
     case Isa::kAvx512Bf16:
+    case Isa::kAmx:
       return &avx512::kPeakLoops;
 #endif
 #ifdef MACHINE_PEAK_NEON
     case Isa::kNeon:
+    case Isa::kNeonDot:
+    case Isa::kNeonBf16:
       return &neon::kPeakLoops;
 #endif
     default:
@@ -47,6 +50,14 @@ const PeakLoops* peak_loops_of(Isa isa) {
 }
 
 const MultiplyAddLoop* multiply_adds_of(Isa isa, MatrixType type) {
+#ifdef MACHINE_PEAK_AMX
+  if (isa == Isa::kAmx) {
+    if (type == MatrixType::kBf16) return &amx::kBf16Loop;
+    if (type == MatrixType::kBf16x2) return &amx::kBf16x2Loop;
+    if (type == MatrixType::kBf16x3) return &amx::kBf16x3Loop;
+    if (type == MatrixType::kInt8) return &amx::kInt8Loop;
+  }
+#endif
   if (type == MatrixType::kInt8) {
     switch (isa) {
 #ifdef MACHINE_PEAK_AVX2

@@ -35,6 +35,10 @@ extern const MultiplyAddLoop kInt8Loop;
 namespace avx512_bf16 {
 extern const MultiplyAddLoop kBf16Loop;
 }
+namespace amx {
+// f32 in two or three parts of bf16: three or six multiply-adds count as one.
+extern const MultiplyAddLoop kBf16Loop, kBf16x2Loop, kBf16x3Loop, kInt8Loop;
+}  // namespace amx
 namespace neon {
 extern const PeakLoops kPeakLoops;
 }

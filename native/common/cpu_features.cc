@@ -14,6 +14,13 @@
 #include <cpuid.h>
 #endif
 #endif
+#if defined(__linux__)
+#include <sys/auxv.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+#elif defined(__APPLE__)
+#include <sys/sysctl.h>
+#endif
 
 namespace bert_native {
 
@@ -51,6 +58,18 @@ unsigned long long saved_register_states() {
 
 bool bit(unsigned value, int index) { return (value >> index) & 1u; }
 
+// Asks Linux to let this process use the tile registers. It refuses where it is too old to know them, where a filter of
+// system calls forbids the question, or where a thread's stack for signals is too small for their state. What it
+// permits holds for the process, so for every thread, whenever it started. (Linux, Documentation/arch/x86/xstate.rst)
+#if BERT_NATIVE_HAS_AMX
+bool may_use_tiles() {
+  constexpr long kRequestPermission = 0x1023, kTileData = 18;  // ARCH_REQ_XCOMP_PERM, XSTATE component 18
+  return syscall(SYS_arch_prctl, kRequestPermission, kTileData) == 0;
+}
+#else
+bool may_use_tiles() { return false; }
+#endif
+
 // Bit numbers: Intel 64 and IA-32 Architectures Software Developer's Manual, volume 2A, CPUID.
 void append_x86_isas(std::vector<Isa>& isas) {
   const CpuidRegisters leaf1 = cpuid(1, 0);
@@ -70,7 +89,48 @@ void append_x86_isas(std::vector<Isa>& isas) {
   isas.push_back(Isa::kAvx512);
   if (!bit(leaf7.ecx, 11)) return;
   isas.push_back(Isa::kAvx512Vnni);
-  if (bit(leaf7_1.eax, 5)) isas.push_back(Isa::kAvx512Bf16);
+  if (!bit(leaf7_1.eax, 5)) return;
+  isas.push_back(Isa::kAvx512Bf16);
+  const bool tiles_saved = (states & 0x60000) == 0x60000;
+  const bool tiles = bit(leaf7.edx, 24), tiles_bf16 = bit(leaf7.edx, 22), tiles_int8 = bit(leaf7.edx, 25);
+  if (tiles_saved && tiles && tiles_bf16 && tiles_int8 && may_use_tiles()) isas.push_back(Isa::kAmx);
+}
+
+#elif BN_ARM64
+
+struct NeonExtensions {
+  bool dot, bf16;
+};
+
+#if defined(__linux__)
+// Bit numbers: Linux, arch/arm64/include/uapi/asm/hwcap.h; older headers lack them.
+NeonExtensions neon_extensions() {
+  constexpr unsigned long kAsimdDp = 1ul << 20, kBf16 = 1ul << 14;
+  return {.dot = (getauxval(AT_HWCAP) & kAsimdDp) != 0, .bf16 = (getauxval(AT_HWCAP2) & kBf16) != 0};
+}
+#elif defined(__APPLE__)
+bool has_feature(const char* name) {
+  int value = 0;
+  size_t size = sizeof value;
+  return sysctlbyname(name, &value, &size, nullptr, 0) == 0 && value != 0;
+}
+NeonExtensions neon_extensions() {
+  return {.dot = has_feature("hw.optional.arm.FEAT_DotProd"), .bf16 = has_feature("hw.optional.arm.FEAT_BF16")};
+}
+#else
+NeonExtensions neon_extensions() { return {.dot = false, .bf16 = false}; }
+#endif
+
+void append_arm_isas(std::vector<Isa>& isas) {
+  isas.push_back(Isa::kNeon);  // part of every AArch64 processor that runs an operating system Node supports
+  const NeonExtensions extensions = neon_extensions();
+  if (!extensions.dot) return;
+#if BERT_NATIVE_HAS_NEON_DOT
+  isas.push_back(Isa::kNeonDot);
+#if BERT_NATIVE_HAS_NEON_BF16
+  if (extensions.bf16) isas.push_back(Isa::kNeonBf16);
+#endif
+#endif
 }
 
 #endif
@@ -80,7 +140,7 @@ std::vector<Isa> detect() {
 #if BN_X86_64
   append_x86_isas(isas);
 #elif BN_ARM64
-  isas.push_back(Isa::kNeon);  // part of every AArch64 processor that runs an operating system Node supports
+  append_arm_isas(isas);
 #endif
   return isas;
 }
@@ -117,6 +177,10 @@ const char* isa_name(Isa isa) {
       return "scalar";
     case Isa::kNeon:
       return "neon";
+    case Isa::kNeonDot:
+      return "neon_dot";
+    case Isa::kNeonBf16:
+      return "neon_bf16";
     case Isa::kAvx2:
       return "avx2";
     case Isa::kAvxVnni:
@@ -127,6 +191,8 @@ const char* isa_name(Isa isa) {
       return "avx512_vnni";
     case Isa::kAvx512Bf16:
       return "avx512_bf16";
+    case Isa::kAmx:
+      return "amx";
   }
   return "unknown";
 }

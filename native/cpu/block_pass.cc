@@ -9,8 +9,6 @@ namespace bert_native {
 
 namespace {
 
-// A group of this many rows reads each weight from beyond its caches once; its own data stay in the second-level cache.
-constexpr size_t kGroupRows = 96;
 // Scores of one head that each thread computes in a step, so that short calls get their turn: a few tens of
 // milliseconds of work on long sequences, and all of it on others.
 constexpr size_t kScoresPerStep = size_t{8} << 20;
@@ -128,7 +126,7 @@ void BlockPass::for_row_groups(const std::function<void(const RowGroup&)>& body)
     body({0, rows, Spread(pool_), prepare(workspace_.shared_rows, rows, whole_inner), true});
     return;
   }
-  const size_t group_strips = std::max<size_t>(1, kGroupRows / strip_rows);
+  const size_t group_strips = std::max<size_t>(1, gemm_.group_rows / strip_rows);
   const size_t groups = std::min(strips, ceil_div(ceil_div(strips, group_strips), threads) * threads);
   const size_t piece = ceil_div(DepthPieces(widest_inner_).longest(), gemm_.cols) * gemm_.cols;
   pool_.parallel_for(groups, [&](size_t index, size_t worker) {
@@ -369,7 +367,7 @@ void BlockPass::run_poolers() {
   if (wanting.empty()) return;
   const LinearWeights& linear = weights_.pooler;
   const GemmKernels& gemm = linear.matrix.gemm();
-  const size_t most = std::max<size_t>(kGroupRows, pool_.thread_count() * kGroupLeastStrips * gemm.rows);
+  const size_t most = std::max(gemm.group_rows, pool_.thread_count() * kGroupLeastStrips * gemm.rows);
   const auto activate = kernels_.add_bias_activate_f32[static_cast<size_t>(Activation::kTanh)];
   for (size_t first = 0; first < wanting.size(); first += most) {
     throw_if_abandoned();

@@ -11,6 +11,7 @@ void multiply_tiles(const Product& product, size_t strip_begin, size_t strip_end
                     size_t panel_end) {
   const GemmKernels& gemm = product.a.gemm();
   const DepthPieces& pieces = product.a.pieces();
+  const TileScope scope(gemm);
   // One strip passes by once anyway: then each panel is read from end to end.
   const size_t panels_at_once = strip_end - strip_begin == 1 ? 1 : panel_end - panel_begin;
   for (size_t first = panel_begin; first < panel_end; first += panels_at_once) {

@@ -41,9 +41,32 @@ const KernelTable* kernel_table(Isa isa) {
           Extension(isa, *kernel_table(Isa::kAvx512Vnni)).with(MatrixType::kBf16, avx512_bf16::kBf16Gemm);
       return &bf16.table;
     }
+#if BERT_NATIVE_HAS_AMX
+    case Isa::kAmx: {
+      static const Extension amx = Extension(isa, *kernel_table(Isa::kAvx512Bf16))
+                                       .with(MatrixType::kBf16, amx::kBf16Gemm)
+                                       .with(MatrixType::kInt8, amx::kInt8Gemm)
+                                       .with(MatrixType::kBf16x2, amx::kBf16x2Gemm)
+                                       .with(MatrixType::kBf16x3, amx::kBf16x3Gemm);
+      return &amx.table;
+    }
+#endif
 #elif BN_ARM64
     case Isa::kNeon:
       return &neon::kTable;
+#if BERT_NATIVE_HAS_NEON_DOT
+    case Isa::kNeonDot: {
+      static const Extension dot = Extension(isa, neon::kTable).with(MatrixType::kInt8, neon_dot::kInt8Gemm);
+      return &dot.table;
+    }
+#if BERT_NATIVE_HAS_NEON_BF16
+    case Isa::kNeonBf16: {
+      static const Extension bf16 =
+          Extension(isa, *kernel_table(Isa::kNeonDot)).with(MatrixType::kBf16, neon_bf16::kBf16Gemm);
+      return &bf16.table;
+    }
+#endif
+#endif
 #endif
     default:
       return nullptr;

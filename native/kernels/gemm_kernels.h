@@ -45,6 +45,32 @@ struct GemmKernels {
 
   // Whether both operands are rounded, to be multiplied faster than in f32.
   bool rounds_both = false;
+
+  // Rows that one thread works on at a time, from product to product: enough that reading the weights from beyond its
+  // caches, once for all of them, does not take longer than multiplying; few enough that their own data stay in the
+  // second-level cache.
+  size_t group_rows = 96;
+
+  // What a thread calls before the first and after the last of a number of calls of `tile`; null where there is
+  // nothing to do. In between it calls nothing that is not this library's.
+  void (*begin_tiles)() = nullptr;
+  void (*end_tiles)() = nullptr;
+};
+
+// While it lives, its thread may call `tile`.
+class TileScope {
+ public:
+  explicit TileScope(const GemmKernels& gemm) : end_(gemm.end_tiles) {
+    if (gemm.begin_tiles != nullptr) gemm.begin_tiles();
+  }
+  ~TileScope() {
+    if (end_ != nullptr) end_();
+  }
+  TileScope(const TileScope&) = delete;
+  TileScope& operator=(const TileScope&) = delete;
+
+ private:
+  void (*end_)();
 };
 
 }  // namespace bert_native

@@ -29,6 +29,18 @@ namespace bert_native::avx512_bf16 {
 extern const GemmKernels kBf16Gemm;
 }
 
+namespace bert_native::amx {
+extern const GemmKernels kBf16Gemm, kBf16x2Gemm, kBf16x3Gemm, kInt8Gemm;
+}
+
 namespace bert_native::neon {
 extern const KernelTable kTable;
+}
+
+namespace bert_native::neon_dot {
+extern const GemmKernels kInt8Gemm;
+}
+
+namespace bert_native::neon_bf16 {
+extern const GemmKernels kBf16Gemm;
 }

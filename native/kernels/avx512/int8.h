@@ -14,14 +14,20 @@ namespace {
 struct Int8Lanes {
   using Vector = avx512::Vector;
   using Lanes = __m512i;
+  using Column = const uint8_t*;
   static constexpr size_t kGemmRows = Vector::kGemmRows;
+  static constexpr int32_t kSurplus = 0;
 
   static Lanes zero() { return _mm512_setzero_si512(); }
   static Lanes add(Lanes a, Lanes b) { return _mm512_add_epi32(a, b); }
   static Lanes load(const void* x) { return _mm512_loadu_si512(x); }
   static Lanes multiply(Lanes a, Lanes b) { return _mm512_mullo_epi32(a, b); }
   static Lanes broadcast(int32_t x) { return _mm512_set1_epi32(x); }
-  static Lanes broadcast(const uint8_t* four) { return _mm512_set1_epi32(load_int32(four)); }
+  static Column load_column(const uint8_t* a) { return a; }
+  template <size_t kRow>
+  static Lanes row(Column a) {
+    return broadcast(load_int32(a + 4 * kRow));
+  }
   static Vector to_f32(Lanes x) { return {_mm512_cvtepi32_ps(x)}; }
 
  private:

@@ -12,10 +12,15 @@ namespace {
 struct Bf16Dot {
   using Vector = avx512::Vector;
   using Pairs = __m512i;
+  using Column = const Bf16*;
   static constexpr size_t kGemmRows = Vector::kGemmRows;
 
   static Pairs load(const Bf16* x) { return _mm512_loadu_si512(x); }
-  static Pairs broadcast(const Bf16* pair) { return _mm512_set1_epi32(_mm_cvtsi128_si32(_mm_loadu_si32(pair))); }
+  static Column load_column(const Bf16* a) { return a; }
+  template <size_t kRow>
+  static Pairs row(Column a) {
+    return _mm512_set1_epi32(_mm_cvtsi128_si32(_mm_loadu_si32(a + 2 * kRow)));
+  }
   static Vector dot(Vector sum, Pairs a, Pairs w) {
     return {_mm512_dpbf16_ps(sum.lanes, reinterpret_cast<__m512bh>(a), reinterpret_cast<__m512bh>(w))};
   }

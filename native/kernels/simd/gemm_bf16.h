@@ -10,7 +10,8 @@
 
 // Products of bf16 where an instruction multiplies and adds pairs of them, over a type D:
 //   Vector            its f32 vector, of as many lanes as there are pairs in a register
-//   Pairs             a register of pairs; load, broadcast of one pair
+//   Pairs             a register of pairs; load
+//   load_column(a)    a pair of each row of a strip; row<i>() of it: that of one row, for all lanes
 //   kGemmRows         rows of a tile that its registers hold
 //   dot(sum, a, w)    in each lane: sum + a₀ w₀ + a₁ w₁ in f32, rounded as the processor does it
 //   round(out, x, n)  n elements as bf16, to nearest, and a zero behind them if n is odd; the values of bf16_bits() for
@@ -39,8 +40,8 @@ struct Bf16TileRows {
     right.store(c + D::Vector::kLanes);
     next.store(c + ldc, ldc);
   }
-  BN_ALWAYS_INLINE void add_products(const Bf16* a, typename D::Pairs w_left, typename D::Pairs w_right) {
-    const typename D::Pairs pair = D::broadcast(a + 2 * kRow);
+  BN_ALWAYS_INLINE void add_products(const typename D::Column& a, typename D::Pairs w_left, typename D::Pairs w_right) {
+    const auto pair = D::template row<kRow>(a);
     left = D::dot(left, pair, w_left);
     right = D::dot(right, pair, w_right);
     next.add_products(a, w_left, w_right);
@@ -52,7 +53,7 @@ struct Bf16TileRows<D, kEnd, kEnd> {
   void clear() {}
   void add(const float*, size_t) {}
   void store(float*, size_t) const {}
-  void add_products(const Bf16*, typename D::Pairs, typename D::Pairs) {}
+  void add_products(const typename D::Column&, typename D::Pairs, typename D::Pairs) {}
 };
 
 template <class D>
@@ -76,7 +77,7 @@ struct Bf16Gemm {
     Bf16TileRows<D, 0, kUsed> tile;
     tile.clear();
     for (size_t k = 0; k < depth; k += 2) {
-      tile.add_products(a, D::load(w), D::load(w + kCols));
+      tile.add_products(D::load_column(a), D::load(w), D::load(w + kCols));
       a += 2 * kRows;
       w += 2 * kCols;
     }

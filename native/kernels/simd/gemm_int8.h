@@ -14,7 +14,9 @@
 //   Lanes             as many 32-bit integers; zero, load, add, multiply, to_f32, broadcast of an integer or four bytes
 //   kGemmRows         rows of a tile that its registers hold
 //   kBoundedPairs     whether dot() sums two products in sixteen bits
-//   dot(sum, a, w)    in each lane: sum + Σ of the products of the four unsigned bytes of a with the signed ones of w
+//   kSurplus          what is taken off activations and zero points: 128 where both factors are signed, or 0
+//   load_column(a)    four bytes of each row of a strip; row<i>() of it: those of one row
+//   dot(sum, a, w)    in each lane: sum + Σ of the products of the four bytes of a row with the signed ones of w
 // The integers are exact, so the order of their sums is free; the few operations in f32 are those of the scalar twin,
 // in its order: every instruction set with the same kBoundedPairs gives the same bits.
 
@@ -43,8 +45,9 @@ struct Int8TileRows {
     left = right = D::zero();
     next.clear();
   }
-  BN_ALWAYS_INLINE void add_products(const uint8_t* a, typename D::Lanes w_left, typename D::Lanes w_right) {
-    const typename D::Lanes four = D::broadcast(a + 4 * kRow);
+  template <class Weights>
+  BN_ALWAYS_INLINE void add_products(const typename D::Column& a, Weights w_left, Weights w_right) {
+    const auto four = D::template row<kRow>(a);
     left = D::dot(left, four, w_left);
     right = D::dot(right, four, w_right);
     next.add_products(a, w_left, w_right);
@@ -72,7 +75,8 @@ struct Int8TileRows {
 template <class D, size_t kEnd>
 struct Int8TileRows<D, kEnd, kEnd> {
   void clear() {}
-  void add_products(const uint8_t*, typename D::Lanes, typename D::Lanes) {}
+  template <class Weights>
+  void add_products(const typename D::Column&, Weights, Weights) {}
   void store(float*, size_t, const float*, const int32_t*, const Int8Columns<D>&, bool) const {}
 };
 
@@ -91,7 +95,7 @@ struct Int8Gemm {
     for (size_t r = 0; r < kRows; ++r) {
       if (r < rows) row_scales[r] = activation_scale(a + r * lda, depth);
       Layout::scales(strip)[r] = row_scales[r].scale;
-      Layout::zero_points(strip)[r] = row_scales[r].zero_point;
+      Layout::zero_points(strip)[r] = row_scales[r].zero_point - D::kSurplus;
     }
     for (size_t begin = 0; begin < depth; begin += kPiece) {
       const size_t count = depth - begin < kPiece ? depth - begin : kPiece;
@@ -133,7 +137,7 @@ struct Int8Gemm {
     Int8TileRows<D, 0, kUsed> tile;
     tile.clear();
     for (size_t k = 0; k < depth; k += 4) {
-      tile.add_products(a, D::load(w), D::load(w + 4 * V::kLanes));
+      tile.add_products(D::load_column(a), D::load(w), D::load(w + 4 * V::kLanes));
       a += 4 * kRows;
       w += 4 * kCols;
     }
@@ -189,7 +193,7 @@ struct Int8Gemm {
   // Up to the next multiple of four bytes is filled with zeros.
   static void quantize(uint8_t* BN_RESTRICT out, const float* BN_RESTRICT x, const ActivationScale& scale, size_t n) {
     const ActivationScale local = scale;
-    for (size_t i = 0; i < n; ++i) out[i] = local(x[i]);
+    for (size_t i = 0; i < n; ++i) out[i] = static_cast<uint8_t>(local(x[i]) - D::kSurplus);
     for (size_t i = n; i % 4 != 0; ++i) out[i] = 0;
   }
 

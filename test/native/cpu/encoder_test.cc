@@ -12,6 +12,7 @@
 #include <numeric>
 #include <string>
 #include <thread>
+#include <utility>
 #include <vector>
 
 #include "check_throws.h"
@@ -20,6 +21,7 @@
 #include "cpu/requests.h"
 #include "encoder/plan.h"
 #include "harness.h"
+#include "kernels/emulated_tiles.h"
 #include "kernels/random.h"
 #include "temporary_folder.h"
 
@@ -118,9 +120,9 @@ double compare_with_reference(const Model& model, const Request& request, const 
   return worst;
 }
 
-void agree_with_reference(Isa isa, const Model& model, const OutputOptions& options = {}) {
+void agree_with_reference(const Setup& setup, const Model& model, const OutputOptions& options = {}) {
   ThreadPool pool(2);
-  const auto encoder = model.load(isa, pool);
+  const auto encoder = model.load(setup, pool);
   std::vector<Request> requests = make_requests(model.specification, 5);
   run(*encoder, requests, options, pool);
   double worst = 0;
@@ -193,11 +195,11 @@ std::vector<Request> take(std::vector<Request>& requests, const std::vector<size
   return taken;
 }
 
-void same_bits_in_any_company(Isa isa, const Model& model) {
+void same_bits_in_any_company(const Setup& setup, const Model& model) {
   const auto make = [&] { return make_requests(model.specification, 9, {1, 3, 16, 31, 50, 64}); };
   const OutputOptions options;
   ThreadPool one(1), two(2), three(3);
-  const auto encoder = model.load(isa, two);
+  const auto encoder = model.load(setup, two);
 
   std::vector<std::vector<float>> expected;
   std::vector<Request> requests = make();
@@ -352,7 +354,7 @@ void check_loaded(const CpuEncoder& encoder, const std::map<std::string, std::ve
   }
 }
 
-void gives_parameters_back(Isa isa) {
+void gives_parameters_back(const Setup& setup) {
   EncoderSpecification specification =
       make_specification(kOddSizes, Activation::kRelu, AttentionPosition::kRelativeKey);
   ThreadPool pool(2);
@@ -374,7 +376,7 @@ void gives_parameters_back(Isa isa) {
         expected[name] = std::move(stored.values);
         count += rows * columns;
       }
-      const auto encoder = CpuEncoder::load(specification, sources, MatrixType::kF32, *kernel_table(isa), pool);
+      const auto encoder = CpuEncoder::load(specification, sources, setup.type, setup.kernels, pool);
       check_loaded(*encoder, expected);
       BN_CHECK(encoder->weights_size_bytes() >= count * sizeof(float), "weights_size_bytes is too small");
       BN_CHECK(encoder->weights_size_bytes() < 4 * count * sizeof(float), "weights_size_bytes is too large");
@@ -556,7 +558,27 @@ void stops_when_abandoned() {
   BN_CHECK(!std::isnan(requests.back().last_hidden_state[0]), "the encoder does not work after an abandoned pass");
 }
 
+// Matrices of f32 in parts are as good as f32.
+void add_tests_in_parts(const Setup& setup, const std::string& name) {
+  const std::string suffix = ", f32 in three parts, " + name;
+  for (const Sizes& sizes : {kOddSizes, Sizes{64, 2, 32, 2000, 1}}) {
+    const Model model(make_specification(sizes));
+    const std::string size = ", inner size " + std::to_string(sizes.inner);
+    add("cpu/encoder: agrees with float64" + size + suffix, [=] { agree_with_reference(setup, model); });
+  }
+  add("cpu/encoder: same bits in any company" + suffix,
+      [=, model = Model(make_specification({20, 2, 10, 50, 1}))] { same_bits_in_any_company(setup, model); });
+  add("cpu/encoder: gives parameters back exactly" + suffix, [=] { gives_parameters_back(setup); });
+}
+
 void add_tests() {
+  add_tests_in_parts({emulated_amx_kernels(), MatrixType::kBf16x3}, "amx (emulated)");
+  for (const auto& [type, name] : {std::pair(MatrixType::kBf16, "bf16"), std::pair(MatrixType::kInt8, "int8")}) {
+    add(std::string("cpu/encoder: same bits in any company, ") + name + ", amx (emulated)",
+        [type = type, model = Model(make_specification({20, 2, 10, 50, 1}))] {
+          same_bits_in_any_company({emulated_amx_kernels(), type}, model);
+        });
+  }
   for (const Isa isa : available_isas()) {
     add_reference_tests(isa);
     const std::string suffix = std::string(", ") + isa_name(isa);
@@ -585,6 +607,10 @@ void add_tests() {
     });
     add("cpu/encoder: runs on several threads at once" + suffix, [isa] { runs_on_several_threads_at_once(isa); });
     add("cpu/encoder: gives parameters back exactly" + suffix, [isa] { gives_parameters_back(isa); });
+    const KernelTable& kernels = *kernel_table(isa);
+    if (kernels.resolve(MatrixType::kBf16x3) == MatrixType::kBf16x3) {
+      add_tests_in_parts({kernels, MatrixType::kBf16x3}, isa_name(isa));
+    }
   }
   add("cpu/encoder: refuses wrong parameters", refuses_wrong_parameters);
   add("cpu/encoder: refuses a file that changed", refuses_a_changed_file);

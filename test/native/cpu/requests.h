@@ -64,6 +64,15 @@ inline ParameterSources make_parameters(const EncoderSpecification& specificatio
   return sources;
 }
 
+// What an encoder is loaded for.
+struct Setup {
+  const KernelTable& kernels;
+  MatrixType type = MatrixType::kF32;
+
+  Setup(Isa isa) : kernels(*kernel_table(isa)) {}
+  Setup(const KernelTable& table, MatrixType matrix_type) : kernels(table), type(matrix_type) {}
+};
+
 struct Model {
   EncoderSpecification specification;
   ParameterSources parameters;
@@ -71,8 +80,8 @@ struct Model {
   explicit Model(EncoderSpecification made)
       : specification(std::move(made)), parameters(make_parameters(specification)) {}
 
-  std::unique_ptr<CpuEncoder> load(Isa isa, ThreadPool& pool) const {
-    return CpuEncoder::load(specification, parameters, MatrixType::kF32, *kernel_table(isa), pool);
+  std::unique_ptr<CpuEncoder> load(const Setup& setup, ThreadPool& pool) const {
+    return CpuEncoder::load(specification, parameters, setup.type, setup.kernels, pool);
   }
 };
 

@@ -1,5 +1,8 @@
+#include <algorithm>
 #include <cmath>
+#include <limits>
 
+#include "kernels/emulated_tiles.h"
 #include "kernels/support.h"
 
 namespace bert_native::test {
@@ -85,9 +88,13 @@ struct Packed {
   // [rows, gemm.cols] added to c.
   std::vector<float> run(std::vector<float> c, bool accumulate) const {
     Guarded out(c);
-    gemm.tile(out.data(), gemm.cols, strip.data() + kMargin, panel.data() + kMargin, rows, depth, accumulate);
+    tile(out.data(), gemm.cols, accumulate);
     out.check_margins();
     return out.values();
+  }
+  void tile(float* c, size_t ldc, bool accumulate) const {
+    const TileScope scope(gemm);
+    gemm.tile(c, ldc, strip.data() + kMargin, panel.data() + kMargin, rows, depth, accumulate);
   }
   std::vector<float> run() const { return run(std::vector<float>(rows * gemm.cols, 7.0f), false); }
 };
@@ -159,6 +166,30 @@ void rows_do_not_meet(const KernelTable& kernels) {
         BN_CHECK(same_bits(alone.run(), part),
                  text(type, 1, depth) + ": row " + std::to_string(row) + " differs from the same row in a whole tile");
       }
+    }
+  }
+}
+
+// Every number of rows, to rows of a matrix that is wider than the tile.
+void writes_its_rows_only(const KernelTable& kernels) {
+  for (const MatrixType type : kTypes) {
+    if (kernels.resolve(type) != type) continue;
+    const GemmKernels& gemm = kernels.gemm_of(type);
+    Random random(11);
+    Packed p(gemm, gemm.rows, gemm.cols, 100, random);
+    const std::vector<float> whole = p.run();
+    const size_t ldc = gemm.cols + 5;
+    for (size_t rows = 1; rows <= gemm.rows; ++rows) {
+      p.rows = rows;
+      p.pack();
+      std::vector<float> expected(gemm.rows * ldc, 7.0f);
+      for (size_t r = 0; r < rows; ++r) {
+        std::copy_n(whole.begin() + static_cast<std::ptrdiff_t>(r * gemm.cols), gemm.cols,
+                    expected.begin() + static_cast<std::ptrdiff_t>(r * ldc));
+      }
+      std::vector<float> c(gemm.rows * ldc, 7.0f);
+      p.tile(c.data(), ldc, false);
+      BN_CHECK(same_bits(c, expected), text(type, rows, 100) + ": other elements than those of the tile were written");
     }
   }
 }
@@ -316,15 +347,177 @@ void int8_rounds_each_weight(const KernelTable& kernels) {
   }
 }
 
+// ‖c - exact‖ / ‖exact‖ over a whole tile, and the same of a plain sum in f32.
+struct RelativeErrors {
+  double product = 0, plain = 0;
+};
+
+RelativeErrors relative_errors(const Packed& p) {
+  const std::vector<float> c = p.run();
+  RelativeErrors errors;
+  double magnitude = 0;
+  for (size_t r = 0; r < p.rows; ++r) {
+    for (size_t j = 0; j < p.cols; ++j) {
+      double exact = 0;
+      float plain = 0;
+      for (size_t k = 0; k < p.depth; ++k) {
+        const float a = p.a[r * p.depth + k], w = p.w[j * p.depth + k];
+        exact += static_cast<double>(a) * static_cast<double>(w);
+        plain += a * w;
+      }
+      errors.product += std::pow(c[r * p.cols + j] - exact, 2);
+      errors.plain += std::pow(plain - exact, 2);
+      magnitude += exact * exact;
+    }
+  }
+  return {std::sqrt(errors.product / magnitude), std::sqrt(errors.plain / magnitude)};
+}
+
+// The depths of BERT-base. Three parts may not lose more than 1.5 times what sums in f32 do.
+void parts_are_accurate(const KernelTable& kernels) {
+  for (const MatrixType type : {MatrixType::kBf16x2, MatrixType::kBf16x3}) {
+    const GemmKernels& gemm = kernels.gemm_of(type);
+    Random random(12);
+    for (const size_t depth : {size_t{768}, size_t{3072}}) {
+      const RelativeErrors errors = relative_errors(Packed(gemm, gemm.rows, gemm.cols, depth, random));
+      note(text(type, gemm.rows, depth) + ": relative error " + number(errors.product) + ", of a plain sum in f32 " +
+           number(errors.plain));
+      const double bound = type == MatrixType::kBf16x3 ? std::min(2e-6, 1.5 * errors.plain) : 2e-5;
+      BN_CHECK(errors.product <= bound, text(type, gemm.rows, depth) + ": more than " + number(bound));
+    }
+  }
+}
+
+// Patterns of bits of every kind of f32.
+std::vector<float> kinds_of_f32(size_t n) {
+  Random random(13);
+  std::vector<float> values{0.0f,
+                            -0.0f,
+                            1.0f,
+                            std::numeric_limits<float>::max(),
+                            -std::numeric_limits<float>::max(),
+                            std::numeric_limits<float>::min(),
+                            std::numeric_limits<float>::denorm_min(),
+                            std::numeric_limits<float>::infinity(),
+                            -std::numeric_limits<float>::infinity(),
+                            from_bits(0x7fc12345u),
+                            from_bits(0xffffffffu),
+                            from_bits(0x7f800001u)};
+  for (uint32_t exponent = 0; exponent < 255; ++exponent) {
+    for (const uint32_t significand : {0u, 1u, 0x7fffu, 0x8000u, 0x8001u, 0x7f7fffu, 0x7f8000u, 0x7fffffu}) {
+      values.push_back(from_bits(exponent << 23 | significand));
+    }
+  }
+  while (values.size() < n) values.push_back(from_bits(static_cast<uint32_t>(random.bits() >> 32)));
+  return values;
+}
+
+// A signalling NaN becomes a quiet one; all else comes back bit by bit.
+void three_parts_keep_every_bit(const KernelTable& kernels) {
+  const GemmKernels& gemm = kernels.gemm_of(MatrixType::kBf16x3);
+  Random random(14);
+  Packed p(gemm, 1, gemm.cols, 2000, random);
+  p.w = kinds_of_f32(p.w.size());
+  p.pack();
+  std::vector<float> kept(p.depth);
+  for (size_t col = 0; col < gemm.cols; ++col) {
+    gemm.unpack_column(kept.data(), p.panel.data() + Packed::kMargin, col, p.depth);
+    for (size_t k = 0; k < p.depth; ++k) {
+      const uint32_t bits = bits_of(p.w[col * p.depth + k]);
+      const uint32_t expected = std::isnan(p.w[col * p.depth + k]) ? bits | 0x400000u : bits;
+      BN_CHECK(bits_of(kept[k]) == expected,
+               "the bits " + std::to_string(bits) + " are kept as " + std::to_string(bits_of(kept[k])));
+    }
+  }
+}
+
+// A product of every kind of f32 with 1, on both sides. Below 2⁻¹⁰² eight bits of it count; what two parts round to
+// more than f32 holds is infinite.
+void parts_multiply_every_kind(const KernelTable& kernels) {
+  for (const MatrixType type : {MatrixType::kBf16x2, MatrixType::kBf16x3}) {
+    const GemmKernels& gemm = kernels.gemm_of(type);
+    Random random(15);
+    const auto check = [&](float x, float product) {
+      if (!std::isfinite(x)) {
+        BN_CHECK(!std::isfinite(product) && (!std::isnan(x) || std::isnan(product)),
+                 number(x) + " times 1 is " + number(product));
+        return;
+      }
+      if (type == MatrixType::kBf16x2 && std::isinf(product) && std::abs(x) > from_bits(0x7f7fc000u)) return;
+      const double bound = std::max(std::abs(static_cast<double>(x)) * roundoff(type), 0x1p-109);
+      BN_CHECK(std::abs(static_cast<double>(product) - x) <= bound, number(x) + " times 1 is " + number(product));
+    };
+    for (const float x : kinds_of_f32(3000)) {
+      Packed p(gemm, 1, 1, 1, random);
+      p.a = {x};
+      p.w = {1};
+      p.pack();
+      check(x, p.run()[0]);
+      p.a = {1};
+      p.w = {x};
+      p.pack();
+      check(x, p.run()[0]);
+    }
+  }
+}
+
+// The emulation says what the processor does: integers to the bit, sums of bf16 within their rounding.
+void unit_and_emulation_agree(const KernelTable& kernels) {
+  const KernelTable& emulated = emulated_amx_kernels();
+  for (const MatrixType type : {MatrixType::kBf16, MatrixType::kInt8, MatrixType::kBf16x2, MatrixType::kBf16x3}) {
+    const GemmKernels& gemm = kernels.gemm_of(type);
+    size_t different = 0, compared = 0;
+    for (const size_t depth : depths()) {
+      Random random(16), same(16);
+      const Packed p(gemm, gemm.rows, gemm.cols, depth, random);
+      const Packed q(emulated.gemm_of(type), gemm.rows, gemm.cols, depth, same);
+      BN_CHECK(p.strip == q.strip && p.panel == q.panel, text(type, gemm.rows, depth) + ": packed in another way");
+      const std::vector<float> c = p.run(), d = q.run();
+      for (size_t i = 0; i < c.size(); ++i, ++compared) {
+        const double bound =
+            type == MatrixType::kInt8 ? 0 : error_bound(p, MatrixType::kF32, i / gemm.cols, i % gemm.cols, 0);
+        BN_CHECK(std::abs(c[i] - d[i]) <= bound, text(type, gemm.rows, depth) + ": " + number(c[i]) +
+                                                     " on the processor, " + number(d[i]) + " emulated");
+        different += bits_of(c[i]) != bits_of(d[i]);
+      }
+    }
+    note(std::string(type_name(type)) + ": " + std::to_string(different) + " of " + std::to_string(compared) +
+         " results differ in their bits");
+  }
+}
+
+void add_gemm_test(const std::string& statement, KernelTest body) {
+  add_kernel_test("gemm types: " + statement, body);
+  add("kernels/amx (emulated)/gemm types: " + statement, [=] { body(emulated_amx_kernels()); });
+}
+
+void add_tests_of_parts(const KernelTable& kernels, const std::string& name) {
+  const auto add_test = [&](const std::string& statement, KernelTest body) {
+    add("kernels/" + name + "/gemm types: " + statement, [&kernels, body] { body(kernels); });
+  };
+  add_test("parts of f32 are accurate", parts_are_accurate);
+  add_test("three parts keep every bit", three_parts_keep_every_bit);
+  add_test("parts of every kind of f32", parts_multiply_every_kind);
+}
+
 void add_tests() {
-  add_kernel_test("gemm types: products within the rounding of their factors", multiplies_within_rounding);
-  add_kernel_test("gemm types: a row's bits do not depend on the other rows", rows_do_not_meet);
-  add_kernel_test("gemm types: accumulating is one addition", accumulates);
-  add_kernel_test("gemm types: int8 equals its twin", int8_equals_its_twin);
-  add_kernel_test("gemm types: int8 rounds each weight", int8_rounds_each_weight);
-  add_kernel_test("gemm types: int8 does not saturate", int8_holds_its_extremes);
-  add_kernel_test("gemm types: NaN and zeros", special_values_show);
-  add_kernel_test("gemm types: what is kept of a weight", unpacks_what_it_keeps);
+  add_gemm_test("products within the rounding of their factors", multiplies_within_rounding);
+  add_gemm_test("a row's bits do not depend on the other rows", rows_do_not_meet);
+  add_gemm_test("writes its rows only", writes_its_rows_only);
+  add_gemm_test("accumulating is one addition", accumulates);
+  add_gemm_test("int8 equals its twin", int8_equals_its_twin);
+  add_gemm_test("int8 rounds each weight", int8_rounds_each_weight);
+  add_gemm_test("int8 does not saturate", int8_holds_its_extremes);
+  add_gemm_test("NaN and zeros", special_values_show);
+  add_gemm_test("what is kept of a weight", unpacks_what_it_keeps);
+  add_tests_of_parts(emulated_amx_kernels(), "amx (emulated)");
+  for (const Isa isa : available_isas()) {
+    const KernelTable& kernels = *kernel_table(isa);
+    if (kernels.resolve(MatrixType::kBf16x3) == MatrixType::kBf16x3) add_tests_of_parts(kernels, isa_name(isa));
+    if (isa != Isa::kAmx) continue;
+    add("kernels/amx/gemm types: the unit and its emulation agree",
+        [] { unit_and_emulation_agree(*kernel_table(Isa::kAmx)); });
+  }
 }
 
 const Registration registration(add_tests);
