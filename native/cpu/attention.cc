@@ -55,6 +55,7 @@ class HeadAttention {
   }
 
   void run(size_t query_begin, size_t query_end) {
+    const TileScope scope(gemm_);
     // Keys and the rows that are only queries do not lie together.
     const size_t split = std::clamp(key_count_, query_begin, query_end);
     run_rows(sequence_.key_begin + query_begin, sequence_.key_begin + split);

@@ -83,6 +83,7 @@ inline float join_bf16x3(Bf16Parts parts) {
 template <class U, size_t kParts>
 struct AmxBf16Gemm {
   static constexpr size_t kRowBytesPerElement = kParts * sizeof(Bf16);
+  static constexpr bool kRoundsBoth = kParts == 1;
   static constexpr size_t kStep = 32;
   static constexpr size_t kTileElements = kTileBytes / sizeof(Bf16);
   static constexpr size_t kPartElements = 2 * kTileElements;

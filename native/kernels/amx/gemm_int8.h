@@ -19,6 +19,7 @@ namespace {
 template <class U>
 struct AmxInt8Gemm {
   static constexpr size_t kRowBytesPerElement = 1;
+  static constexpr bool kRoundsBoth = true;
   static constexpr size_t kStep = 64, kStepBytes = 2 * kTileBytes;
   static constexpr size_t kStripHeader = kAmxRows * (sizeof(float) + sizeof(int32_t));
   static constexpr size_t kPanelHeader = kAmxCols * (sizeof(float) + sizeof(int32_t));

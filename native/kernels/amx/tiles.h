@@ -66,7 +66,7 @@ constexpr size_t kAmxCacheBytes = size_t{2} << 20;
 // The unit multiplies so fast that a group of rows has to be as large as that cache allows: at 96 rows and half of its
 // peak (3.4 TFLOP/s), bf16 would read 18 GB/s of weights for each core, and a full server's memory gives a core
 // about 5. For a row, a group holds two strips and two rows of f32 while it multiplies, counted here at the width of
-// BERT-base. No `rounds_both`: attention, whose products are short, stays on f32.
+// BERT-base.
 template <class U, class Gemm>
 constexpr GemmKernels amx_gemm() {
   constexpr size_t kWidth = 768;
@@ -79,6 +79,7 @@ constexpr GemmKernels amx_gemm() {
           .pack_panel = Gemm::pack_panel,
           .tile = Gemm::tile,
           .unpack_column = Gemm::unpack_column,
+          .rounds_both = Gemm::kRoundsBoth,
           .group_rows = kAmxCacheBytes / kRowBytes / kAmxRows * kAmxRows,
           .begin_tiles = U::configure,
           .end_tiles = U::release};

@@ -15,8 +15,9 @@
 #include "cpu/reference_encoder.h"
 #include "cpu/requests.h"
 #include "encoder/plan.h"
-#include "kernels/random.h"
 #include "harness.h"
+#include "kernels/emulated_tiles.h"
+#include "kernels/random.h"
 
 // Attention over sequences of more keys than a block, and masks by distance. What fits a block is tested in
 // encoder_test.cc too.
@@ -228,8 +229,7 @@ void same_bits_however_queries_are_cut(Isa isa) {
 }
 
 // Operands rounded to bf16: within their rounding of f32, and the same bits however the queries are cut.
-void rounds_to_bf16(Isa isa) {
-  const KernelTable& kernels = *kernel_table(isa);
+void rounds_to_bf16(const KernelTable& kernels) {
   if (!kernels.gemm_of(MatrixType::kBf16).rounds_both) return;
   for (const size_t head_size : {size_t{12}, size_t{64}, size_t{80}}) {
     for (const size_t length : {size_t{1}, size_t{31}, size_t{70}, kBlock, kBlock + 1, 2 * kBlock + 77}) {
@@ -349,10 +349,11 @@ void add_tests() {
           [isa, specification] { same_bits_whatever_is_wanted(isa, Model(specification)); });
     }
     add("cpu/attention: same bits however queries are cut" + suffix, [isa] { same_bits_however_queries_are_cut(isa); });
-    add("cpu/attention: operands of bf16" + suffix, [isa] { rounds_to_bf16(isa); });
+    add("cpu/attention: operands of bf16" + suffix, [isa] { rounds_to_bf16(*kernel_table(isa)); });
     add("cpu/attention: memory is bounded" + suffix, [isa] { memory_is_bounded(isa); });
     add("cpu/attention: leaves out what no query sees" + suffix, [isa] { leaves_out_what_no_query_sees(isa); });
   }
+  add("cpu/attention: operands of bf16, amx (emulated)", [] { rounds_to_bf16(emulated_amx_kernels()); });
   add("cpu/attention: tasks cover each query once", tasks_cover_each_query_once);
 }
 
