@@ -65,11 +65,16 @@ void multiply_group(const PackedMatrix& w, const std::vector<float>& a, std::vec
 double giga_operations_of_product(const Shape& shape, const KernelTable& kernels, MatrixType type, ThreadPool& pool) {
   ParameterSources sources;
   sources["w"] = {{shape.outputs, shape.inputs}, values(shape.outputs * shape.inputs)};
+  const ParameterReader reader(sources, kernels);
+  LoadScratch scratch;
   std::vector<PackedMatrix> layers;
+  std::vector<AlignedBuffer<std::byte>> memory;
   for (size_t i = 0; i < kLayers; ++i) {
-    ParameterReader reader(sources, kernels);
-    layers.emplace_back(std::vector<PackedMatrix::Part>{{"w", shape.outputs}}, shape.inputs, reader,
-                        kernels.gemm_of(type), pool);
+    PackedMatrix& w =
+        layers.emplace_back(std::vector<PackedMatrix::Part>{{"w", shape.outputs}}, shape.inputs, kernels.gemm_of(type));
+    memory.emplace_back(w.size_in_bytes());
+    w.place(memory.back().data());
+    for (size_t chunk = 0; chunk < w.chunk_count(); ++chunk) w.load_chunk(chunk, reader, scratch);
   }
   const std::vector<float> a = values(kTokens * shape.inputs);
   const size_t ldc = row_stride(shape.outputs);
