@@ -32,6 +32,15 @@
 #define BN_ARM64 0
 #endif
 
+// Asks the second-level cache for the line at p, which may be any address.
+#if !defined(_MSC_VER) || defined(__clang__)
+#define BN_PREFETCH(p) __builtin_prefetch((p), 0, 2)
+#elif BN_X86_64
+#define BN_PREFETCH(p) _mm_prefetch(reinterpret_cast<const char*>(p), _MM_HINT_T1)
+#else
+#define BN_PREFETCH(p) __prefetch(p)
+#endif
+
 // In a loop that polls: lets the processor's other thread run, and saves power.
 #if defined(_MSC_VER) && !defined(__clang__)
 #if BN_X86_64

@@ -318,7 +318,7 @@ class HeadAttention {
         const size_t first_end = (begin / kGemmSumLength + 1) * kGemmSumLength;
         const size_t end = begin % kGemmSumLength == 0 ? range.end : std::min(range.end, first_end);
         gemm_.tile(context + column, context_stride_, strip + (begin - range.begin) * gemm_.rows * sizeof(float),
-                   value_panel(column, begin), rows, end - begin, begin > range.begin || !fits_one_block());
+                   value_panel(column, begin), rows, end - begin, begin > range.begin || !fits_one_block(), {});
         begin = end;
       }
     }
@@ -349,7 +349,7 @@ class HeadAttention {
         const KeyRange panel{key, key + cols};
         if (queries.seen_by(first, rows).within(panel).empty()) return;
         gemm_.tile(score_row(scores, first, panel), score_stride_,
-                   queries.strips + first / gemm_.rows * query_strip_bytes_, key_panel(key), rows, depth(), false);
+                   queries.strips + first / gemm_.rows * query_strip_bytes_, key_panel(key), rows, depth(), false, {});
       });
     }
     if (layer_.position != AttentionPosition::kNone) add_query_distances(queries, keys, scores);

@@ -7,23 +7,50 @@ namespace {
 // Tasks for each thread, so that one that is held up leaves work to the others.
 constexpr size_t kTasksPerThread = 4;
 
-void multiply_tiles(const Product& product, size_t strip_begin, size_t strip_end, size_t panel_begin,
-                    size_t panel_end) {
+// A part of a product in the order in which it is computed: panels, or pieces of them, and every strip by each.
+struct TileRange {
+  const Product& product;
+  size_t strip_begin, strip_end;
+  size_t panel_begin, panel_end;
+
+  size_t rows() const {
+    const Strips& a = product.a;
+    return std::min(a.rows(), strip_end * a.gemm().rows) - strip_begin * a.gemm().rows;
+  }
+};
+
+// Multiplies every strip with one piece of a panel. Each tile asks for its share of `next`, the piece that will follow,
+// so that all of that has come from memory by the time it is wanted.
+void multiply_piece(const TileRange& range, size_t panel, size_t piece, const std::byte* next) {
+  const Product& product = range.product;
   const GemmKernels& gemm = product.a.gemm();
-  const DepthPieces& pieces = product.a.pieces();
-  const TileScope scope(gemm);
+  const size_t depth = product.a.pieces().length(piece), rows = range.rows();
+  const size_t ahead_bytes = next == nullptr ? 0 : gemm.panel_bytes(depth);
+  const std::byte* w = product.w.panel(panel, product.first_piece + piece);
+  for (size_t done = 0; done < rows; done += gemm.rows) {
+    const size_t row = range.strip_begin * gemm.rows + done, count = std::min(gemm.rows, rows - done);
+    gemm.tile(product.c + row * product.ldc + (panel - product.panel_begin) * gemm.cols, product.ldc,
+              product.a.strip(row / gemm.rows, piece), w, count, depth, product.accumulate || piece > 0,
+              {next + ahead_bytes * done / rows, ahead_bytes * count / rows});
+  }
+}
+
+void multiply_tiles(const TileRange& range) {
+  const Product& product = range.product;
+  const size_t pieces = product.a.pieces().count();
+  const TileScope scope(product.a.gemm());
   // One strip passes by once anyway: then each panel is read from end to end.
-  const size_t panels_at_once = strip_end - strip_begin == 1 ? 1 : panel_end - panel_begin;
-  for (size_t first = panel_begin; first < panel_end; first += panels_at_once) {
-    for (size_t piece = 0; piece < pieces.count(); ++piece) {
-      for (size_t panel = first; panel < first + panels_at_once; ++panel) {
-        const std::byte* w = product.w.panel(panel, product.first_piece + piece);
-        for (size_t strip = strip_begin; strip < strip_end; ++strip) {
-          const size_t row = strip * gemm.rows;
-          gemm.tile(product.c + row * product.ldc + (panel - product.panel_begin) * gemm.cols, product.ldc,
-                    product.a.strip(strip, piece), w, std::min(gemm.rows, product.a.rows() - row), pieces.length(piece),
-                    product.accumulate || piece > 0);
-        }
+  const size_t panels_at_once = range.strip_end - range.strip_begin == 1 ? 1 : range.panel_end - range.panel_begin;
+  for (size_t first = range.panel_begin; first < range.panel_end; first += panels_at_once) {
+    const size_t end = first + panels_at_once;
+    for (size_t piece = 0; piece < pieces; ++piece) {
+      for (size_t panel = first; panel < end; ++panel) {
+        const bool is_last_panel = panel + 1 == end, is_last_piece = piece + 1 == pieces;
+        const std::byte* next = !is_last_panel          ? product.w.panel(panel + 1, product.first_piece + piece)
+                                : !is_last_piece        ? product.w.panel(first, product.first_piece + piece + 1)
+                                : end < range.panel_end ? product.w.panel(end, product.first_piece)
+                                                        : nullptr;
+        multiply_piece(range, panel, piece, next);
       }
     }
   }
@@ -66,7 +93,8 @@ void multiply(const Spread& spread, const Product& product, const std::function<
   const size_t panels = product.panel_end - product.panel_begin;
   const size_t col_limit = std::min(panels * cols, product.w.outputs() - product.panel_begin * cols);
   const auto multiply_region = [&](size_t strip_begin, size_t strip_end, size_t panel_begin, size_t panel_end) {
-    multiply_tiles(product, strip_begin, strip_end, product.panel_begin + panel_begin, product.panel_begin + panel_end);
+    multiply_tiles(
+        {product, strip_begin, strip_end, product.panel_begin + panel_begin, product.panel_begin + panel_end});
     epilogue({strip_begin * rows_per_strip, std::min(strip_end * rows_per_strip, product.a.rows()), panel_begin * cols,
               std::min(panel_end * cols, col_limit)});
   };

@@ -20,6 +20,12 @@ enum class MatrixType {
 };
 inline constexpr size_t kMatrixTypeCount = 6;
 
+// Memory that will be read next: a tile asks the second-level cache for it while it computes. None if empty.
+struct Ahead {
+  const std::byte* memory = nullptr;
+  size_t bytes = 0;
+};
+
 // C[M,N] = A[M,K] · W[N,K]ᵀ in tiles of rows × cols, for one MatrixType on one instruction set. The strip (the rows of
 // A of one tile) and the panel (the rows of W of one tile) are packed in an order, and with side values, that only
 // these functions know; K is `depth` throughout. Sizes count elements; packed memory begins at any multiple of 4 bytes.
@@ -39,7 +45,7 @@ struct GemmKernels {
   void (*pack_panel)(void* panel, const float* w, size_t ldw, size_t cols_used, size_t depth);
   // c[r][j] = (accumulate ? c[r][j] : 0) + Σ_k a[r][k] w[j][k], for r < rows_used and all `cols` columns j.
   void (*tile)(float* c, size_t ldc, const void* strip, const void* panel, size_t rows_used, size_t depth,
-               bool accumulate);
+               bool accumulate, Ahead ahead);
   // out[depth] = column `col` of a packed panel, as it is kept.
   void (*unpack_column)(float* out, const void* panel, size_t col, size_t depth);
 

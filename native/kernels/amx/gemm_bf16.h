@@ -7,6 +7,7 @@
 #include "kernels/amx/tiles.h"
 #include "kernels/gemm_kernels.h"
 #include "kernels/half.h"
+#include "kernels/simd/prefetch.h"
 
 // Products of bf16, and of f32 as sums of bf16, on the tile unit.
 
@@ -117,14 +118,14 @@ struct AmxBf16Gemm {
   }
 
   static void tile(float* c, size_t ldc, const void* strip, const void* panel, size_t rows, size_t depth,
-                   bool accumulate) {
+                   bool accumulate, Ahead ahead) {
     alignas(64) float sums[kAmxRows * kAmxCols];
     const Bf16* a = static_cast<const Bf16*>(strip);
     const Bf16* w = static_cast<const Bf16*>(panel);
     if (rows > kTileRows) {
-      multiply<2>(sums, a, w, steps(depth));
+      multiply<2>(sums, a, w, steps(depth), ahead);
     } else {
-      multiply<1>(sums, a, w, steps(depth));
+      multiply<1>(sums, a, w, steps(depth), ahead);
     }
     for (size_t r = 0; r < rows; ++r) write_row(c + r * ldc, sums + r * kAmxCols, accumulate);
   }
@@ -173,9 +174,11 @@ struct AmxBf16Gemm {
   }
 
   template <size_t kRowTiles>
-  static void multiply(float* sums, const Bf16* a, const Bf16* w, size_t step_count) {
+  static void multiply(float* sums, const Bf16* a, const Bf16* w, size_t step_count, Ahead ahead) {
+    Prefetcher prefetch(ahead, w, step_count);
     zero_sums<U, kRowTiles>();
     for (size_t step = 0; step < step_count; ++step) {
+      prefetch.step();
       multiply_step<kRowTiles>(a, w);
       a += kStepElements;
       w += kStepElements;

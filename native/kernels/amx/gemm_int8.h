@@ -7,6 +7,7 @@
 #include "kernels/amx/tiles.h"
 #include "kernels/gemm_kernels.h"
 #include "kernels/int8.h"
+#include "kernels/simd/prefetch.h"
 
 // Products of eight-bit integers on the tile unit: the integers, scales and zero points of kernels/int8.h in the
 // order of tiles, and the scalar twin's operations in f32, in its order.
@@ -65,12 +66,12 @@ struct AmxInt8Gemm {
   }
 
   static void tile(float* c, size_t ldc, const void* strip, const void* panel, size_t rows, size_t depth,
-                   bool accumulate) {
+                   bool accumulate, Ahead ahead) {
     alignas(64) int32_t sums[kAmxRows * kAmxCols];
     if (rows > kTileRows) {
-      multiply<2>(sums, strip, panel, steps(depth));
+      multiply<2>(sums, strip, panel, steps(depth), ahead);
     } else {
-      multiply<1>(sums, strip, panel, steps(depth));
+      multiply<1>(sums, strip, panel, steps(depth), ahead);
     }
     const float* row_scales = static_cast<const float*>(strip);
     const int32_t* zero_points = static_cast<const int32_t*>(strip) + kAmxRows;
@@ -121,11 +122,13 @@ struct AmxInt8Gemm {
   }
 
   template <size_t kRowTiles>
-  static void multiply(int32_t* sums, const void* strip, const void* panel, size_t step_count) {
+  static void multiply(int32_t* sums, const void* strip, const void* panel, size_t step_count, Ahead ahead) {
+    Prefetcher prefetch(ahead, panel, step_count);
     const char* a = static_cast<const char*>(strip) + kStripHeader;
     const char* w = static_cast<const char*>(panel) + kPanelHeader;
     zero_sums<U, kRowTiles>();
     for (size_t step = 0; step < step_count; ++step) {
+      prefetch.step();
       load_left<U, kRowTiles>(a);
       load_right<U>(w);
       U::template add_int8_products<0, 0>();

@@ -82,7 +82,7 @@ struct WidenedGemm {
     pack_transposed<kGemmCols>(static_cast<Element*>(panel), w, ldw, cols, depth);
   }
   static void tile(float* c, size_t ldc, const void* strip, const void* panel, size_t rows, size_t depth,
-                   bool accumulate) {
+                   bool accumulate, Ahead /*ahead*/) {
     tile_of_rows(c, ldc, static_cast<const float*>(strip), static_cast<const Element*>(panel), rows, depth, accumulate);
   }
   static void unpack_column(float* out, const void* panel, size_t col, size_t depth) {

@@ -20,7 +20,8 @@ void pack_strip(void* strip, const float* a, size_t lda, size_t rows, size_t dep
   }
 }
 
-void tile(float* c, size_t ldc, const void* strip, const void* panel, size_t rows, size_t depth, bool accumulate) {
+void tile(float* c, size_t ldc, const void* strip, const void* panel, size_t rows, size_t depth, bool accumulate,
+          Ahead /*ahead*/) {
   const uint8_t* a = Layout::strip_data(strip);
   const int8_t* w = Layout::panel_data(panel);
   for (size_t r = 0; r < rows; ++r) {

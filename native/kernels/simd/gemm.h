@@ -5,6 +5,7 @@
 #include "common/compiler.h"
 #include "kernels/gemm_kernels.h"
 #include "kernels/half.h"
+#include "kernels/simd/prefetch.h"
 
 // Register blocking after Goto & van de Geijn 2008: a tile of C stays in registers while a strip of A and a panel of W
 // pass by, each step an outer product of one column of the strip with one row of the panel.
@@ -112,12 +113,15 @@ BN_ALWAYS_INLINE V load_widened(const F16* x) {
 }
 
 template <class V, size_t kRows, class Element>
-void gemm_tile_of_rows(float* c, size_t ldc, const float* strip, const Element* panel, size_t k, bool accumulate) {
+void gemm_tile_of_rows(float* c, size_t ldc, const float* strip, const Element* panel, size_t k, bool accumulate,
+                       Ahead ahead) {
+  Prefetcher prefetch(ahead, panel, k);
   for (size_t begin = 0; begin < k; begin += kGemmSumLength) {
     const size_t end = k - begin < kGemmSumLength ? k : begin + kGemmSumLength;
     TileRows<V, 0, kRows> tile;
     tile.clear();
     for (size_t i = begin; i < end; ++i) {
+      prefetch.step();
       tile.add_outer_product(V::load_column(strip), load_widened<V>(panel), load_widened<V>(panel + V::kLanes));
       strip += V::kGemmRows;
       panel += kGemmCols<V>;
@@ -129,17 +133,18 @@ void gemm_tile_of_rows(float* c, size_t ldc, const float* strip, const Element* 
 
 // One function per number of rows, so that a few rows cost no more than they are. A full tile is found first.
 template <class V, class Element, size_t kRows = V::kGemmRows>
-void gemm_tile(float* c, size_t ldc, const float* strip, const Element* panel, size_t rows, size_t k, bool accumulate) {
+void gemm_tile(float* c, size_t ldc, const float* strip, const Element* panel, size_t rows, size_t k, bool accumulate,
+               Ahead ahead) {
   if constexpr (kRows > 1) {
-    if (rows < kRows) return gemm_tile<V, Element, kRows - 1>(c, ldc, strip, panel, rows, k, accumulate);
+    if (rows < kRows) return gemm_tile<V, Element, kRows - 1>(c, ldc, strip, panel, rows, k, accumulate, ahead);
   }
-  gemm_tile_of_rows<V, kRows>(c, ldc, strip, panel, k, accumulate);
+  gemm_tile_of_rows<V, kRows>(c, ldc, strip, panel, k, accumulate, ahead);
 }
 
 template <class V>
 void gemm_tile_f32(float* c, size_t ldc, const float* strip, const float* panel, size_t rows, size_t k,
                    bool accumulate) {
-  gemm_tile<V>(c, ldc, strip, panel, rows, k, accumulate);
+  gemm_tile<V>(c, ldc, strip, panel, rows, k, accumulate, {});
 }
 
 // Weights kept as Element, multiplied as f32: the panel of f32 with each element made narrower.
@@ -170,8 +175,9 @@ struct WidenedGemm {
   }
 
   static void tile(float* c, size_t ldc, const void* strip, const void* panel, size_t rows, size_t depth,
-                   bool accumulate) {
-    gemm_tile<V>(c, ldc, static_cast<const float*>(strip), static_cast<const Element*>(panel), rows, depth, accumulate);
+                   bool accumulate, Ahead ahead) {
+    gemm_tile<V>(c, ldc, static_cast<const float*>(strip), static_cast<const Element*>(panel), rows, depth, accumulate,
+                 ahead);
   }
 
   static void unpack_column(float* out, const void* panel, size_t col, size_t depth) {

@@ -73,10 +73,13 @@ struct Bf16Gemm {
   }
 
   template <size_t kUsed>
-  static void tile_of_rows(float* c, size_t ldc, const Bf16* a, const Bf16* w, size_t depth, bool accumulate) {
+  static void tile_of_rows(float* c, size_t ldc, const Bf16* a, const Bf16* w, size_t depth, bool accumulate,
+                           Ahead ahead) {
+    Prefetcher prefetch(ahead, w, pairs(depth));
     Bf16TileRows<D, 0, kUsed> tile;
     tile.clear();
     for (size_t k = 0; k < depth; k += 2) {
+      prefetch.step();
       tile.add_products(D::load_column(a), D::load(w), D::load(w + kCols));
       a += 2 * kRows;
       w += 2 * kCols;
@@ -86,17 +89,18 @@ struct Bf16Gemm {
   }
 
   template <size_t kUsed = kRows>
-  static void tile_up_to(float* c, size_t ldc, const Bf16* a, const Bf16* w, size_t rows, size_t depth,
-                         bool accumulate) {
+  static void tile_up_to(float* c, size_t ldc, const Bf16* a, const Bf16* w, size_t rows, size_t depth, bool accumulate,
+                         Ahead ahead) {
     if constexpr (kUsed > 1) {
-      if (rows < kUsed) return tile_up_to<kUsed - 1>(c, ldc, a, w, rows, depth, accumulate);
+      if (rows < kUsed) return tile_up_to<kUsed - 1>(c, ldc, a, w, rows, depth, accumulate, ahead);
     }
-    tile_of_rows<kUsed>(c, ldc, a, w, depth, accumulate);
+    tile_of_rows<kUsed>(c, ldc, a, w, depth, accumulate, ahead);
   }
 
   static void tile(float* c, size_t ldc, const void* strip, const void* panel, size_t rows, size_t depth,
-                   bool accumulate) {
-    tile_up_to(c, ldc, static_cast<const Bf16*>(strip), static_cast<const Bf16*>(panel), rows, depth, accumulate);
+                   bool accumulate, Ahead ahead) {
+    tile_up_to(c, ldc, static_cast<const Bf16*>(strip), static_cast<const Bf16*>(panel), rows, depth, accumulate,
+               ahead);
   }
 
   static void unpack_column(float* out, const void* panel, size_t col, size_t depth) {

@@ -131,12 +131,15 @@ struct Int8Gemm {
   }
 
   template <size_t kUsed>
-  static void tile_of_rows(float* c, size_t ldc, const void* strip, const void* panel, size_t depth, bool accumulate) {
+  static void tile_of_rows(float* c, size_t ldc, const void* strip, const void* panel, size_t depth, bool accumulate,
+                           Ahead ahead) {
     const uint8_t* a = Layout::strip_data(strip);
     const int8_t* w = Layout::panel_data(panel);
+    Prefetcher prefetch(ahead, panel, (depth + 3) / 4);
     Int8TileRows<D, 0, kUsed> tile;
     tile.clear();
     for (size_t k = 0; k < depth; k += 4) {
+      prefetch.step();
       tile.add_products(D::load_column(a), D::load(w), D::load(w + 4 * V::kLanes));
       a += 4 * kRows;
       w += 4 * kCols;
@@ -151,16 +154,16 @@ struct Int8Gemm {
 
   template <size_t kUsed = kRows>
   static void tile_up_to(float* c, size_t ldc, const void* strip, const void* panel, size_t rows, size_t depth,
-                         bool accumulate) {
+                         bool accumulate, Ahead ahead) {
     if constexpr (kUsed > 1) {
-      if (rows < kUsed) return tile_up_to<kUsed - 1>(c, ldc, strip, panel, rows, depth, accumulate);
+      if (rows < kUsed) return tile_up_to<kUsed - 1>(c, ldc, strip, panel, rows, depth, accumulate, ahead);
     }
-    tile_of_rows<kUsed>(c, ldc, strip, panel, depth, accumulate);
+    tile_of_rows<kUsed>(c, ldc, strip, panel, depth, accumulate, ahead);
   }
 
   static void tile(float* c, size_t ldc, const void* strip, const void* panel, size_t rows, size_t depth,
-                   bool accumulate) {
-    tile_up_to(c, ldc, strip, panel, rows, depth, accumulate);
+                   bool accumulate, Ahead ahead) {
+    tile_up_to(c, ldc, strip, panel, rows, depth, accumulate, ahead);
   }
 
   static constexpr GemmKernels kKernels = {kRows,      kCols, Layout::strip_bytes,  Layout::panel_bytes, pack_strip,

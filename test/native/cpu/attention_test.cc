@@ -294,11 +294,11 @@ void memory_is_bounded(Isa isa) {
 const KernelTable* counted_kernels = nullptr;
 size_t counted_products = 0;
 
-void count_products(float* c, size_t ldc, const void* strip, const void* panel, size_t rows, size_t k,
-                    bool accumulate) {
+void count_products(float* c, size_t ldc, const void* strip, const void* panel, size_t rows, size_t k, bool accumulate,
+                    Ahead ahead) {
   const GemmKernels& gemm = counted_kernels->gemm_of(MatrixType::kF32);
   counted_products += rows * k * gemm.cols;
-  gemm.tile(c, ldc, strip, panel, rows, k, accumulate);
+  gemm.tile(c, ldc, strip, panel, rows, k, accumulate, ahead);
 }
 
 // Multiplications for one head.

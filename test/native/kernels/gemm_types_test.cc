@@ -94,7 +94,7 @@ struct Packed {
   }
   void tile(float* c, size_t ldc, bool accumulate) const {
     const TileScope scope(gemm);
-    gemm.tile(c, ldc, strip.data() + kMargin, panel.data() + kMargin, rows, depth, accumulate);
+    gemm.tile(c, ldc, strip.data() + kMargin, panel.data() + kMargin, rows, depth, accumulate, {});
   }
   std::vector<float> run() const { return run(std::vector<float>(rows * gemm.cols, 7.0f), false); }
 };
