@@ -6,7 +6,6 @@
 #include <algorithm>
 #include <cstdio>
 #include <cstring>
-#include <exception>
 #include <string>
 #include <vector>
 
@@ -140,12 +139,4 @@ void run(int argc, char** argv) {
 }  // namespace
 }  // namespace bert_native
 
-int main(int argc, char** argv) {
-  try {
-    bert_native::run(argc, argv);
-    return 0;
-  } catch (const std::exception& error) {
-    std::fprintf(stderr, "gemm_share: %s\n", error.what());
-    return 1;
-  }
-}
+int main(int argc, char** argv) { return bert_native::run_program("gemm_share", bert_native::run, argc, argv); }

@@ -4,7 +4,6 @@
 
 #include <algorithm>
 #include <cstdio>
-#include <exception>
 #include <map>
 #include <set>
 #include <string>
@@ -88,12 +87,4 @@ void run(int argc, char** argv) {
 }  // namespace
 }  // namespace bert_native
 
-int main(int argc, char** argv) {
-  try {
-    bert_native::run(argc, argv);
-    return 0;
-  } catch (const std::exception& error) {
-    std::fprintf(stderr, "machine_peak: %s\n", error.what());
-    return 1;
-  }
-}
+int main(int argc, char** argv) { return bert_native::run_program("machine_peak", bert_native::run, argc, argv); }

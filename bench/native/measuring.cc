@@ -3,7 +3,9 @@
 #include <algorithm>
 #include <atomic>
 #include <chrono>
+#include <cstdio>
 #include <cstdlib>
+#include <exception>
 #include <string>
 #include <thread>
 #include <vector>
@@ -137,6 +139,16 @@ size_t positive_argument(const char* text) {
     throw Error(ErrorCode::kOption, std::string("expected a whole number from 1 up, got ") + text);
   }
   return value;
+}
+
+int run_program(const char* name, void (*run)(int argc, char** argv), int argc, char** argv) {
+  try {
+    run(argc, argv);
+    return 0;
+  } catch (const std::exception& error) {
+    std::fprintf(stderr, "%s: %s\n", name, error.what());
+    return 1;
+  }
 }
 
 }  // namespace bert_native

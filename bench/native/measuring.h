@@ -29,4 +29,7 @@ double giga_operations_per_s(const MultiplyAddLoop& loop, size_t threads);
 // A whole number of [1, 2²⁰]. Throws kOption.
 size_t positive_argument(const char* text);
 
+// What main() returns: runs it, and says on standard error why where it throws.
+int run_program(const char* name, void (*run)(int argc, char** argv), int argc, char** argv);
+
 }  // namespace bert_native

@@ -131,14 +131,21 @@ void gemm_tile_of_rows(float* c, size_t ldc, const float* strip, const Element* 
   }
 }
 
-// One function per number of rows, so that a few rows cost no more than they are. A full tile is found first.
-template <class V, class Element, size_t kRows = V::kGemmRows>
+// Calls body<n>() with n = rows, at most kMost: a tile is compiled for each number of rows, so that a few cost no more
+// than they are. A full tile is found first.
+template <size_t kMost, class Body>
+BN_ALWAYS_INLINE void with_row_count(size_t rows, const Body& body) {
+  if constexpr (kMost > 1) {
+    if (rows < kMost) return with_row_count<kMost - 1>(rows, body);
+  }
+  body.template operator()<kMost>();
+}
+
+template <class V, class Element>
 void gemm_tile(float* c, size_t ldc, const float* strip, const Element* panel, size_t rows, size_t k, bool accumulate,
                Ahead ahead) {
-  if constexpr (kRows > 1) {
-    if (rows < kRows) return gemm_tile<V, Element, kRows - 1>(c, ldc, strip, panel, rows, k, accumulate, ahead);
-  }
-  gemm_tile_of_rows<V, kRows>(c, ldc, strip, panel, k, accumulate, ahead);
+  with_row_count<V::kGemmRows>(
+      rows, [&]<size_t kRows>() { gemm_tile_of_rows<V, kRows>(c, ldc, strip, panel, k, accumulate, ahead); });
 }
 
 template <class V>

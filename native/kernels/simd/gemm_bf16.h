@@ -88,19 +88,12 @@ struct Bf16Gemm {
     tile.store(c, ldc);
   }
 
-  template <size_t kUsed = kRows>
-  static void tile_up_to(float* c, size_t ldc, const Bf16* a, const Bf16* w, size_t rows, size_t depth, bool accumulate,
-                         Ahead ahead) {
-    if constexpr (kUsed > 1) {
-      if (rows < kUsed) return tile_up_to<kUsed - 1>(c, ldc, a, w, rows, depth, accumulate, ahead);
-    }
-    tile_of_rows<kUsed>(c, ldc, a, w, depth, accumulate, ahead);
-  }
-
   static void tile(float* c, size_t ldc, const void* strip, const void* panel, size_t rows, size_t depth,
                    bool accumulate, Ahead ahead) {
-    tile_up_to(c, ldc, static_cast<const Bf16*>(strip), static_cast<const Bf16*>(panel), rows, depth, accumulate,
-               ahead);
+    with_row_count<kRows>(rows, [&]<size_t kUsed>() {
+      tile_of_rows<kUsed>(c, ldc, static_cast<const Bf16*>(strip), static_cast<const Bf16*>(panel), depth, accumulate,
+                          ahead);
+    });
   }
 
   static void unpack_column(float* out, const void* panel, size_t col, size_t depth) {

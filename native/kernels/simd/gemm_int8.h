@@ -152,18 +152,10 @@ struct Int8Gemm {
                accumulate);
   }
 
-  template <size_t kUsed = kRows>
-  static void tile_up_to(float* c, size_t ldc, const void* strip, const void* panel, size_t rows, size_t depth,
-                         bool accumulate, Ahead ahead) {
-    if constexpr (kUsed > 1) {
-      if (rows < kUsed) return tile_up_to<kUsed - 1>(c, ldc, strip, panel, rows, depth, accumulate, ahead);
-    }
-    tile_of_rows<kUsed>(c, ldc, strip, panel, depth, accumulate, ahead);
-  }
-
   static void tile(float* c, size_t ldc, const void* strip, const void* panel, size_t rows, size_t depth,
                    bool accumulate, Ahead ahead) {
-    tile_up_to(c, ldc, strip, panel, rows, depth, accumulate, ahead);
+    with_row_count<kRows>(rows,
+                          [&]<size_t kUsed>() { tile_of_rows<kUsed>(c, ldc, strip, panel, depth, accumulate, ahead); });
   }
 
   static constexpr GemmKernels kKernels = {kRows,      kCols, Layout::strip_bytes,  Layout::panel_bytes, pack_strip,

@@ -48,8 +48,8 @@ std::vector<float> sweep() {
   constexpr uint32_t kPatternStep = 1021, kLargest = 0x7f7fffffu;
   std::vector<float> x;
   for (uint32_t bits = 0; bits <= kLargest; bits += kPatternStep) {
-    x.push_back(from_bits(bits));
-    x.push_back(-from_bits(bits));
+    x.push_back(f32_from_bits(bits));
+    x.push_back(-f32_from_bits(bits));
   }
   for (int i = -300000; i <= 300000; ++i) x.push_back(static_cast<float>(i * 8e-5));
   return x;
@@ -112,7 +112,7 @@ void works_on_rows_of_any_length(const KernelTable& kernels) {
         float alone = x[i] + bias[i];
         const float zero = 0.0f;
         kernel(&alone, &zero, 1);
-        BN_CHECK(bits_of(row[i]) == bits_of(alone),
+        BN_CHECK(f32_bits(row[i]) == f32_bits(alone),
                  std::string(named.name) + ": element " + std::to_string(i) + " of " + std::to_string(n) + " differs");
       }
     }

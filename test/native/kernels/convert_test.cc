@@ -40,7 +40,7 @@ uint32_t expected_f16_bits(uint16_t x) {
   }
   const double magnitude =
       exponent == 0 ? std::ldexp(fraction, -24) : std::ldexp(1024 + fraction, static_cast<int>(exponent) - 25);
-  return sign << 31 | bits_of(static_cast<float>(magnitude));
+  return sign << 31 | f32_bits(static_cast<float>(magnitude));
 }
 
 void widens_every_f16(const KernelTable& kernels) {
@@ -50,7 +50,8 @@ void widens_every_f16(const KernelTable& kernels) {
     std::vector<float> out(x.size());
     kernels.f16_to_f32(out.data(), x.data(), x.size());
     for (size_t i = 0; i < x.size(); ++i) {
-      BN_CHECK(bits_of(out[i]) == expected_f16_bits(x[i]), "f16 bits " + std::to_string(i) + " give " + number(out[i]));
+      BN_CHECK(f32_bits(out[i]) == expected_f16_bits(x[i]),
+               "f16 bits " + std::to_string(i) + " give " + number(out[i]));
     }
   });
 }
@@ -61,7 +62,7 @@ void widens_every_bf16(const KernelTable& kernels) {
   std::vector<float> out(x.size());
   kernels.bf16_to_f32(out.data(), x.data(), x.size());
   for (size_t i = 0; i < x.size(); ++i) {
-    BN_CHECK(bits_of(out[i]) == static_cast<uint32_t>(i) << 16, "bf16 bits " + std::to_string(i));
+    BN_CHECK(f32_bits(out[i]) == static_cast<uint32_t>(i) << 16, "bf16 bits " + std::to_string(i));
   }
 }
 
@@ -99,7 +100,7 @@ void rounds_f64_to_nearest_even(const KernelTable& kernels) {
     std::vector<float> out(x.size());
     kernels.f64_to_f32(out.data(), x.data(), x.size());
     for (size_t i = 0; i < x.size(); ++i) {
-      BN_CHECK(bits_of(out[i]) == bits_of(expected[i]) || (x[i] != x[i] && out[i] != out[i]),
+      BN_CHECK(f32_bits(out[i]) == f32_bits(expected[i]) || (x[i] != x[i] && out[i] != out[i]),
                "double " + std::to_string(i) + " (" + number(x[i]) + ") gives " + number(out[i]));
     }
   });

@@ -19,7 +19,7 @@ void check_exactly(Apply apply, Expected expected) {
     apply(row.data(), y.data(), z.data(), n);
     row.check_margins();
     for (size_t i = 0; i < n; ++i) {
-      BN_CHECK(bits_of(row[i]) == bits_of(expected(x[i], y[i], z[i])),
+      BN_CHECK(f32_bits(row[i]) == f32_bits(expected(x[i], y[i], z[i])),
                "element " + std::to_string(i) + " of " + std::to_string(n) + " is " + number(row[i]));
     }
   }
@@ -116,7 +116,7 @@ void dot_ignores_alignment(const KernelTable& kernels) {
     const float expected = kernels.dot_f32(x.data(), y.data(), n);
     for (size_t offset = 1; offset < 16; ++offset) {
       Guarded moved(x, offset);
-      BN_CHECK(bits_of(kernels.dot_f32(moved.data(), y.data(), n)) == bits_of(expected),
+      BN_CHECK(f32_bits(kernels.dot_f32(moved.data(), y.data(), n)) == f32_bits(expected),
                "bits depend on alignment for n " + std::to_string(n));
     }
   }

@@ -230,7 +230,7 @@ void a_column_does_not_depend_on_its_place(const KernelTable& kernels) {
     const std::vector<float> moved = Product(kernels, rows, k, product.a, rotated, {}).tile(false, 0);
     for (size_t r = 0; r < rows; ++r) {
       for (size_t j = 0; j < cols; ++j) {
-        BN_CHECK(bits_of(moved[r * cols + j]) == bits_of(c[r * cols + (j + shift) % cols]),
+        BN_CHECK(f32_bits(moved[r * cols + j]) == f32_bits(c[r * cols + (j + shift) % cols]),
                  "column " + std::to_string(j) + " differs after a shift by " + std::to_string(shift));
       }
     }

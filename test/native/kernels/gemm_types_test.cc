@@ -242,7 +242,7 @@ void int8_equals_its_twin(const KernelTable& kernels) {
         const std::vector<float> expected = other.run();
         for (size_t r = 0; r < rows; ++r) {
           for (size_t j = 0; j < twin.cols; ++j, ++compared) {
-            BN_CHECK(bits_of(c[(row + r) * gemm.cols + col + j]) == bits_of(expected[r * twin.cols + j]),
+            BN_CHECK(f32_bits(c[(row + r) * gemm.cols + col + j]) == f32_bits(expected[r * twin.cols + j]),
                      "depth " + std::to_string(depth) + ", row " + std::to_string(row + r) + ", column " +
                          std::to_string(col + j));
           }
@@ -400,15 +400,15 @@ std::vector<float> kinds_of_f32(size_t n) {
                             std::numeric_limits<float>::denorm_min(),
                             std::numeric_limits<float>::infinity(),
                             -std::numeric_limits<float>::infinity(),
-                            from_bits(0x7fc12345u),
-                            from_bits(0xffffffffu),
-                            from_bits(0x7f800001u)};
+                            f32_from_bits(0x7fc12345u),
+                            f32_from_bits(0xffffffffu),
+                            f32_from_bits(0x7f800001u)};
   for (uint32_t exponent = 0; exponent < 255; ++exponent) {
     for (const uint32_t significand : {0u, 1u, 0x7fffu, 0x8000u, 0x8001u, 0x7f7fffu, 0x7f8000u, 0x7fffffu}) {
-      values.push_back(from_bits(exponent << 23 | significand));
+      values.push_back(f32_from_bits(exponent << 23 | significand));
     }
   }
-  while (values.size() < n) values.push_back(from_bits(static_cast<uint32_t>(random.bits() >> 32)));
+  while (values.size() < n) values.push_back(f32_from_bits(static_cast<uint32_t>(random.bits() >> 32)));
   return values;
 }
 
@@ -423,10 +423,10 @@ void three_parts_keep_every_bit(const KernelTable& kernels) {
   for (size_t col = 0; col < gemm.cols; ++col) {
     gemm.unpack_column(kept.data(), p.panel.data() + Packed::kMargin, col, p.depth);
     for (size_t k = 0; k < p.depth; ++k) {
-      const uint32_t bits = bits_of(p.w[col * p.depth + k]);
+      const uint32_t bits = f32_bits(p.w[col * p.depth + k]);
       const uint32_t expected = std::isnan(p.w[col * p.depth + k]) ? bits | 0x400000u : bits;
-      BN_CHECK(bits_of(kept[k]) == expected,
-               "the bits " + std::to_string(bits) + " are kept as " + std::to_string(bits_of(kept[k])));
+      BN_CHECK(f32_bits(kept[k]) == expected,
+               "the bits " + std::to_string(bits) + " are kept as " + std::to_string(f32_bits(kept[k])));
     }
   }
 }
@@ -443,7 +443,7 @@ void parts_multiply_every_kind(const KernelTable& kernels) {
                  number(x) + " times 1 is " + number(product));
         return;
       }
-      if (type == MatrixType::kBf16x2 && std::isinf(product) && std::abs(x) > from_bits(0x7f7fc000u)) return;
+      if (type == MatrixType::kBf16x2 && std::isinf(product) && std::abs(x) > f32_from_bits(0x7f7fc000u)) return;
       const double bound = std::max(std::abs(static_cast<double>(x)) * roundoff(type), 0x1p-109);
       BN_CHECK(std::abs(static_cast<double>(product) - x) <= bound, number(x) + " times 1 is " + number(product));
     };
@@ -478,7 +478,7 @@ void unit_and_emulation_agree(const KernelTable& kernels) {
             type == MatrixType::kInt8 ? 0 : error_bound(p, MatrixType::kF32, i / gemm.cols, i % gemm.cols, 0);
         BN_CHECK(std::abs(c[i] - d[i]) <= bound, text(type, gemm.rows, depth) + ": " + number(c[i]) +
                                                      " on the processor, " + number(d[i]) + " emulated");
-        different += bits_of(c[i]) != bits_of(d[i]);
+        different += f32_bits(c[i]) != f32_bits(d[i]);
       }
     }
     note(std::string(type_name(type)) + ": " + std::to_string(different) + " of " + std::to_string(compared) +

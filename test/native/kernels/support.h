@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "harness.h"
+#include "kernels/half.h"
 #include "kernels/kernel_table.h"
 
 // What the kernel tests share. Each test runs once for every instruction set that this processor has.
@@ -85,18 +86,6 @@ class Guarded {
   size_t begin_;
   std::vector<float> storage_;
 };
-
-inline uint32_t bits_of(float x) {
-  uint32_t bits;
-  std::memcpy(&bits, &x, sizeof bits);
-  return bits;
-}
-
-inline float from_bits(uint32_t bits) {
-  float x;
-  std::memcpy(&x, &bits, sizeof x);
-  return x;
-}
 
 inline bool same_bits(const std::vector<float>& a, const std::vector<float>& b) {
   return a.size() == b.size() && (a.empty() || std::memcmp(a.data(), b.data(), a.size() * sizeof(float)) == 0);
