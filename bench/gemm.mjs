@@ -10,7 +10,7 @@ import { mkdirSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { parseArgs, promisify } from 'node:util';
-import { buildProgram, describeMachine, describeVersions } from './machine.mjs';
+import { buildProgram, describeMachine, describeVersions, processorName } from './machine.mjs';
 
 /**
  * @typedef {object} Product
@@ -38,7 +38,7 @@ if (program === null) process.exit(1);
 if (machine.load_average > 0.5) {
   console.error(`WARNING: the load average is ${machine.load_average.toFixed(1)}: other work disturbs the measurement`);
 }
-const { stdout } = await promisify(execFile)(program, [threads, ...(values.isa === undefined ? [] : [values.isa])]);
+const stdout = await measure(program, [threads, ...(values.isa === undefined ? [] : [values.isa])]);
 /** @type {Product[]} */
 const products = stdout
   .trim()
@@ -46,7 +46,7 @@ const products = stdout
   .map((line) => JSON.parse(line));
 
 const { isa, tokens } = products[0];
-const out = values.out ?? join(root, 'bench', 'results', 'gemm', `${slug(machine.processor)}-${threads}t-${isa}.json`);
+const out = values.out ?? join(root, 'bench', 'results', 'gemm', `${processorName(machine)}-${threads}t-${isa}.json`);
 mkdirSync(dirname(out), { recursive: true });
 const measured = new Date().toISOString().slice(0, 10);
 writeFileSync(out, `${JSON.stringify({ measured, machine, versions: describeVersions(), products }, null, 2)}\n`);
@@ -69,10 +69,17 @@ const table = [
 writeFileSync(out.replace(/\.json$/, '.md'), table);
 console.log(`${table}\n${out} and the .md beside it hold these.`);
 
-/** @param {string} text */
-function slug(text) {
-  return text
-    .toLowerCase()
-    .replace(/[^a-z0-9]+/g, '-')
-    .replace(/^-|-$/g, '');
+/**
+ * What the program prints; what it refuses is told as it says it.
+ *
+ * @param {string} program
+ * @param {string[]} args
+ */
+async function measure(program, args) {
+  try {
+    return (await promisify(execFile)(program, args)).stdout;
+  } catch (error) {
+    console.error(/** @type {{ stderr?: string }} */ (error).stderr?.trim() || String(error));
+    process.exit(1);
+  }
 }

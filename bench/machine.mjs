@@ -23,6 +23,12 @@ export function describeMachine() {
   };
 }
 
+/** The processor as part of a file's name. @param {Run['machine']} machine */
+export function processorName({ processor }) {
+  const words = processor.toLowerCase().match(/[a-z0-9]+/g) ?? [process.arch];
+  return words.filter((word) => !['r', 'tm', 'cpu', 'processor'].includes(word)).join('-');
+}
+
 /** @returns {Record<string, string>} */
 export function describeVersions() {
   const transformers = packageFolder(import.meta.url, '@huggingface/transformers');

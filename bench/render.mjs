@@ -62,7 +62,15 @@ function highestPeak(runs) {
   const peaks = runs.flatMap(({ cases }) => cases.flatMap(({ peak }) => peak ?? []));
   if (peaks.length === 0) return null;
   const highest = peaks.reduce((best, peak) => (peak.fp32_gflops > best.fp32_gflops ? peak : best));
-  return { ...highest, read_gb_per_s: Math.max(...peaks.map(({ read_gb_per_s }) => read_gb_per_s)) };
+  const rates = peaks.map(({ gops_by_dtype }) => gops_by_dtype ?? {});
+  const dtypes = /** @type {('bf16' | 'q8')[]} */ ([...new Set(rates.flatMap(Object.keys))].sort());
+  return {
+    ...highest,
+    gops_by_dtype: Object.fromEntries(
+      dtypes.map((dtype) => [dtype, Math.max(...rates.map((rate) => rate[dtype] ?? 0))]),
+    ),
+    read_gb_per_s: Math.max(...peaks.map(({ read_gb_per_s }) => read_gb_per_s)),
+  };
 }
 
 /** @param {readonly CaseToReport[]} cases @param {Peak | null} peak */
@@ -82,9 +90,14 @@ function describeSetting(cases, peak) {
       `bert-native ${each((run) => run.versions['bert-native'] ?? '')}, ${versionLine(others)}.`,
     peak === null
       ? "The machine's peak was not measured."
-      : `The machine's peak: ${Math.round(peak.fp32_gflops)} GFLOP/s in fp32 (${peak.isa}, on registers alone), ` +
-        `${peak.read_gb_per_s.toFixed(1)} GB/s read from memory.`,
+      : `The machine's peak on registers alone: ${peakRates(peak)}; ${peak.read_gb_per_s.toFixed(1)} GB/s read from memory.`,
   ];
+}
+
+/** @param {Peak} peak */
+function peakRates({ isa, fp32_gflops, gops_by_dtype = {} }) {
+  const others = Object.entries(gops_by_dtype).map(([dtype, gops]) => `${Math.round(gops)} in ${dtype}`);
+  return [`${Math.round(fp32_gflops)} GFLOP/s in fp32 (${isa})`, ...others].join(', ');
 }
 
 /** @param {Readonly<Record<string, string>>} versions */
@@ -107,7 +120,7 @@ function throughputTable(cases, peak) {
   const measured = all.filter(({ rounds }) => rounds.length > 0);
   const bases = [...new Set(measured.map(({ contender }) => contender))].filter((name) => !isNative(name));
   const labelOf = (/** @type {string} */ name) => measured.find(({ contender }) => contender === name)?.label ?? name;
-  const header = ['texts', 'contender', 'padding', 'tokens/s', 'of fp32 peak', 'relative L2 error'];
+  const header = ['texts', 'contender', 'padding', 'tokens/s', 'of peak', 'relative L2 error'];
   header.push(...bases.map((name) => `÷ ${labelOf(name)}`));
   const rows = cases.flatMap(({ part, contenders }) => {
     const find = (/** @type {string} */ name) => contenders.find(({ contender }) => contender === name);
@@ -226,7 +239,8 @@ function notes(cases) {
   const all = cases.flatMap(({ contenders }) => contenders);
   const lines = [
     'Real tokens per second, special tokens included and padding not: the median of the rounds. ÷: how many times',
-    'as many as another contender. Relative L2 error: of the worst vector of those compared with double precision.',
+    'as many as another contender. Of peak: of that of the dtype computed in; fp16 is computed in fp32. Relative L2',
+    'error: of the worst vector of those compared with double precision.',
   ];
   return [...lines, ...markNotes(all), ''];
 }

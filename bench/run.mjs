@@ -3,14 +3,20 @@
 // Usage: npm run bench [-- --help]
 
 import { existsSync } from 'node:fs';
-import { arch } from 'node:os';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
 import { CaseRunner } from './case.mjs';
 import { contenders, defaultContenders, selectContenders } from './contenders.mjs';
 import { estimateSeconds } from './estimate.mjs';
-import { buildProgram, describeMachine, describeVersions, idleNodeRssMb, measurePeak } from './machine.mjs';
+import {
+  buildProgram,
+  describeMachine,
+  describeVersions,
+  idleNodeRssMb,
+  measurePeak,
+  processorName,
+} from './machine.mjs';
 import { allParts, modelSeed, parts, quickParts, selectParts } from './parts.mjs';
 import { ensureModel, writeAtomically } from './prepare.mjs';
 import { renderReport, versionLine } from './render.mjs';
@@ -108,7 +114,7 @@ async function main() {
     settings: { rounds, time_budget_s: settings.time_budget_s, seed: modelSeed },
     cases: [],
   };
-  const out = values.out ?? join(root, 'bench', 'results', `${fileName(machine.processor)}-${threads}t-${isa}.json`);
+  const out = values.out ?? join(root, 'bench', 'results', `${processorName(machine)}-${threads}t-${isa}.json`);
   const earlier = readResults(out).runs;
   const save = () => writeAtomically(out, `${JSON.stringify({ format: 1, runs: [...earlier, run] }, null, 2)}\n`);
   announce(run, chosenParts, chosen, settings);
@@ -213,10 +219,4 @@ async function systemInfo() {
 function positive(name, text) {
   if (!/^[1-9]\d{0,6}$/.test(text)) throw new Error(`--${name} is ${text}: expected a whole number, at least 1`);
   return Number(text);
-}
-
-/** @param {string} processor */
-function fileName(processor) {
-  const words = processor.toLowerCase().match(/[a-z0-9]+/g) ?? [arch()];
-  return words.filter((word) => !['r', 'tm', 'cpu', 'processor'].includes(word)).join('-');
 }

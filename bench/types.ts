@@ -152,7 +152,7 @@ export interface Peak {
   readonly isa: string;
   readonly fp32_gflops: number;
   readonly fp32_gflops_by_isa: Readonly<Record<string, number>>;
-  /** The fastest multiply-adds there are for other weights; what is missing has none of its own. */
+  /** The fastest multiply-adds there are for other weights: those of fp32 where the processor has no others. */
   readonly gops_by_dtype?: Readonly<Partial<Record<'bf16' | 'q8', number>>>;
   readonly read_gb_per_s: number;
 }

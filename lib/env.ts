@@ -52,7 +52,8 @@ export const env = {
   /**
    * Whether models of dtype `fp32` may compute on bf16 matrix units where the processor has them (Intel's AMX): operands
    * are split into three bf16 parts and multiplied in six products, which is as exact as fp32 and faster, with other bits.
-   * True unless set, or unless `BERT_NATIVE_FP32_MATRIX_UNITS` is 0. A model keeps what it was loaded with.
+   * True unless set, or unless `BERT_NATIVE_FP32_MATRIX_UNITS` is 0. A model keeps what it was loaded with. Set, it holds
+   * for the thread that set it; the variable holds for workers too.
    */
   get fp32MatrixUnits(): boolean {
     fp32MatrixUnits ??= fp32MatrixUnitsByEnvironment();

@@ -126,7 +126,7 @@ export function checkOptions<Options extends object>(
 export function optionsObject(call: string, options: unknown): Record<string, unknown> {
   if (options === null || options === undefined) return {};
   if (typeof options !== 'object' || Array.isArray(options)) {
-    throw optionError(`the options of ${call}`, options, 'an object');
+    throw optionError(`the options argument of ${call}`, options, 'an object');
   }
   return options as Record<string, unknown>;
 }

@@ -1,5 +1,5 @@
 // Measures the products of an encoder alone: each shape of BERT-base over 2,048 tokens, in each type of weights, on
-// each instruction set, as a share of what the processor's fastest multiply-adds reach on registers. Activations are
+// one instruction set, as a share of what the processor's fastest multiply-adds reach on registers. Activations are
 // packed once for each group of rows, as in a forward pass; weights are those of twelve layers, so that none stays in a
 // cache. Prints one line of JSON for each. Usage: gemm_share [threads, default all] [instruction set, default the best]
 
@@ -49,7 +49,7 @@ std::vector<float> values(size_t count) {
   return result;
 }
 
-// Rows [begin, end) of the product, as one thread of a forward pass computes them.
+// Rows [begin, end) of the product, packed and multiplied by one thread.
 void multiply_group(const PackedMatrix& w, const std::vector<float>& a, std::vector<float>& c, size_t ldc, size_t begin,
                     size_t end, std::vector<std::byte>& packed) {
   const GemmKernels& gemm = w.gemm();
@@ -132,6 +132,9 @@ void run(int argc, char** argv) {
         std::find_if(isas.begin(), isas.end(), [&](Isa each) { return std::strcmp(argv[2], isa_name(each)) == 0; });
     if (found == isas.end()) throw Error(ErrorCode::kOption, std::string("this processor has no ") + argv[2]);
     isa = *found;
+  }
+  if (peak_loops_of(isa) == nullptr) {
+    throw Error(ErrorCode::kOption, std::string("there is no loop that measures the peak of ") + isa_name(isa));
   }
   measure(isa, threads);
 }

@@ -12,8 +12,8 @@ namespace bert_native {
 // The loops of f32 of one instruction set; null where there are none.
 const PeakLoops* peak_loops_of(Isa isa);
 
-// The multiply-adds of the fastest instructions that an instruction set's kernels for a type of weights may use; null
-// where those are the ones of f32, or where this program has none.
+// The fastest multiply-adds that an instruction set's kernels for a type of weights may use, those of f32 where it has
+// no others; null where this program has none.
 const MultiplyAddLoop* multiply_adds_of(Isa isa, MatrixType type);
 
 // Runs task(thread) on all threads at once; the seconds from the moment when all are there to the end of the last.

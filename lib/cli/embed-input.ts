@@ -76,6 +76,10 @@ function readObject(input: EmbedInput, line: string, number: number): Omit<Input
   if (typeof id !== 'string' && typeof id !== 'number') {
     throw fieldError(input.path, number, input.id_field, id, 'a string or a number');
   }
+  if (Number.isInteger(id) && !Number.isSafeInteger(id)) {
+    // JSON.parse has rounded it by now: two texts could end up with one id.
+    throw fieldError(input.path, number, input.id_field, id, 'a string, as a whole number beyond 2^53 loses digits');
+  }
   return { text, id };
 }
 
@@ -87,7 +91,7 @@ function parseObject(path: string, line: string, number: number): object {
     const found = line.trim() === '' ? 'is empty: expected a JSON object' : `is not JSON: ${(cause as Error).message}`;
     throw new BertNativeError('ERR_FILE_FORMAT', `'${path}': line ${number} ${found}`, { cause });
   }
-  if (typeof value !== 'object' || value === null) {
+  if (typeof value !== 'object' || value === null || Array.isArray(value)) {
     throw new BertNativeError(
       'ERR_FILE_FORMAT',
       `'${path}': line ${number} is ${describe(value)}: expected a JSON object`,

@@ -29,7 +29,8 @@ export interface ExportArguments {
 export function parseDtypes(text: string): ExportDtype[] {
   const names = text.split(',').map((name) => name.trim());
   const unknown = names.find((name) => name !== 'fp32' && name !== 'q8');
-  if (unknown !== undefined) throw new InvalidArgumentError(`'${unknown}' is none: expected fp32, q8 or fp32,q8.`);
+  if (unknown !== undefined)
+    throw new InvalidArgumentError(`'${unknown}' is no kind of weights: expected fp32, q8 or fp32,q8.`);
   return [...new Set(names as ExportDtype[])];
 }
 

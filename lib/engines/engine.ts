@@ -96,9 +96,9 @@ export interface EncoderStats {
  *
  * - `fp32`: both operands in fp32.
  * - `fp16`: weights rounded to fp16, computed with as `fp32` does.
- * - `bf16`: both operands rounded to bf16.
- * - `q8`: 8-bit integers, weights with a scale per output channel made at load, activations with one per token; the
- *   embeddings in bf16.
+ * - `bf16`: weights rounded to bf16, and the other operand too where the processor multiplies those faster.
+ * - `q8`: 8-bit integers, weights with a scale per output channel made at load, activations with a scale and a zero point
+ *   per token, both for each piece of up to 768 of a product's depth; the embeddings in bf16.
  */
 export type ModelDtype = (typeof modelDtypes)[number];
 

@@ -12,7 +12,7 @@ import { nearest, type OptionRule, type OptionRules, oneOfRule } from '../option
 export interface ArithmeticOptions {
   /**
    * How the weights of the matrices are held and multiplied: `fp32` (default); `fp16`: held in fp16, computed in fp32;
-   * `bf16`: both operands in bf16; `q8`: 8-bit integers, made when the model is loaded. What else there is to compute,
+   * `bf16`: weights in bf16, and both operands where the processor multiplies those faster; `q8`: 8-bit integers, made when the model is loaded. What else there is to compute,
    * and every sum, is fp32.
    */
   readonly dtype?: ModelDtype | null;

@@ -73,6 +73,9 @@ const tokenizerExtras = {
 
 /** Called with a tensor or nested arrays alone, a model takes them as `input_ids`. */
 export function asEncoderInputs(inputs: EncoderInputs | TensorInput): EncoderInputs {
+  if (isText(inputs)) {
+    throw optionError('the input', inputs, 'token ids: give texts to a tokenizer, and what it returns to the model');
+  }
   const bare = Array.isArray(inputs) || ArrayBuffer.isView(inputs) || inputs instanceof Tensor;
   if (bare || (isObject(inputs) && 'data' in inputs && 'dims' in inputs)) return { input_ids: inputs as TensorInput };
   if (isObject(inputs) && 'then' in inputs) {
@@ -82,6 +85,11 @@ export function asEncoderInputs(inputs: EncoderInputs | TensorInput): EncoderInp
     throw optionError('the input', inputs, 'what a tokenizer returns, { input_ids, … }, a Tensor or nested arrays');
   }
   return inputs as EncoderInputs;
+}
+
+/** Whether a text stands where token ids should, or texts do. */
+function isText(value: unknown): boolean {
+  return typeof (Array.isArray(value) ? value[0] : value) === 'string';
 }
 
 type RequestInputs = Omit<ForwardRequest, 'outputs' | 'out'>;

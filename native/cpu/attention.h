@@ -22,7 +22,7 @@ inline constexpr size_t kAttentionKeyBlock = 512;
 // that the mask shows. Vaswani et al. 2017, eq. 1
 struct AttentionLayer {
   size_t heads = 0, head_size = 0;
-  const GemmKernels* gemm = nullptr;  // for the products; but kF32's only where positions are none and all keys seen
+  const GemmKernels* gemm = nullptr;  // kF32's unless every key is seen and positions are none
   AttentionMask mask;
   AttentionPosition position = AttentionPosition::kNone;
   const PackedMatrix* distance = nullptr;  // [2P-1, D]: row l - r + P - 1 belongs to query column l and key column r
@@ -56,8 +56,8 @@ struct KeyRange {
 };
 
 // The memory of one thread. It grows to what the task with the most keys needs: 2·D floats for each key that its
-// queries see (3·D with kRelativeKeyQuery), and beside them up to 256 KiB for head sizes up to 128; relative positions
-// add up to gemm_rows floats for each column of the request.
+// queries see (3·D with kRelativeKeyQuery), and beside them up to 256 KiB, 512 KiB where strips have 32 rows, for head
+// sizes up to 128; relative positions add up to gemm_rows floats for each column of the request.
 class AttentionScratch {
  public:
   std::vector<KeyRange> seen;  // by each query of a block

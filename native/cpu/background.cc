@@ -67,6 +67,11 @@ class Helpers {
   ~Helpers() { in_use_ -= count_; }
   Helpers(const Helpers&) = delete;
   size_t count() const { return count_; }
+  // Gives those back that could not be started.
+  void keep(size_t count) {
+    in_use_ -= count_ - count;
+    count_ = count;
+  }
 
  private:
   static inline std::atomic<size_t> in_use_{0};
@@ -85,8 +90,9 @@ void run_on_own_threads(size_t threads, BackgroundJob job) {
   // What the job needs in any case is made here, where its lack is still an error of the call.
   const auto alone = std::make_shared<ThreadPool>(1);
   start_thread([threads, job = std::move(job), alone] {
-    const Helpers helpers(threads - std::min<size_t>(threads, 1));
+    Helpers helpers(threads - std::min<size_t>(threads, 1));
     const std::unique_ptr<ThreadPool> pool = make_thread_pool(1 + helpers.count());
+    helpers.keep(pool != nullptr ? pool->thread_count() - 1 : 0);
     run_job(job, pool != nullptr ? *pool : *alone);
   }).detach();
 }

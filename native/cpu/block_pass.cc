@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "common/errors.h"
+#include "cpu/row_groups.h"
 #include "encoder/pooling.h"
 
 namespace bert_native {
@@ -14,18 +15,6 @@ namespace {
 constexpr size_t kScoresPerStep = size_t{8} << 20;
 // With fewer strips of rows for each thread, the threads share the columns of each product instead.
 constexpr size_t kGroupLeastStrips = 4;
-
-// Where to cut strips into groups of at most `most`: the last ones are smaller, down to half of that, so that no thread
-// waits long for another that was held up (guided self-scheduling, Polychronopoulos & Kuck 1987). Still smaller groups
-// would read the weights more often than they gain.
-std::vector<size_t> shrinking_groups(size_t strips, size_t most, size_t threads) {
-  std::vector<size_t> cuts = {0};
-  for (size_t left = strips; left > 0; left = strips - cuts.back()) {
-    const size_t wanted = std::clamp(left / threads, ceil_div(most, 2), most);
-    cuts.push_back(cuts.back() + std::min(left, wanted));
-  }
-  return cuts;
-}
 
 }  // namespace
 
@@ -58,6 +47,7 @@ BlockPass::BlockPass(const EncoderSpecification& specification, const EncoderWei
   for (const LayerSpecification& layer : specification.layers) {
     widest_attention_ = std::max(widest_attention_, layer.num_attention_heads * layer.head_size);
     widest_inner_ = std::max(widest_inner_, layer.intermediate_size);
+    longest_inner_piece_ = std::max(longest_inner_piece_, DepthPieces(layer.intermediate_size).longest());
   }
   const size_t widest_panel = std::max(gemm_.cols, weights.pooler.matrix.panel_cols());
   const auto whole_panels = [&](size_t n) { return ceil_div(n, widest_panel) * widest_panel; };
@@ -139,11 +129,12 @@ void BlockPass::for_row_groups(const std::function<void(const RowGroup&)>& body)
     return;
   }
   const size_t group_strips = std::max<size_t>(1, gemm_.group_rows / strip_rows);
-  const std::vector<size_t> cuts = shrinking_groups(strips, group_strips, threads);
-  const size_t piece = ceil_div(DepthPieces(widest_inner_).longest(), gemm_.cols) * gemm_.cols;
+  const std::vector<size_t> cuts = row_group_cuts(strips, group_strips, threads);
+  const size_t piece = ceil_div(longest_inner_piece_, gemm_.cols) * gemm_.cols;
   pool_.parallel_for(cuts.size() - 1, [&](size_t index, size_t worker) {
     throw_if_abandoned();
-    const size_t begin = cuts[index] * strip_rows, end = std::min(rows, cuts[index + 1] * strip_rows);
+    const size_t begin = cuts[index] * strip_rows;
+    const size_t end = std::min(rows, cuts[index + 1] * strip_rows);
     body({begin, end - begin, Spread(), prepare(workspace_.thread_rows[worker], group_strips * strip_rows, piece),
           false});
   });

@@ -106,7 +106,7 @@ class BlockPass {
   Workspace& workspace_;
   size_t hidden_size_;
   DepthPieces hidden_pieces_;
-  size_t widest_attention_ = 0, widest_inner_ = 0;
+  size_t widest_attention_ = 0, widest_inner_ = 0, longest_inner_piece_ = 0;
   size_t hidden_stride_, projection_stride_;
   size_t row_count_;  // rows in the workspace
   bool only_first_rows_ =

@@ -19,37 +19,43 @@ struct TileRange {
   }
 };
 
-// Multiplies every strip with one piece of a panel. Each tile asks for its share of `next`, the piece that will follow,
-// so that all of that has come from memory by the time it is wanted.
-void multiply_piece(const TileRange& range, size_t panel, size_t piece, const std::byte* next) {
+// Multiplies every strip with one piece of a panel. Each tile asks for its share of `next`, what follows, so that all
+// of that has come from memory by the time it is wanted.
+void multiply_piece(const TileRange& range, size_t panel, size_t piece, Ahead next) {
   const Product& product = range.product;
   const GemmKernels& gemm = product.a.gemm();
   const size_t depth = product.a.pieces().length(piece), rows = range.rows();
-  const size_t ahead_bytes = next == nullptr ? 0 : gemm.panel_bytes(depth);
   const std::byte* w = product.w.panel(panel, product.first_piece + piece);
   for (size_t done = 0; done < rows; done += gemm.rows) {
     const size_t row = range.strip_begin * gemm.rows + done, count = std::min(gemm.rows, rows - done);
     gemm.tile(product.c + row * product.ldc + (panel - product.panel_begin) * gemm.cols, product.ldc,
               product.a.strip(row / gemm.rows, piece), w, count, depth, product.accumulate || piece > 0,
-              {next + ahead_bytes * done / rows, ahead_bytes * count / rows});
+              {next.memory + next.bytes * done / rows, next.bytes * count / rows});
   }
 }
 
 void multiply_tiles(const TileRange& range) {
   const Product& product = range.product;
-  const size_t pieces = product.a.pieces().count();
+  const DepthPieces& pieces = product.a.pieces();
   const TileScope scope(product.a.gemm());
+  const auto piece_of = [&](size_t panel, size_t piece) {
+    return Ahead{product.w.panel(panel, product.first_piece + piece),
+                 product.a.gemm().panel_bytes(pieces.length(piece))};
+  };
   // One strip passes by once anyway: then each panel is read from end to end.
   const size_t panels_at_once = range.strip_end - range.strip_begin == 1 ? 1 : range.panel_end - range.panel_begin;
   for (size_t first = range.panel_begin; first < range.panel_end; first += panels_at_once) {
     const size_t end = first + panels_at_once;
-    for (size_t piece = 0; piece < pieces; ++piece) {
+    for (size_t piece = 0; piece < pieces.count(); ++piece) {
       for (size_t panel = first; panel < end; ++panel) {
-        const bool is_last_panel = panel + 1 == end, is_last_piece = piece + 1 == pieces;
-        const std::byte* next = !is_last_panel          ? product.w.panel(panel + 1, product.first_piece + piece)
-                                : !is_last_piece        ? product.w.panel(first, product.first_piece + piece + 1)
-                                : end < range.panel_end ? product.w.panel(end, product.first_piece)
-                                                        : nullptr;
+        Ahead next;
+        if (panel + 1 < end) {
+          next = piece_of(panel + 1, piece);
+        } else if (piece + 1 < pieces.count()) {
+          next = piece_of(first, piece + 1);
+        } else if (end < range.panel_end) {
+          next = piece_of(end, 0);
+        }
         multiply_piece(range, panel, piece, next);
       }
     }

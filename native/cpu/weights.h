@@ -67,7 +67,7 @@ struct LayerWeights {
 class LoadControl {
  public:
   virtual ~LoadControl() = default;
-  // While it is true, one thread of the pool loads and the others wait. Called often, from all of them.
+  // While it is true, one thread of the pool loads and the others wait. Called often, from the others.
   virtual bool must_give_way() const { return false; }
 };
 
@@ -84,7 +84,7 @@ class EncoderWeights {
   // The parameter as it is kept. Throws kWeightMissing for a name that is no parameter.
   void read_parameter(const std::string& name, float* out) const;
   size_t size_in_bytes() const { return memory_.size_in_bytes(); }
-  // Whether the products of the layers are made of operands of 16 bits or fewer.
+  // Whether the weights of the layers are kept as bf16 or int8.
   bool is_rounded() const { return type_ == MatrixType::kBf16 || type_ == MatrixType::kInt8; }
   // Of every matrix of the layers.
   const GemmKernels& gemm() const { return gemm_; }

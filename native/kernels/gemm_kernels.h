@@ -58,7 +58,7 @@ struct GemmKernels {
   size_t group_rows = 96;
 
   // What a thread calls before the first and after the last of a number of calls of `tile`; null where there is
-  // nothing to do. In between it calls nothing that is not this library's.
+  // nothing to do. In between, the thread runs on as usual but leaves the unit that they set up alone.
   void (*begin_tiles)() = nullptr;
   void (*end_tiles)() = nullptr;
 };

@@ -48,7 +48,8 @@ function result(
 }
 
 function measuredCase(contenders: ContenderResult[], part = 'bert-base/en/mixed', fp32_gflops = 200): CaseResult {
-  const peak = { threads: 2, isa: 'avx512', fp32_gflops, fp32_gflops_by_isa: {}, read_gb_per_s: 25 };
+  const gops_by_dtype = { bf16: 2 * fp32_gflops, q8: 4 * fp32_gflops };
+  const peak = { threads: 2, isa: 'avx512', fp32_gflops, fp32_gflops_by_isa: {}, gops_by_dtype, read_gb_per_s: 25 };
   return { part, texts: 4096, batch_size: 32, peak, contenders };
 }
 
@@ -87,7 +88,7 @@ describe('the table', () => {
     expect(rows.slice(0, 3)).toEqual([
       ['label of native', '75%', '1,000', '85%', '3.0e-7', '5.00×', '4.00×'],
       ['label of transformers.js-fp32', '75%', '200', '17%', '3.0e-7', '', ''],
-      ['label of transformers.js-q8', '75%', '250', '', '3.0e-7', '', ''], // q8 has another peak
+      ['label of transformers.js-q8', '75%', '250', '5.3%', '3.0e-7', '', ''], // of q8's own peak
     ]);
     expect(report).toContain('| ÷ label of transformers.js-fp32 | ÷ label of transformers.js-q8 |');
     expect(rows[5]).toContain('900, 1,000, 1,100');
@@ -110,8 +111,8 @@ describe('the table', () => {
     expect(rows.slice(0, 4)).toEqual([
       ['label of native', '75%', '1,000', '85%', '3.0e-7', '2.00×', '1.00×'],
       ['label of native-fp16', '75%', '1,000', '85%', '5.0e-4', '2.00×', '1.00×'], // computed in fp32
-      ['label of native-bf16', '75%', '2,000', '', '4.0e-3', '4.00×', '2.00×'],
-      ['label of native-q8', '75%', '4,000', '', '2.0e-2', '8.00×', '4.00×'],
+      ['label of native-bf16', '75%', '2,000', '85%', '4.0e-3', '4.00×', '2.00×'],
+      ['label of native-q8', '75%', '4,000', '85%', '2.0e-2', '8.00×', '4.00×'],
     ]);
     const shares = rows.slice(-4).map((cells) => cells.at(-2)); // of memory rate
     expect(shares).toEqual(['68%', '34%', '34%', '17%']);

@@ -547,6 +547,7 @@ describe('mistakes', () => {
     ['not JSON', '{"text": "a"}\n{"text": \n', 'line 2 is not JSON'],
     ['an empty line', '{"text": "a"}\n\n{"text": "b"}', 'line 2 is empty: expected a JSON object'],
     ['no object', '"a"', 'line 1 is "a": expected a JSON object'],
+    ['an array', '["a"]', 'line 1 is an array of 1: expected a JSON object'],
     ['no such field', '{"text": "a"}\n{"body": "a"}', "line 2 has no field 'text': expected a string there"],
     ['a field of another type', '{"text": 7}', "line 1 has 7 in 'text': expected a string there"],
     ['an inherited name', '{"constructor_": 1}', "line 1 has no field 'text'"],

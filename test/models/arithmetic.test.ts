@@ -171,7 +171,7 @@ describe('env.fp32MatrixUnits', () => {
     expect(inProcess('off')).toBe('ERR_OPTION BERT_NATIVE_FP32_MATRIX_UNITS is "off": expected 0 or 1');
   });
 
-  test('takes true and false', () => {
+  test('takes nothing but true and false', () => {
     for (const value of [1, 'true', null]) {
       expect(() => {
         env.fp32MatrixUnits = value as never;

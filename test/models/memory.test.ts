@@ -2,8 +2,9 @@ import { execFileSync } from 'node:child_process';
 import { existsSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
+import { nativeBinding } from '../../lib/binding/load.ts';
 import { readParameterSource } from '../../lib/engines/reference/weights.ts';
-import { BertConfig, BertModel } from '../../lib/index.ts';
+import { BertConfig, BertModel, env } from '../../lib/index.ts';
 import { openCheckpoint } from '../../lib/weights/checkpoint.ts';
 import { isLoadable } from '../../lib/weights/checkpoint-tensor.ts';
 import { writeSafetensors } from '../../lib/weights/safetensors.ts';
@@ -14,6 +15,9 @@ import { temporaryFolder } from '../support/temporary.ts';
 const root = join(import.meta.dirname, '..', '..');
 const onLinux = existsSync('/proc/self/status');
 if (!onLinux) console.warn('SKIPPED: peak memory is read from /proc, which this system lacks');
+
+/** Where fp32 runs on matrix units, a weight is kept as three bf16 parts of two bytes. */
+const inParts = nativeBinding().system_info().isa === 'amx' && env.fp32MatrixUnits;
 
 /** Loads a folder in a fresh process and runs it once. Resident bytes at the peak, and what stays mapped of the folder. */
 function load(folder: string): { peak_bytes: number; mapped: string[] } {
@@ -33,7 +37,7 @@ describe.skipIf(!onLinux)('loading a BERT-base', () => {
   const temporary = temporaryFolder();
   const folder = (name: string) => join(temporary, name);
 
-  test('peaks at most at 1.25 times its fp32 size, in every format, and leaves nothing mapped', async () => {
+  test('peaks at most at 1.25 times its fp32 size (1.6 in parts), in every format, and leaves nothing mapped', async () => {
     const model = new BertModel(new BertConfig(), { seed: 1 });
     await model.save_pretrained(folder('f32'));
     model.dispose();
@@ -45,7 +49,7 @@ describe.skipIf(!onLinux)('loading a BERT-base', () => {
       const { peak_bytes, mapped } = load(folder(name));
       const ratio = peak_bytes / fp32_bytes;
       console.log(`${name}: peak ${(peak_bytes / 1e6).toFixed(0)} MB, ${ratio.toFixed(3)} of the fp32 size`);
-      expect(ratio, name).toBeLessThanOrEqual(1.25);
+      expect(ratio, name).toBeLessThanOrEqual(inParts ? 1.6 : 1.25);
       expect(mapped, name).toEqual([]);
     }
   });

@@ -62,8 +62,8 @@ function nearestHalf(value: number): number {
   return (rest > 0.5 || (rest === 0.5 && below % 2 !== 0) ? below + 1 : below) * step;
 }
 
-/** Tokens of each text. */
-const lengths = [12, 3, 7, 10, 5, 8];
+/** Tokens of each text: one has more than any strip of rows. */
+const lengths = [12, 3, 7, 40, 5, 8];
 const width = Math.max(...lengths);
 
 const random = uniform(17);

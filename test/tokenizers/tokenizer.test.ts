@@ -377,10 +377,10 @@ describe('wrong options', () => {
 
   test('options that are no object', () => {
     expect(() => untyped(smallTokenizer())('one', 'two')).toThrow(
-      failure('ERR_OPTION', /^the options of tokenizer\(\) is .*: expected an object/),
+      failure('ERR_OPTION', /^the options argument of tokenizer\(\) is .*: expected an object/),
     );
     expect(() => untyped(smallTokenizer())('one', ['two'])).toThrow(
-      failure('ERR_OPTION', /^the options of tokenizer\(\) is .*: expected an object/),
+      failure('ERR_OPTION', /^the options argument of tokenizer\(\) is .*: expected an object/),
     );
   });
 

@@ -2,6 +2,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <cstring>
 
 #include "kernels/neon/vector.h"
 #include "kernels/simd/gemm_bf16.h"
@@ -42,8 +43,9 @@ struct Bf16Dot {
     for (; i + 4 <= n; i += 4) {
       vst1_u16(to + i, vreinterpret_u16_bf16(vget_low_bf16(vcvtq_low_bf16_f32(vld1q_f32(x + i)))));
     }
-    for (; i < n; ++i) to[i] = bf16_bits(x[i]);
-    if (n % 2 == 1) to[n] = 0;
+    const auto put = [to](size_t at, uint16_t bits) { std::memcpy(to + at, &bits, sizeof bits); };
+    for (; i < n; ++i) put(i, bf16_bits(x[i]));
+    if (n % 2 == 1) put(n, 0);
   }
 };
 static_assert(Bf16Dot::kGemmRows == 12);

@@ -27,8 +27,6 @@ void layer_norm_f32(float* out, const float* x, const float* gamma, const float*
   });
 }
 
-// scale·x - maximum is one fused operation: the product's rounding error would otherwise become a relative error of the
-// exponential, of up to 4e-6 where scores differ by 60.
 // The maximum of scale·x and `least`.
 template <class V>
 float scaled_maximum(const float* x, V scale, size_t n, V least) {
@@ -44,6 +42,8 @@ template <class V>
 void softmax_f32(float* x, float scale, size_t n) {
   const V factor = V::broadcast(scale);
   const V minus_maximum = -V::broadcast(scaled_maximum(x, factor, n, V::broadcast(x[0]) * factor));
+  // scale·x - maximum is one fused operation: the product's rounding error would otherwise become a relative error of
+  // the exponential, of up to 4e-6 where scores differ by 60.
   const V sum = sum_of<V>(n, [&](V running, auto part, size_t i) {
     const V e = exp(fma(part.load(x + i), factor, minus_maximum));
     part.store(x + i, e);

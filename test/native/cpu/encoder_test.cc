@@ -172,6 +172,10 @@ void add_reference_tests(Isa isa) {
   mixed.layers.push_back({2, 30, AttentionPosition::kRelativeKey, 7, Activation::kRelu, 1e-3f, {}});
   mixed.pooler = false;
   add_model("layers that differ, no pooler", mixed);
+  // The wider layer has the shorter pieces: 1,201 is cut into two of 640, 768 is one.
+  EncoderSpecification pieces = make_specification({24, 2, 12, 1201, 1});
+  pieces.layers.push_back({2, 12, AttentionPosition::kNone, 768, Activation::kRelu, 1e-3f, {}});
+  add_model("layers whose inner sizes are cut differently", pieces);
   add_model("masked positions skipped", make_specification(kOddSizes), {.compute_masked_positions = false});
   add_model("cls pooling", make_specification(kOddSizes),
             {.compute_masked_positions = false, .pooling = Pooling::kCls, .normalize = true});
@@ -558,6 +562,9 @@ void stops_when_abandoned() {
   BN_CHECK(!std::isnan(requests.back().last_hidden_state[0]), "the encoder does not work after an abandoned pass");
 }
 
+// The inner layer of the MLP is three pieces of a depth: several products, one after another, where rows go in groups.
+constexpr Sizes kSeveralChunks{40, 2, 20, 1700, 1};
+
 // Matrices of f32 in parts are as good as f32.
 void add_tests_in_parts(const Setup& setup, const std::string& name) {
   const std::string suffix = ", f32 in three parts, " + name;
@@ -578,6 +585,10 @@ void add_tests() {
         [type = type, model = Model(make_specification({20, 2, 10, 50, 1}))] {
           same_bits_in_any_company({emulated_amx_kernels(), type}, model);
         });
+    add(std::string("cpu/encoder: same bits in any company, several chunks of the MLP, ") + name + ", amx (emulated)",
+        [type = type, model = Model(make_specification(kSeveralChunks))] {
+          same_bits_in_any_company({emulated_amx_kernels(), type}, model);
+        });
   }
   for (const Isa isa : available_isas()) {
     add_reference_tests(isa);
@@ -594,9 +605,13 @@ void add_tests() {
       specification.layers[1].mask = {AttentionMaskKind::kWindow, 9};
       same_bits_in_any_company(isa, Model(specification));
     });
-    add("cpu/encoder: same bits in any company, several chunks of the MLP" + suffix, [isa] {
-      same_bits_in_any_company(isa, Model(make_specification({40, 2, 20, 1700, 1})));
-    });
+    for (const auto& [type, name] : {std::pair(MatrixType::kF32, "f32"), std::pair(MatrixType::kF16, "f16"),
+                                     std::pair(MatrixType::kBf16, "bf16"), std::pair(MatrixType::kInt8, "int8")}) {
+      add(std::string("cpu/encoder: same bits in any company, several chunks of the MLP, ") + name + suffix,
+          [isa, type = type] {
+            same_bits_in_any_company({*kernel_table(isa), type}, Model(make_specification(kSeveralChunks)));
+          });
+    }
     add("cpu/encoder: same bits across blocks" + suffix, [isa] { same_bits_across_blocks(isa); });
     add("cpu/encoder: same bits whatever is wanted" + suffix,
         [isa] { same_bits_whatever_is_wanted(isa, Model(make_specification(kOddSizes))); });
