@@ -62,30 +62,37 @@ function nearestHalf(value: number): number {
   return (rest > 0.5 || (rest === 0.5 && below % 2 !== 0) ? below + 1 : below) * step;
 }
 
-/** Tokens of each text: one has more than any strip of rows. */
-const lengths = [12, 3, 7, 40, 5, 8];
-const width = Math.max(...lengths);
+export interface BaseSizeTexts {
+  readonly request: ForwardRequest;
+  /** Whether a position of the request holds a token, not padding. */
+  isToken(position: number): boolean;
+}
 
-const random = uniform(17);
-export const baseSizeRequest: ForwardRequest = {
-  batch: lengths.length,
-  sequence: width,
-  input_ids: Int32Array.from({ length: lengths.length * width }, () => Math.floor(random() * 400)),
-  inputs_embeds: null,
-  attention_mask: Uint8Array.from({ length: lengths.length * width }, (_, i) => Number(isToken(i))),
-  token_type_ids: null,
-  position_ids: null,
-  masked_positions: 'skip',
-  outputs: {
-    last_hidden_state: true,
-    pooler_output: true,
-    hidden_states: false,
-    attentions: false,
-    pooled: { mode: 'mean', normalize: false },
-  },
-};
+export const shortTexts = makeTexts([12, 3, 7, 10, 5, 8], 17);
+/** More tokens than any strip of rows holds, and as many positions as there are. */
+export const longText = makeTexts([64], 23);
 
-/** Whether a position of the request holds a token, not padding. */
-export function isToken(position: number): boolean {
-  return position % width < lengths[Math.floor(position / width)]!;
+/** @param lengths tokens of each text */
+function makeTexts(lengths: readonly number[], seed: number): BaseSizeTexts {
+  const width = Math.max(...lengths);
+  const random = uniform(seed);
+  const isToken = (position: number) => position % width < lengths[Math.floor(position / width)]!;
+  const request: ForwardRequest = {
+    batch: lengths.length,
+    sequence: width,
+    input_ids: Int32Array.from({ length: lengths.length * width }, () => Math.floor(random() * 400)),
+    inputs_embeds: null,
+    attention_mask: Uint8Array.from({ length: lengths.length * width }, (_, i) => Number(isToken(i))),
+    token_type_ids: null,
+    position_ids: null,
+    masked_positions: 'skip',
+    outputs: {
+      last_hidden_state: true,
+      pooler_output: true,
+      hidden_states: false,
+      attentions: false,
+      pooled: { mode: 'mean', normalize: false },
+    },
+  };
+  return { request, isToken };
 }

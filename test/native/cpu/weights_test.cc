@@ -86,6 +86,9 @@ void loads_the_same_on_any_number_of_threads(Isa isa) {
       if (type != MatrixType::kF32) break;
       BN_CHECK(expected.at(name) == std::get<std::vector<float>>(source.values), name + " is not what was given");
     }
+    const std::vector<float>& pooler = std::get<std::vector<float>>(made.at("pooler.dense.weight").values);
+    BN_CHECK((expected.at("pooler.dense.weight") == pooler) == (type != MatrixType::kF16),
+             "the pooler is kept in type " + std::to_string(static_cast<int>(type)));
     for (const size_t threads : {1, 2, 5}) {
       const auto loaded = parameters_of(specification, stored, type, isa, threads);
       for (const auto& [name, values] : expected) {
