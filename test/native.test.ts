@@ -11,7 +11,11 @@ const limit_ms = 15 * 60_000;
 
 test('the C++ tests', { timeout: limit_ms }, () => {
   expect(executable, 'native_tests was not built: npm run build:native').toBeDefined();
-  const { status, stdout, stderr } = spawnSync(executable!, { encoding: 'utf8', maxBuffer: 1 << 26, timeout: limit_ms });
+  const { status, stdout, stderr } = spawnSync(executable!, {
+    encoding: 'utf8',
+    maxBuffer: 1 << 26,
+    timeout: limit_ms,
+  });
   const lines = `${stdout}${stderr}`.split('\n');
   console.log(lines.filter((line) => /skip|passed/i.test(line)).join('\n'));
   expect(stdout).toMatch(/^[1-9]\d* passed, 0 failed/m);
