@@ -165,7 +165,7 @@ void Tokenizer::append_rows(bool is_pair, int32_t sample, EncodeJob& job, Encodi
   const EncodeOptions& options = job.options;
   const PairLengths lengths{job.first.size(), job.second.size()};
   const PairLengths kept = truncated_lengths(lengths, is_pair, job.room, options.truncation);
-  const auto append = [&](TokenRange first, TokenRange second) {
+  const auto append = [&](Range first, Range second) {
     post_processor_.append_row({&job.first, first}, {is_pair ? &job.second : nullptr, second}, options, sample,
                                encoding);
   };
@@ -177,11 +177,11 @@ void Tokenizer::append_rows(bool is_pair, int32_t sample, EncodeJob& job, Encodi
   const auto windows = [&](size_t length, size_t window) {
     return overflow_windows(length, window, options.stride, options.truncation_side);
   };
-  const std::vector<TokenRange> first_windows = windows(lengths.first, kept.first);
-  const std::vector<TokenRange> second_windows = windows(lengths.second, kept.second);
+  const std::vector<Range> first_windows = windows(lengths.first, kept.first);
+  const std::vector<Range> second_windows = windows(lengths.second, kept.second);
   append(first_windows[0], second_windows[0]);
   for (size_t i = 1; i < first_windows.size(); ++i) {
-    for (const TokenRange& second : second_windows) append(first_windows[i], second);
+    for (const Range& second : second_windows) append(first_windows[i], second);
   }
   for (size_t i = 1; i < second_windows.size(); ++i) append(first_windows[0], second_windows[i]);
 }

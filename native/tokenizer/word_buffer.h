@@ -5,17 +5,10 @@
 #include <string_view>
 #include <vector>
 
+#include "tokenizer/span.h"
 #include "tokenizer/unicode.h"
 
 namespace bert_native {
-
-// [start, end) in a text, in UTF-16 units.
-struct Span {
-  int32_t start = 0;
-  int32_t end = 0;
-
-  bool operator==(const Span&) const = default;
-};
 
 // One normalised word in UTF-8, and for each of its bytes the span of the text that it came from.
 //

@@ -33,7 +33,7 @@ void check(const std::vector<TemplatePiece>& pieces, size_t second_texts, const 
 
 // `from` is empty where its kind of information was not asked for.
 template <typename T>
-void append_slice(const std::vector<T>& from, TokenRange range, std::vector<T>& to) {
+void append_slice(const std::vector<T>& from, Range range, std::vector<T>& to) {
   if (from.empty()) return;
   to.insert(to.end(), from.begin() + static_cast<std::ptrdiff_t>(range.begin),
             from.begin() + static_cast<std::ptrdiff_t>(range.end));

@@ -19,7 +19,7 @@ struct TemplatePiece {
 // Tokens [range) of a text; run null: there is no such text.
 struct RunSlice {
   const TokenRun* run = nullptr;
-  TokenRange range;
+  Range range;
 };
 
 // Puts special tokens around one text or a pair: TemplateProcessing in tokenizer.json.

@@ -49,22 +49,22 @@ PairLengths truncated_lengths(PairLengths lengths, bool is_pair, size_t room, Tr
   }
 }
 
-TokenRange kept_range(size_t length, size_t kept, Side side) {
-  return side == Side::kRight ? TokenRange{0, kept} : TokenRange{length - kept, length};
+Range kept_range(size_t length, size_t kept, Side side) {
+  return side == Side::kRight ? Range{0, kept} : Range{length - kept, length};
 }
 
-std::vector<TokenRange> overflow_windows(size_t length, size_t window, size_t stride, Side side) {
+std::vector<Range> overflow_windows(size_t length, size_t window, size_t stride, Side side) {
   if (length <= window) return {{0, length}};
   if (stride >= window) {
     throw Error(ErrorCode::kTruncation, "stride " + std::to_string(stride) + " must be less than the " +
                                             tokens(window) + " of this text that a window has room for");
   }
-  std::vector<TokenRange> windows;
+  std::vector<Range> windows;
   const size_t step = window - stride;
   for (size_t skipped = 0;; skipped += step) {
     const size_t size = std::min(window, length - skipped);
-    windows.push_back(side == Side::kRight ? TokenRange{skipped, skipped + size}
-                                           : TokenRange{length - skipped - size, length - skipped});
+    windows.push_back(side == Side::kRight ? Range{skipped, skipped + size}
+                                           : Range{length - skipped - size, length - skipped});
     if (skipped + size == length) return windows;
   }
 }

@@ -3,6 +3,8 @@
 #include <cstddef>
 #include <vector>
 
+#include "tokenizer/span.h"
+
 namespace bert_native {
 
 enum class Truncation { kNone, kLongestFirst, kOnlyFirst, kOnlySecond };
@@ -15,25 +17,17 @@ struct PairLengths {
   bool operator==(const PairLengths&) const = default;
 };
 
-// Tokens [begin, end) of a text.
-struct TokenRange {
-  size_t begin = 0;
-  size_t end = 0;
-
-  bool operator==(const TokenRange&) const = default;
-};
-
 // How many tokens of each text stay, so that both together have at most `room`. `is_pair` false: there is no second
 // text. longest_first takes one token at a time from the longer text, from the second where they are equal; the others
 // cut one text, which has to keep a token if it is part of a pair. Throws kTruncation where that cannot be done.
 PairLengths truncated_lengths(PairLengths lengths, bool is_pair, size_t room, Truncation truncation);
 
 // The `kept` tokens of `length` that stay.
-TokenRange kept_range(size_t length, size_t kept, Side side);
+Range kept_range(size_t length, size_t kept, Side side);
 
 // All of `length` tokens as windows of at most `window` tokens, each repeating `stride` tokens of the one before; the
 // first is the one that truncation keeps. As the Rust library tokenizers has it (Encoding::truncate). One window if all
 // fit. Throws kTruncation unless stride < window where there are several.
-std::vector<TokenRange> overflow_windows(size_t length, size_t window, size_t stride, Side side);
+std::vector<Range> overflow_windows(size_t length, size_t window, size_t stride, Side side);
 
 }  // namespace bert_native

@@ -284,7 +284,7 @@ void add_truncation_tests() {
     refused({5, 0}, false, 4, Truncation::kOnlySecond);
   });
   add("tokenizer/truncation: windows", [] {
-    using Ranges = std::vector<TokenRange>;
+    using Ranges = std::vector<Range>;
     BN_CHECK(overflow_windows(5, 5, 9, Side::kRight) == (Ranges{{0, 5}}), "all fit");
     BN_CHECK(overflow_windows(7, 4, 2, Side::kRight) == (Ranges{{0, 4}, {2, 6}, {4, 7}}), "right");
     BN_CHECK(overflow_windows(7, 4, 2, Side::kLeft) == (Ranges{{3, 7}, {1, 5}, {0, 3}}), "left");
