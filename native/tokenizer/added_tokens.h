@@ -19,6 +19,7 @@ struct AddedToken {
   bool lstrip = false;       // takes the white space before it, too
   bool rstrip = false;       // takes the white space after it, too
   bool single_word = false;  // found only where no word character stands beside it
+  bool normalized = false;   // found in the text after the normalizer, which its content goes through, too
 };
 
 // Finds added tokens in a text: leftmost, then longest, as they are written.
