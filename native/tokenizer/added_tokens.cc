@@ -39,9 +39,6 @@ DoubleArrayTrie build_trie(const std::vector<AddedToken>& tokens) {
   return DoubleArrayTrie(std::move(entries));
 }
 
-bool is_white_space(char32_t c) { return (unicode::record(c) & unicode::kWhiteSpace) != 0; }
-bool is_word_character(char32_t c) { return (unicode::record(c) & unicode::kWordCharacter) != 0; }
-
 char32_t code_point_at(std::u16string_view text, size_t i) { return unicode::decode_utf16(text, i).code_point; }
 char32_t code_point_at(std::u32string_view text, size_t i) { return text[i]; }
 char32_t code_point_before(std::u16string_view text, size_t i) {
@@ -51,8 +48,8 @@ char32_t code_point_before(std::u32string_view text, size_t i) { return text[i -
 
 template <typename Text>
 bool stands_alone(Text text, size_t begin, size_t end) {
-  const bool joined_before = begin > 0 && is_word_character(code_point_before(text, begin));
-  const bool joined_after = end < text.size() && is_word_character(code_point_at(text, end));
+  const bool joined_before = begin > 0 && unicode::is_word_character(code_point_before(text, begin));
+  const bool joined_after = end < text.size() && unicode::is_word_character(code_point_at(text, end));
   return !joined_before && !joined_after;
 }
 
@@ -93,8 +90,8 @@ std::optional<AddedTokens::Match> AddedTokens::find_in(Text text, size_t from) c
       continue;
     }
     Match match{i, found.end, found.token->id};
-    while (found.token->lstrip && match.begin > from && is_white_space(text[match.begin - 1])) --match.begin;
-    while (found.token->rstrip && match.end < text.size() && is_white_space(text[match.end])) ++match.end;
+    while (found.token->lstrip && match.begin > from && unicode::is_white_space(text[match.begin - 1])) --match.begin;
+    while (found.token->rstrip && match.end < text.size() && unicode::is_white_space(text[match.end])) ++match.end;
     return match;
   }
   return std::nullopt;

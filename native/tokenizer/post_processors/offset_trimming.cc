@@ -11,7 +11,7 @@ namespace {
 
 bool is_space(char32_t c) {
   constexpr char32_t kByteLevelSpace = 0x120;
-  return c == kByteLevelSpace || (unicode::record(c) & unicode::kWhiteSpace) != 0;
+  return c == kByteLevelSpace || unicode::is_white_space(c);
 }
 
 }  // namespace

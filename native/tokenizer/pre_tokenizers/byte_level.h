@@ -19,7 +19,7 @@ enum class ByteLevelClass : uint8_t { kLetter, kNumber, kSpace, kOther };
 BN_ALWAYS_INLINE ByteLevelClass byte_level_class(char32_t c) {
   if (unicode::is_letter(c)) return ByteLevelClass::kLetter;
   if (unicode::is_numeric(c)) return ByteLevelClass::kNumber;
-  return (unicode::record(c) & unicode::kWhiteSpace) != 0 ? ByteLevelClass::kSpace : ByteLevelClass::kOther;
+  return unicode::is_white_space(c) ? ByteLevelClass::kSpace : ByteLevelClass::kOther;
 }
 
 // Behind the English contraction at `begin`, where an apostrophe stands; `begin` if there is none.
