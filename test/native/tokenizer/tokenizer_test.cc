@@ -350,8 +350,10 @@ TokenizerParts small_parts(const SmallTokenizer& small = {}) {
   auto pipeline = make_bert_pipeline(model, {}, {});
   return {std::move(model),
           {added(u"[CLS]", 1), added(u"[SEP]", 2), {u"<new>", 8, false, false, false, false}},
+          nullptr,
           std::move(pipeline),
           TemplateProcessor({cls, first, sep}, {cls, first, sep, second, sep1}),
+          nullptr,
           WordPieceDecoder("##")};
 }
 
