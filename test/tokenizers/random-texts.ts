@@ -1,13 +1,4 @@
-/** The same numbers in [0, 1) for the same seed: mulberry32 by Tommy Ettinger. */
-function randomNumbers(seed: number): () => number {
-  let state = seed >>> 0;
-  return () => {
-    state = (state + 0x6d2b79f5) >>> 0;
-    let mixed = Math.imul(state ^ (state >>> 15), state | 1);
-    mixed ^= mixed + Math.imul(mixed ^ (mixed >>> 7), mixed | 61);
-    return ((mixed ^ (mixed >>> 14)) >>> 0) / 2 ** 32;
-  };
-}
+import { makeRandom } from '../../tools/random.mjs';
 
 /** Code points that make up texts with every kind of trouble; surrogates are not among them. */
 const kinds: readonly (readonly [first: number, last: number])[] = [
@@ -35,8 +26,7 @@ const kinds: readonly (readonly [first: number, last: number])[] = [
 
 /** Texts of up to `longest` runs of characters of one kind. */
 export function randomTexts(count: number, longest: number, seed = 1): string[] {
-  const random = randomNumbers(seed);
-  const integer = (below: number): number => Math.floor(random() * below);
+  const integer = makeRandom(seed);
   return Array.from({ length: count }, () => {
     let text = '';
     for (let runs = integer(longest) + 1; runs > 0; --runs) {
