@@ -1,5 +1,6 @@
 #pragma once
 
+#include <array>
 #include <bitset>
 #include <cstddef>
 #include <cstdint>
@@ -43,12 +44,15 @@ class AddedTokens {
     const AddedToken* token;
   };
 
+  // The first position from `i` on where a content may start.
+  size_t next_start(std::u16string_view text, size_t i) const;
   // The longest content that stands at text[i]; null: none.
   Found longest_at(std::u16string_view text, size_t i) const;
 
   std::vector<AddedToken> tokens_;
   DoubleArrayTrie trie_;  // contents as two bytes per UTF-16 unit; the value is the index in tokens_
   std::bitset<0x10000> first_units_;
+  std::optional<std::array<char16_t, 4>> few_first_units_;  // the same, where there are few
 };
 
 }  // namespace bert_native
