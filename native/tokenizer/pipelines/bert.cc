@@ -23,10 +23,10 @@ class BertPipeline : public Pipeline {
  public:
   BertPipeline(std::shared_ptr<const TokenizerModel> model, const BertNormalizerOptions& options,
                const std::vector<std::u16string>& never_split)
-      : model_(std::move(model)), pre_tokenizer_(options, never_split_trie(never_split, model_->wordpiece())) {}
+      : model_(std::move(model)), pre_tokenizer_(options, never_split_trie(never_split, *model_->wordpiece())) {}
 
   std::unique_ptr<Pipeline::Scratch> make_scratch() const override {
-    return std::make_unique<Scratch>(model_->wordpiece().max_input_chars_per_word());
+    return std::make_unique<Scratch>(model_->wordpiece()->max_input_chars_per_word());
   }
 
   int32_t tokenize(const TextPart& part, const RunOptions& options, int32_t first_word, Pipeline::Scratch& scratch,
@@ -55,7 +55,7 @@ class BertPipeline : public Pipeline {
   };
 
   void append_word(const WordBuffer& word, int32_t never_split_id, const RunOptions& options, TokenRun& run) const {
-    const WordPiece& model = model_->wordpiece();
+    const WordPiece& model = *model_->wordpiece();
     const size_t mark = run.size();
     const auto push = [&](int32_t id, Span span) {
       run.ids.push_back(id);
