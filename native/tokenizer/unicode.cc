@@ -1,5 +1,7 @@
 #include "tokenizer/unicode.h"
 
+#include <algorithm>
+
 namespace bert_native::unicode {
 
 namespace {
@@ -27,6 +29,12 @@ DecodedBytes decode_utf8(std::string_view bytes) {
   const bool surrogate = c >= 0xd800 && c <= 0xdfff;
   if (c < kSmallest[length] || c > kLastCodePoint || surrogate) return {0, 0};
   return {c, length};
+}
+
+void append_utf16(char32_t c, std::u16string& utf16) {
+  const auto [first, second] = utf16_units(c);
+  utf16.push_back(first);
+  if (second != 0) utf16.push_back(second);
 }
 
 bool is_space_character(std::string_view character) {
@@ -148,6 +156,32 @@ std::string to_utf8(std::u16string_view text) {
     i += decoded.length;
   }
   return utf8;
+}
+
+std::string to_utf8(std::u32string_view text) {
+  std::string utf8(text.size() * kMaxUtf8Bytes, '\0');
+  size_t size = 0;
+  for (const char32_t c : text) size += encode_utf8(c, utf8.data() + size);
+  utf8.resize(size);
+  return utf8;
+}
+
+std::u16string to_utf16(std::u32string_view text) {
+  std::u16string utf16;
+  utf16.reserve(text.size());
+  for (const char32_t c : text) append_utf16(c, utf16);
+  return utf16;
+}
+
+std::u16string to_utf16(std::string_view utf8) {
+  std::u16string utf16;
+  utf16.reserve(utf8.size());
+  while (!utf8.empty()) {
+    const DecodedBytes decoded = decode_utf8(utf8);
+    append_utf16(decoded.code_point, utf16);
+    utf8.remove_prefix(std::max<size_t>(decoded.length, 1));
+  }
+  return utf16;
 }
 
 bool is_utf8(std::string_view bytes) {

@@ -75,6 +75,21 @@ BN_ALWAYS_INLINE size_t encode_utf8(char32_t c, char* out) {
 }
 
 std::string to_utf8(std::u16string_view text);
+std::string to_utf8(std::u32string_view text);
+
+struct Utf16Units {
+  char16_t first;
+  char16_t second;  // 0: there is only one
+};
+
+inline Utf16Units utf16_units(char32_t c) {
+  if (c < 0x10000) return {static_cast<char16_t>(c), 0};
+  return {static_cast<char16_t>(0xd7c0 + (c >> 10)), static_cast<char16_t>(0xdc00 | (c & 0x3ff))};
+}
+
+std::u16string to_utf16(std::u32string_view text);
+// `utf8` is well-formed.
+std::u16string to_utf16(std::string_view utf8);
 
 // Well-formed: no surrogates, no overlong forms (The Unicode Standard, table 3-7).
 bool is_utf8(std::string_view bytes);
