@@ -18,6 +18,10 @@ class Normalizer {
  public:
   virtual ~Normalizer() = default;
   virtual void normalize(NormalizedText& text) const = 0;
+
+  // Whether a single space between two plain characters (pipelines/spaced.cc says which those are) stays, and what
+  // becomes of one side has nothing to do with the other.
+  virtual bool keeps_words_apart() const { return false; }
 };
 
 using NormalizerPointer = std::unique_ptr<const Normalizer>;

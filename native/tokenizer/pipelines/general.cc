@@ -127,6 +127,11 @@ PreTokenizedText GeneralPipeline::pre_tokenize(NormalizedText text) const {
   return pieces;
 }
 
+bool GeneralPipeline::works_word_by_word() const {
+  return added_tokens_.empty() && (normalizer_ == nullptr || normalizer_->keeps_words_apart()) &&
+         pre_tokenizer_ != nullptr && pre_tokenizer_->cuts_at_spaces();
+}
+
 NormalizedText GeneralPipeline::normalize(std::u16string_view text) const {
   NormalizedText normalized = to_normalized_text(text, 0, text.size());
   if (normalizer_ != nullptr) normalizer_->normalize(normalized);
