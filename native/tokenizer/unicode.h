@@ -95,6 +95,14 @@ std::u16string to_utf16(std::u32string_view text);
 // `utf8` is well-formed.
 std::u16string to_utf16(std::string_view utf8);
 
+struct DecodedBytes {
+  char32_t code_point;
+  size_t length;  // 0: no well-formed sequence starts here
+};
+
+// The code point that `bytes`, which are not empty, begin with.
+DecodedBytes decode_utf8(std::string_view bytes);
+
 // Well-formed: no surrogates, no overlong forms (The Unicode Standard, table 3-7).
 bool is_utf8(std::string_view bytes);
 

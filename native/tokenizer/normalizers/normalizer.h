@@ -36,7 +36,7 @@ NormalizerPointer make_strip_normalizer(bool left, bool right);
 NormalizerPointer make_replace_normalizer(PatternPointer pattern, std::u32string content);
 NormalizerPointer make_prepend_normalizer(std::u32string prefix);
 // A SentencePiece character map: `trie` is its double array, `normalized` the NUL-terminated replacements. Throws
-// kOption for a map whose trie points outside of itself.
+// kOption for an empty trie and for replacements that are not UTF-8.
 NormalizerPointer make_precompiled_normalizer(std::vector<uint32_t> trie, std::string normalized);
 NormalizerPointer make_nmt_normalizer();
 NormalizerPointer make_byte_level_normalizer();
