@@ -259,7 +259,7 @@ std::unique_ptr<const Pipeline> read_fast_pipeline(const Fields& fields, const S
         general, {std::shared_ptr<const Model>(model, &model->model()), std::move(normalized),
                   fields.object("pre_tokenizer").boolean("add_prefix_space"), has_normalizer});
   }
-  return general->works_word_by_word() ? make_spaced_pipeline(general) : nullptr;
+  return make_spaced_pipeline(general);
 }
 
 TokenizerParts read_description(const Napi::Value& value) {

@@ -19,8 +19,8 @@ class Normalizer {
   virtual ~Normalizer() = default;
   virtual void normalize(NormalizedText& text) const = 0;
 
-  // Whether a single space between two plain characters (pipelines/spaced.cc says which those are) stays, and what
-  // becomes of one side has nothing to do with the other.
+  // Whether what becomes of the text on one side of a single space has nothing to do with the other side, as long as
+  // both begin there with a character that is no mark and does not become white space.
   virtual bool keeps_words_apart() const { return false; }
 };
 

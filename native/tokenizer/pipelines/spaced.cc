@@ -2,9 +2,11 @@
 
 #include <bitset>
 #include <cstddef>
+#include <string>
 #include <utility>
 
 #include "tokenizer/pipelines/chunk_ids.h"
+#include "tokenizer/unicode.h"
 
 namespace bert_native {
 
@@ -32,9 +34,34 @@ class PlainUnits {
   }
   bool operator[](char16_t unit) const { return units_[unit]; }
 
+  // All of them, with spaces between them.
+  std::u16string spaced() const {
+    std::u16string text;
+    for (size_t unit = 0; unit < units_.size(); ++unit) {
+      if (!units_[unit]) continue;
+      if (!text.empty()) text += u' ';
+      text += static_cast<char16_t>(unit);
+    }
+    return text;
+  }
+
  private:
   std::bitset<0x10000> units_;
 };
+
+// Whether every plain character stays something that is not white space, and every space between two of them a space.
+bool keeps_plain_units(const GeneralPipeline& general) {
+  const std::u16string text = PlainUnits().spaced();
+  const std::u32string normalized = general.normalize(text).code_points;
+  size_t words = 1;
+  bool after_space = true;
+  for (const char32_t c : normalized) {
+    if (unicode::is_white_space(c) && (after_space || c != U' ')) return false;
+    after_space = c == U' ';
+    if (after_space) ++words;
+  }
+  return !after_space && words == text.size() / 2 + 1;
+}
 
 class SpacedPipeline : public Pipeline {
  public:
@@ -96,6 +123,7 @@ class SpacedPipeline : public Pipeline {
 }  // namespace
 
 std::unique_ptr<const Pipeline> make_spaced_pipeline(std::shared_ptr<const GeneralPipeline> general) {
+  if (!general->works_word_by_word() || !keeps_plain_units(*general)) return nullptr;
   return std::make_unique<const SpacedPipeline>(std::move(general));
 }
 
