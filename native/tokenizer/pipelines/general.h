@@ -39,7 +39,6 @@ class GeneralPipeline : public Pipeline {
   struct Words;
   class GeneralScratch;
 
-  bool tokenize_segment(const NormalizedText& text, Range segment, Words& words) const;
   bool tokenize_pieces(const PreTokenizedText& text, Words& words) const;
   bool tokenize_piece(const NormalizedText& text, Range piece, Words& words) const;
   PreTokenizedText pre_tokenize(NormalizedText text) const;
