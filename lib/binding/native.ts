@@ -17,6 +17,10 @@ export interface NativeBinding {
     options: NativeLoadOptions,
   ): Promise<NativeEncoder>;
   /** @throws BertNativeError `ERR_OPTION` for a description that does not hold together */
+  /** @throws BertNativeError `ERR_FILE_FORMAT`, naming the entry, for data that do not fit together */
+  create_tokenizer_model(description: NativeTokenizerModelDescription): NativeTokenizerModel;
+  /** The same on a thread of the library. The arrays are read at the call. */
+  create_tokenizer_model_async(description: NativeTokenizerModelDescription): Promise<NativeTokenizerModel>;
   create_tokenizer(description: NativeTokenizerDescription): NativeTokenizer;
 }
 
@@ -51,39 +55,153 @@ export interface NativeEncoder {
   readonly weights_size_bytes: number;
 }
 
+/**
+ * The heavy part of a tokenizer: a vocabulary and the model over it. Built once, then shared by every tokenizer that is made
+ * with it.
+ */
+export interface NativeTokenizerModelDescription {
+  readonly vocabulary: FlatStrings;
+  readonly model: NativeModelOptions;
+}
+
+export type NativeModelOptions =
+  | {
+      readonly type: 'WordPiece';
+      readonly unk_id: number;
+      readonly continuing_subword_prefix: string;
+      readonly max_input_chars_per_word: number;
+    }
+  | {
+      readonly type: 'BPE';
+      /** Two strings for each merge, in the order of rank. */
+      readonly merges: FlatStrings;
+      readonly unk_id: number | null;
+      readonly continuing_subword_prefix: string;
+      readonly end_of_word_suffix: string;
+      readonly fuse_unk: boolean;
+      readonly byte_fallback: boolean;
+      readonly ignore_merges: boolean;
+    }
+  | {
+      readonly type: 'Unigram';
+      /** Log probabilities, one for each entry of the vocabulary. */
+      readonly scores: Float64Array;
+      readonly unk_id: number | null;
+      readonly byte_fallback: boolean;
+    }
+  | { readonly type: 'WordLevel'; readonly unk_id: number | null };
+
+export interface NativeTokenizerModel {
+  /** The number of entries, equal ones counted each. */
+  readonly size: number;
+  /** The id of an entry (the last, if several are equal), or -1. */
+  token_to_id(token: string): number;
+  /** An entry, or null for an id outside the vocabulary. */
+  id_to_token(id: number): string | null;
+}
+
 /** A tokenizer's parts as flat data: files are read in TypeScript, text is turned into ids in C++. */
 export interface NativeTokenizerDescription {
-  readonly vocabulary: FlatStrings;
+  readonly model: NativeTokenizerModel;
   readonly added_tokens: readonly NativeAddedToken[];
-  readonly normalizer: {
-    readonly type: 'bert';
-    readonly clean_text: boolean;
-    readonly handle_chinese_chars: boolean;
-    readonly strip_accents: boolean;
-    readonly lowercase: boolean;
-  };
-  readonly pre_tokenizer: {
-    readonly type: 'bert';
-    /**
-     * Words, as they stand between white space after cleaning and lower-casing (BertTokenizer lower-cases first), that
-     * keep their accents, are not split at punctuation and are looked up whole.
-     */
-    readonly never_split: readonly string[];
-  };
-  readonly model: {
-    readonly type: 'wordpiece';
-    readonly unk_id: number;
-    readonly continuing_subword_prefix: string;
-    readonly max_input_chars_per_word: number;
-  };
-  /** Special tokens around one text and around a pair, as in `tokenizer.json`'s TemplateProcessing. */
-  readonly post_processor: {
-    readonly type: 'template';
-    readonly single: readonly TemplatePiece[];
-    readonly pair: readonly TemplatePiece[];
-  };
-  readonly decoder: { readonly type: 'wordpiece'; readonly prefix: string };
+  readonly normalizer: NativeNormalizer | null;
+  readonly pre_tokenizer: NativePreTokenizer | null;
+  readonly post_processor: NativePostProcessor;
+  /** null: tokens are joined with spaces. */
+  readonly decoder: NativeDecoder | null;
 }
+
+// The types below are those of tokenizer.json, with every default filled in.
+
+export type NativePattern =
+  | { readonly type: 'String'; readonly string: string }
+  | ({ readonly type: 'Regex' } & NativeRegex);
+
+/** A regular expression as lib/tokenizers/regex/ compiles it. */
+export interface NativeRegex {
+  readonly code: Int32Array;
+  readonly ranges: Uint32Array;
+  /** As it was written; for messages. */
+  readonly source: string;
+}
+
+export type NativeNormalizer =
+  | {
+      readonly type: 'BertNormalizer';
+      readonly clean_text: boolean;
+      readonly handle_chinese_chars: boolean;
+      readonly strip_accents: boolean;
+      readonly lowercase: boolean;
+    }
+  | { readonly type: 'NFC' | 'NFD' | 'NFKC' | 'NFKD' | 'Lowercase' | 'StripAccents' | 'Nmt' | 'ByteLevel' }
+  | { readonly type: 'Strip'; readonly strip_left: boolean; readonly strip_right: boolean }
+  | { readonly type: 'Replace'; readonly pattern: NativePattern; readonly content: string }
+  | { readonly type: 'Prepend'; readonly prepend: string }
+  /** A SentencePiece character map: its double-array trie, and the replacements, each ended by a NUL. */
+  | { readonly type: 'Precompiled'; readonly trie: Uint32Array; readonly normalized: Uint8Array }
+  | { readonly type: 'Sequence'; readonly normalizers: readonly NativeNormalizer[] };
+
+export type SplitBehavior = 'Removed' | 'Isolated' | 'MergedWithPrevious' | 'MergedWithNext' | 'Contiguous';
+
+export type NativePreTokenizer =
+  | {
+      readonly type: 'BertPreTokenizer';
+      /**
+       * Words, as they stand between white space after cleaning and lower-casing (the slow BertTokenizer lower-cases
+       * first), that keep their accents, are not split at punctuation and are looked up whole. Only with BertNormalizer
+       * and WordPiece.
+       */
+      readonly never_split: readonly string[];
+    }
+  | { readonly type: 'Whitespace' | 'WhitespaceSplit' | 'UnicodeScripts' }
+  | { readonly type: 'ByteLevel'; readonly add_prefix_space: boolean; readonly use_regex: boolean }
+  | {
+      readonly type: 'Metaspace';
+      /** One code point. */
+      readonly replacement: string;
+      readonly prepend_scheme: PrependScheme;
+      readonly split: boolean;
+    }
+  | { readonly type: 'Punctuation'; readonly behavior: SplitBehavior }
+  | { readonly type: 'Digits'; readonly individual_digits: boolean }
+  | {
+      readonly type: 'Split';
+      readonly pattern: NativePattern;
+      readonly behavior: SplitBehavior;
+      readonly invert: boolean;
+    }
+  /** The delimiter is one code point. */
+  | { readonly type: 'CharDelimiterSplit'; readonly delimiter: string }
+  | { readonly type: 'Sequence'; readonly pretokenizers: readonly NativePreTokenizer[] };
+
+export type PrependScheme = 'always' | 'never' | 'first';
+
+/** Special tokens around one text and around a pair: what every post-processor of tokenizer.json comes down to. */
+export interface NativePostProcessor {
+  readonly single: readonly TemplatePiece[];
+  readonly pair: readonly TemplatePiece[];
+  /** Whether type ids follow the templates without special tokens, too, as in the Rust tokenizers; else they are 0 then. */
+  readonly always_type_ids: boolean;
+  /** Takes white space out of the offsets of byte-level tokens; null: it stays. */
+  readonly trim_offsets: { readonly add_prefix_space: boolean } | null;
+}
+
+export type NativeDecoder =
+  /** Like the slow BertTokenizer: added tokens are never joined to their neighbours. */
+  | { readonly type: 'SlowWordPiece'; readonly prefix: string }
+  | { readonly type: 'WordPiece'; readonly prefix: string; readonly cleanup: boolean }
+  | { readonly type: 'ByteLevel' | 'ByteFallback' | 'Fuse' }
+  | { readonly type: 'Metaspace'; readonly replacement: string; readonly prepend_scheme: PrependScheme }
+  | { readonly type: 'BPEDecoder'; readonly suffix: string }
+  | { readonly type: 'Strip'; readonly content: string; readonly start: number; readonly stop: number }
+  | { readonly type: 'Replace'; readonly pattern: NativePattern; readonly content: string }
+  | {
+      readonly type: 'CTC';
+      readonly pad_token: string;
+      readonly word_delimiter_token: string;
+      readonly cleanup: boolean;
+    }
+  | { readonly type: 'Sequence'; readonly decoders: readonly NativeDecoder[] };
 
 export type TemplatePiece =
   | { readonly special_id: number; readonly type_id: number }
@@ -95,7 +213,7 @@ export interface FlatStrings {
   readonly starts: Uint32Array;
 }
 
-/** A token that is found in the raw text before anything else happens to it. */
+/** A token that is found as a whole: in the raw text, or in the normalised one. */
 export interface NativeAddedToken {
   readonly content: string;
   readonly id: number;
@@ -104,6 +222,8 @@ export interface NativeAddedToken {
   readonly lstrip: boolean;
   readonly rstrip: boolean;
   readonly single_word: boolean;
+  /** Found in the text after the normalizer, and its content goes through the normalizer, too. */
+  readonly normalized: boolean;
 }
 
 /** Safe to share between calls; `encode` runs on the calling thread, `encode_async` on a thread of the library. */
@@ -113,6 +233,12 @@ export interface NativeTokenizer {
   encode_async(input: NativeEncodeInput, options: NativeEncodeOptions): Promise<NativeEncoding>;
   /** One string per row; row i's ids lie between `row_starts[i]` and `row_starts[i + 1]`. @throws `ERR_TOKEN_ID` */
   decode(ids: Int32Array, row_starts: Int32Array, options: NativeDecodeOptions): string[];
+  /** The text of tokens, by the decoder alone. */
+  join_tokens(tokens: readonly string[]): string;
+  /** What the normalizer makes of a text; added tokens play no part. */
+  normalize(text: string): string;
+  /** What the model gets of a text: pieces, and `[start, end)` of each in UTF-16 units, flat. */
+  pre_tokenize(text: string): { readonly pieces: string[]; readonly offsets: Int32Array };
 }
 
 export interface NativeEncodeInput {

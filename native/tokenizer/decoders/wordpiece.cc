@@ -18,8 +18,9 @@ std::string replace_all(std::string_view text, std::string_view from, std::strin
   return result.append(text.substr(begin));
 }
 
-// English punctuation and contractions, replaced in this order (clean_up_tokenization in transformers).
-std::string clean_up(std::string text) {
+}  // namespace
+
+std::string clean_up_tokenization(std::string text) {
   constexpr std::pair<std::string_view, std::string_view> kReplacements[] = {
       {" .", "."},     {" ?", "?"},   {" !", "!"},   {" ,", ","},     {" ' ", "'"},
       {" n't", "n't"}, {" 'm", "'m"}, {" 's", "'s"}, {" 've", "'ve"}, {" 're", "'re"},
@@ -27,8 +28,6 @@ std::string clean_up(std::string text) {
   for (const auto& [from, to] : kReplacements) text = replace_all(text, from, to);
   return text;
 }
-
-}  // namespace
 
 std::string WordPieceDecoder::decode(const std::vector<DecodedToken>& tokens, bool clean_up_tokenization_spaces) const {
   std::string text;
@@ -39,7 +38,7 @@ std::string WordPieceDecoder::decode(const std::vector<DecodedToken>& tokens, bo
     text += tokens[begin].is_added ? std::string(tokens[begin].text) : join(tokens, begin, end);
     begin = end;
   }
-  return clean_up_tokenization_spaces ? clean_up(std::move(text)) : text;
+  return clean_up_tokenization_spaces ? clean_up_tokenization(std::move(text)) : text;
 }
 
 std::string WordPieceDecoder::join(const std::vector<DecodedToken>& tokens, size_t begin, size_t end) const {

@@ -6,6 +6,10 @@
 
 namespace bert_native {
 
+// Without the spaces before English punctuation and in contractions, replaced in transformers' order
+// (clean_up_tokenization there).
+std::string clean_up_tokenization(std::string text);
+
 struct DecodedToken {
   std::string_view text;  // UTF-8
   bool is_added = false;  // not from the model's vocabulary: never joined to its neighbours
