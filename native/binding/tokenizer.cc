@@ -12,6 +12,7 @@
 #include "binding/jobs.h"
 #include "binding/values.h"
 #include "cpu/background.h"
+#include "tokenizer/pipelines/bert.h"
 #include "tokenizer/tokenizer.h"
 
 namespace bert_native {
@@ -71,7 +72,7 @@ std::vector<std::u16string> read_strings(const Fields& fields, const char* name)
   return strings;
 }
 
-TokenizerDescription read_description(const Napi::Value& value) {
+TokenizerParts read_description(const Napi::Value& value) {
   const Fields fields(value, "description");
   const Fields normalizer = fields.object("normalizer");
   const Fields pre_tokenizer = fields.object("pre_tokenizer");
@@ -83,16 +84,17 @@ TokenizerDescription read_description(const Napi::Value& value) {
   model.require_type("wordpiece");
   post_processor.require_type("template");
   decoder.require_type("wordpiece");
-  return {read_vocabulary(fields.object("vocabulary")),
-          read_added_tokens(fields),
-          {normalizer.boolean("clean_text"), normalizer.boolean("handle_chinese_chars"),
-           normalizer.boolean("strip_accents"), normalizer.boolean("lowercase")},
-          read_strings(pre_tokenizer, "never_split"),
-          {model.integer("unk_id", 0), model.utf8("continuing_subword_prefix"),
-           static_cast<size_t>(model.integer("max_input_chars_per_word", 0))},
-          read_template(post_processor, "single"),
-          read_template(post_processor, "pair"),
-          decoder.utf8("prefix")};
+  const WordPieceOptions model_options{model.integer("unk_id", 0), model.utf8("continuing_subword_prefix"),
+                                       static_cast<size_t>(model.integer("max_input_chars_per_word", 0))};
+  const BertNormalizerOptions normalizer_options{normalizer.boolean("clean_text"),
+                                                 normalizer.boolean("handle_chinese_chars"),
+                                                 normalizer.boolean("strip_accents"), normalizer.boolean("lowercase")};
+  auto shared_model =
+      std::make_shared<const TokenizerModel>(read_vocabulary(fields.object("vocabulary")), model_options);
+  auto pipeline = make_bert_pipeline(shared_model, normalizer_options, read_strings(pre_tokenizer, "never_split"));
+  return {std::move(shared_model), read_added_tokens(fields), std::move(pipeline),
+          TemplateProcessor(read_template(post_processor, "single"), read_template(post_processor, "pair")),
+          WordPieceDecoder(decoder.utf8("prefix"))};
 }
 
 void check_word_starts(const SampleTexts& texts, const std::string& path) {

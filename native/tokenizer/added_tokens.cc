@@ -42,11 +42,23 @@ DoubleArrayTrie build_trie(const std::vector<AddedToken>& tokens) {
 bool is_white_space(char32_t c) { return (unicode::record(c) & unicode::kWhiteSpace) != 0; }
 bool is_word_character(char32_t c) { return (unicode::record(c) & unicode::kWordCharacter) != 0; }
 
-bool stands_alone(std::u16string_view text, size_t begin, size_t end) {
-  const bool joined_before = begin > 0 && is_word_character(unicode::decode_utf16_before(text, begin).code_point);
-  const bool joined_after = end < text.size() && is_word_character(unicode::decode_utf16(text, end).code_point);
+char32_t code_point_at(std::u16string_view text, size_t i) { return unicode::decode_utf16(text, i).code_point; }
+char32_t code_point_at(std::u32string_view text, size_t i) { return text[i]; }
+char32_t code_point_before(std::u16string_view text, size_t i) {
+  return unicode::decode_utf16_before(text, i).code_point;
+}
+char32_t code_point_before(std::u32string_view text, size_t i) { return text[i - 1]; }
+
+template <typename Text>
+bool stands_alone(Text text, size_t begin, size_t end) {
+  const bool joined_before = begin > 0 && is_word_character(code_point_before(text, begin));
+  const bool joined_after = end < text.size() && is_word_character(code_point_at(text, end));
   return !joined_before && !joined_after;
 }
+
+// The first UTF-16 unit of what stands at text[i].
+char16_t first_unit(std::u16string_view text, size_t i) { return text[i]; }
+char16_t first_unit(std::u32string_view text, size_t i) { return unicode::utf16_units(text[i]).first; }
 
 }  // namespace
 
@@ -56,9 +68,18 @@ AddedTokens::AddedTokens(std::vector<AddedToken> tokens)
 }
 
 std::optional<AddedTokens::Match> AddedTokens::find(std::u16string_view text, size_t from) const {
+  return find_in(text, from);
+}
+
+std::optional<AddedTokens::Match> AddedTokens::find(std::u32string_view text, size_t from) const {
+  return find_in(text, from);
+}
+
+template <typename Text>
+std::optional<AddedTokens::Match> AddedTokens::find_in(Text text, size_t from) const {
   if (tokens_.empty()) return std::nullopt;
   for (size_t i = from; i < text.size();) {
-    if (!first_units_[text[i]]) {
+    if (!first_units_[first_unit(text, i)]) {
       ++i;
       continue;
     }
@@ -79,19 +100,29 @@ std::optional<AddedTokens::Match> AddedTokens::find(std::u16string_view text, si
   return std::nullopt;
 }
 
-AddedTokens::Found AddedTokens::longest_at(std::u16string_view text, size_t i) const {
+template <typename Text>
+AddedTokens::Found AddedTokens::longest_at(Text text, size_t i) const {
   Found longest{i, nullptr};
   DoubleArrayTrie::Node node = DoubleArrayTrie::kRoot;
   while (i < text.size()) {
-    node = trie_.step(node, high_byte(text[i]));
-    if (node == DoubleArrayTrie::kNone) break;
-    node = trie_.step(node, low_byte(text[i]));
+    node = step(node, text[i]);
     if (node == DoubleArrayTrie::kNone) break;
     i += 1;
     const int32_t index = trie_.value(node);
     if (index != DoubleArrayTrie::kNoValue) longest = {i, &tokens_[static_cast<size_t>(index)]};
   }
   return longest;
+}
+
+DoubleArrayTrie::Node AddedTokens::step(DoubleArrayTrie::Node node, char16_t unit) const {
+  node = trie_.step(node, high_byte(unit));
+  return node == DoubleArrayTrie::kNone ? node : trie_.step(node, low_byte(unit));
+}
+
+DoubleArrayTrie::Node AddedTokens::step(DoubleArrayTrie::Node node, char32_t code_point) const {
+  const auto [first, second] = unicode::utf16_units(code_point);
+  node = step(node, first);
+  return node == DoubleArrayTrie::kNone || second == 0 ? node : step(node, second);
 }
 
 }  // namespace bert_native

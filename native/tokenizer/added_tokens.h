@@ -21,7 +21,7 @@ struct AddedToken {
   bool single_word = false;  // found only where no word character stands beside it
 };
 
-// Finds added tokens in raw text: leftmost, then longest, as they are written.
+// Finds added tokens in a text: leftmost, then longest, as they are written.
 class AddedTokens {
  public:
   // Contents are not empty and ids not negative, else kOption; of equal contents the last counts.
@@ -32,8 +32,12 @@ class AddedTokens {
     int32_t id;
   };
 
-  // The first match at or after `from`, in time linear in the text (times the longest content).
+  // The first match at or after `from`, in time linear in the text (times the longest content). In UTF-16, or in code
+  // points, which positions then count.
   std::optional<Match> find(std::u16string_view text, size_t from) const;
+  std::optional<Match> find(std::u32string_view text, size_t from) const;
+
+  bool empty() const { return tokens_.empty(); }
 
   const std::vector<AddedToken>& tokens() const { return tokens_; }
 
@@ -43,8 +47,13 @@ class AddedTokens {
     const AddedToken* token;
   };
 
+  template <typename Text>
+  std::optional<Match> find_in(Text text, size_t from) const;
   // The longest content that stands at text[i]; null: none.
-  Found longest_at(std::u16string_view text, size_t i) const;
+  template <typename Text>
+  Found longest_at(Text text, size_t i) const;
+  DoubleArrayTrie::Node step(DoubleArrayTrie::Node node, char16_t unit) const;
+  DoubleArrayTrie::Node step(DoubleArrayTrie::Node node, char32_t code_point) const;
 
   std::vector<AddedToken> tokens_;
   DoubleArrayTrie trie_;  // contents as two bytes per UTF-16 unit; the value is the index in tokens_

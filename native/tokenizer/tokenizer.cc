@@ -1,9 +1,12 @@
 #include "tokenizer/tokenizer.h"
 
+#include <algorithm>
 #include <limits>
+#include <optional>
 #include <utility>
 
 #include "common/errors.h"
+#include "common/thread_pool.h"
 #include "tokenizer/unicode.h"
 
 namespace bert_native {
@@ -11,17 +14,8 @@ namespace bert_native {
 namespace {
 
 constexpr size_t kNoLimit = std::numeric_limits<size_t>::max();
-constexpr int32_t kCountWords = -1;
-
-DoubleArrayTrie never_split_trie(const std::vector<std::u16string>& words, const WordPiece& model) {
-  std::vector<std::pair<std::string, int32_t>> entries;
-  for (const std::u16string& word : words) {
-    std::string utf8 = unicode::to_utf8(word);
-    const int32_t id = model.id_of(utf8);
-    entries.emplace_back(std::move(utf8), id);
-  }
-  return DoubleArrayTrie(std::move(entries));
-}
+constexpr size_t kMaxKeptTokens = size_t{1} << 16;  // per text, in the memory that stays after a call
+constexpr size_t kMaxKeptWorkspaces = 64;
 
 // Tokens that a text needs to yield at most for the rows to come out the same; what follows need not be looked at.
 size_t token_limit(const EncodeOptions& options) {
@@ -32,39 +26,76 @@ size_t token_limit(const EncodeOptions& options) {
 
 }  // namespace
 
-// What one call of encode() needs, reused from sample to sample.
+// The memory that a thread writes to, kept from call to call for what the pipeline remembers there.
+struct Tokenizer::Workspace {
+  std::unique_ptr<Pipeline::Scratch> scratch;
+  TokenRun first, second;
+};
+
+// A workspace for the length of a call.
+class Tokenizer::WorkspaceLoan {
+ public:
+  explicit WorkspaceLoan(const Tokenizer& tokenizer) : tokenizer_(tokenizer) {
+    {
+      const std::lock_guard lock(tokenizer.workspaces_mutex_);
+      if (!tokenizer.workspaces_.empty()) {
+        workspace_ = std::move(tokenizer.workspaces_.back());
+        tokenizer.workspaces_.pop_back();
+      }
+    }
+    if (!workspace_) workspace_ = std::make_unique<Workspace>(Workspace{tokenizer.pipeline_->make_scratch(), {}, {}});
+  }
+  ~WorkspaceLoan() {
+    for (TokenRun* run : {&workspace_->first, &workspace_->second}) {
+      if (run->ids.capacity() > kMaxKeptTokens) *run = {};
+    }
+    const std::lock_guard lock(tokenizer_.workspaces_mutex_);
+    if (tokenizer_.workspaces_.size() < tokenizer_.workspaces_.capacity()) {
+      tokenizer_.workspaces_.push_back(std::move(workspace_));
+    }
+  }
+  WorkspaceLoan(const WorkspaceLoan&) = delete;
+  WorkspaceLoan& operator=(const WorkspaceLoan&) = delete;
+
+  Workspace& operator*() const { return *workspace_; }
+
+ private:
+  const Tokenizer& tokenizer_;
+  std::unique_ptr<Workspace> workspace_;
+};
+
 struct Tokenizer::EncodeJob {
   const EncodeOptions& options;
   size_t room;   // tokens in a row beside the special ones; kNoLimit without truncation
   size_t limit;  // of tokens per text
-  WordBuffer word;
-  TokenRun first, second;
+  Workspace& workspace;
 };
 
-Tokenizer::Tokenizer(TokenizerDescription description)
-    : vocabulary_(std::move(description.vocabulary)),
-      added_tokens_(std::move(description.added_tokens)),
-      model_(vocabulary_, description.model),
-      pre_tokenizer_(description.normalizer, never_split_trie(description.never_split, model_)),
-      post_processor_(std::move(description.single), std::move(description.pair)),
-      decoder_(std::move(description.decoder_prefix)) {
+Tokenizer::Tokenizer(TokenizerParts parts)
+    : model_(std::move(parts.model)),
+      added_tokens_(std::move(parts.added_tokens)),
+      pipeline_(std::move(parts.pipeline)),
+      post_processor_(std::move(parts.post_processor)),
+      decoder_(std::move(parts.decoder)) {
   for (const AddedToken& token : added_tokens_.tokens()) {
     AddedText text{unicode::to_utf8(token.content), token.special, false};
-    const auto index = static_cast<size_t>(token.id);
-    text.in_vocabulary = index < vocabulary_.size() && vocabulary_[index] == text.content;
+    text.in_vocabulary = model_->has(token.id) && model_->vocabulary()[static_cast<size_t>(token.id)] == text.content;
     added_texts_.insert_or_assign(token.id, std::move(text));
   }
   check_ids();
+  workspaces_.reserve(std::min(usable_thread_count(), kMaxKeptWorkspaces));
 }
+
+Tokenizer::~Tokenizer() = default;
 
 void Tokenizer::check_ids() const {
   const auto require = [&](int32_t id, const std::string& name) {
     if (!knows(id)) {
       throw Error(ErrorCode::kOption, name + " is " + std::to_string(id) + ", which is neither in the vocabulary of " +
-                                          std::to_string(vocabulary_.size()) + " entries nor an added token");
+                                          std::to_string(model_->vocabulary().size()) + " entries nor an added token");
     }
   };
-  require(model_.unk_id(), "model.unk_id");
+  require(model_->wordpiece().unk_id(), "model.unk_id");
   for (const bool is_pair : {false, true}) {
     for (const TemplatePiece& piece : post_processor_.pieces(is_pair)) {
       if (piece.kind != TemplatePiece::Kind::kSpecial) continue;
@@ -73,9 +104,7 @@ void Tokenizer::check_ids() const {
   }
 }
 
-bool Tokenizer::knows(int32_t id) const {
-  return id >= 0 && (static_cast<size_t>(id) < vocabulary_.size() || added_texts_.count(id) != 0);
-}
+bool Tokenizer::knows(int32_t id) const { return model_->has(id) || added_texts_.count(id) != 0; }
 
 Encoding Tokenizer::encode(const EncodeInput& input, const EncodeOptions& options) const {
   const size_t samples = input.first.sample_count();
@@ -89,71 +118,47 @@ Encoding Tokenizer::encode(const EncodeInput& input, const EncodeOptions& option
     throw Error(ErrorCode::kTruncation, "max_length is " + std::to_string(options.max_length) + ", but the " +
                                             std::to_string(special) + " special tokens alone are more");
   }
-  EncodeJob job{options,
-                truncates ? options.max_length - special : kNoLimit,
-                token_limit(options),
-                WordBuffer(model_.max_input_chars_per_word(), options.return_offsets),
-                {},
-                {}};
+  const WorkspaceLoan workspace(*this);
+  const EncodeJob job{options, truncates ? options.max_length - special : kNoLimit, token_limit(options), *workspace};
   Encoding encoding;
   for (size_t sample = 0; sample < samples; ++sample) {
-    tokenize_sample(input.first, sample, job, job.first);
-    if (input.has_second) tokenize_sample(input.second, sample, job, job.second);
+    tokenize_sample(input.first, sample, job, job.workspace.first);
+    if (input.has_second) tokenize_sample(input.second, sample, job, job.workspace.second);
     append_rows(input.has_second, static_cast<int32_t>(sample), job, encoding);
   }
   return encoding;
 }
 
-void Tokenizer::tokenize_sample(const SampleTexts& texts, size_t sample, EncodeJob& job, TokenRun& run) const {
+void Tokenizer::tokenize_sample(const SampleTexts& texts, size_t sample, const EncodeJob& job, TokenRun& run) const {
   run.clear();
+  RunOptions options{job.options.return_offsets, job.options.return_word_ids, job.limit};
   if (!texts.split_into_words) {
-    tokenize_text(texts.text(sample), kCountWords, job, run);
+    tokenize_text(texts.text(sample), options, *job.workspace.scratch, run);
     return;
   }
+  options.word_ids = false;  // the caller's words count
   const int32_t begin = texts.word_starts[sample], end = texts.word_starts[sample + 1];
   for (int32_t i = begin; i < end && run.size() < job.limit; ++i) {
-    tokenize_text(texts.text(static_cast<size_t>(i)), i - begin, job, run);
+    tokenize_text(texts.text(static_cast<size_t>(i)), options, *job.workspace.scratch, run);
+    if (job.options.return_word_ids) run.word_ids.resize(run.size(), i - begin);
   }
 }
 
-// `word_id` kCountWords: number the words from 0; else it is the id of all of them.
-void Tokenizer::tokenize_text(std::u16string_view text, int32_t word_id, EncodeJob& job, TokenRun& run) const {
+void Tokenizer::tokenize_text(std::u16string_view text, const RunOptions& options, Pipeline::Scratch& scratch,
+                              TokenRun& run) const {
   int32_t next_word = 0;
-  const auto finish_word = [&] {
-    if (job.options.return_word_ids) run.word_ids.resize(run.size(), word_id == kCountWords ? next_word : word_id);
-    ++next_word;
-    return run.size() < job.limit;
-  };
-  const auto push = [&](int32_t id, Span span) {
-    run.ids.push_back(id);
-    if (job.options.return_offsets) run.offsets.push_back(span);
-  };
-  const auto tokenize_word = [&](const WordBuffer& word, int32_t never_split_id) {
-    const size_t mark = run.size();
-    bool known = false;
-    if (never_split_id != DoubleArrayTrie::kNoValue) {
-      push(never_split_id, word.span());
-      known = true;
-    } else if (!word.too_long()) {
-      known = model_.tokenize(word.bytes(), [&](int32_t id, size_t begin, size_t end) {
-        push(id, job.options.return_offsets ? word.span_of(begin, end) : Span{});
-      });
-    }
-    if (!known) {
-      run.ids.resize(mark);
-      if (job.options.return_offsets) run.offsets.resize(mark);
-      push(model_.unk_id(), word.span());
-    }
-    return finish_word();
-  };
-
   for (size_t begin = 0; begin < text.size();) {
     const std::optional<AddedTokens::Match> match = added_tokens_.find(text, begin);
     const size_t end = match ? match->begin : text.size();
-    pre_tokenizer_.split(text.substr(0, end), begin, job.word, tokenize_word);
-    if (!match || run.size() >= job.limit) return;
-    push(match->id, {static_cast<int32_t>(match->begin), static_cast<int32_t>(match->end)});
-    if (!finish_word()) return;
+    next_word += pipeline_->tokenize({text, begin, end}, options, next_word, scratch, run);
+    if (!match || run.size() >= options.limit) return;
+    run.ids.push_back(match->id);
+    if (options.offsets) {
+      run.offsets.push_back({static_cast<int32_t>(match->begin), static_cast<int32_t>(match->end)});
+    }
+    if (options.word_ids) run.word_ids.push_back(next_word);
+    ++next_word;
+    if (run.size() >= options.limit) return;
     begin = match->end;
   }
 }
@@ -161,12 +166,14 @@ void Tokenizer::tokenize_text(std::u16string_view text, int32_t word_id, EncodeJ
 // The rows of one sample: what stays, then, if asked for, the other windows in the order of Encoding::merge_with in the
 // Rust library tokenizers: each window of the first text with all of the second, then the first's kept tokens with the
 // second's other windows.
-void Tokenizer::append_rows(bool is_pair, int32_t sample, EncodeJob& job, Encoding& encoding) const {
+void Tokenizer::append_rows(bool is_pair, int32_t sample, const EncodeJob& job, Encoding& encoding) const {
   const EncodeOptions& options = job.options;
-  const PairLengths lengths{job.first.size(), job.second.size()};
+  const TokenRun& first_run = job.workspace.first;
+  const TokenRun& second_run = job.workspace.second;
+  const PairLengths lengths{first_run.size(), is_pair ? second_run.size() : 0};
   const PairLengths kept = truncated_lengths(lengths, is_pair, job.room, options.truncation);
   const auto append = [&](Range first, Range second) {
-    post_processor_.append_row({&job.first, first}, {is_pair ? &job.second : nullptr, second}, options, sample,
+    post_processor_.append_row({&first_run, first}, {is_pair ? &second_run : nullptr, second}, options, sample,
                                encoding);
   };
   if (!options.return_overflowing_tokens) {
@@ -192,12 +199,12 @@ std::string Tokenizer::decode(std::span<const int32_t> ids, const DecodeOptions&
   for (size_t i = 0; i < ids.size(); ++i) {
     if (!knows(ids[i])) {
       throw Error(ErrorCode::kTokenId, "id " + std::to_string(ids[i]) + " at position " + std::to_string(i) +
-                                           " is neither in the vocabulary of " + std::to_string(vocabulary_.size()) +
-                                           " entries nor an added token");
+                                           " is neither in the vocabulary of " +
+                                           std::to_string(model_->vocabulary().size()) + " entries nor an added token");
     }
     const auto added = added_texts_.find(ids[i]);
     if (added == added_texts_.end()) {
-      tokens.push_back({vocabulary_[static_cast<size_t>(ids[i])], false});
+      tokens.push_back({model_->vocabulary()[static_cast<size_t>(ids[i])], false});
     } else if (!(options.skip_special_tokens && added->second.special)) {
       tokens.push_back({added->second.content, !added->second.in_vocabulary});
     }

@@ -2,6 +2,8 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <memory>
+#include <mutex>
 #include <span>
 #include <string>
 #include <unordered_map>
@@ -10,23 +12,18 @@
 #include "tokenizer/added_tokens.h"
 #include "tokenizer/decoders/wordpiece.h"
 #include "tokenizer/encoding.h"
-#include "tokenizer/flat_strings.h"
-#include "tokenizer/models/wordpiece.h"
-#include "tokenizer/normalizers/bert.h"
+#include "tokenizer/pipelines/pipeline.h"
 #include "tokenizer/post_processors/template.h"
-#include "tokenizer/pre_tokenizers/bert.h"
+#include "tokenizer/tokenizer_model.h"
 
 namespace bert_native {
 
-// A tokenizer's parts as flat data; lib/binding/native.ts says what each field means.
-struct TokenizerDescription {
-  FlatStrings vocabulary;
+struct TokenizerParts {
+  std::shared_ptr<const TokenizerModel> model;
   std::vector<AddedToken> added_tokens;
-  BertNormalizerOptions normalizer;
-  std::vector<std::u16string> never_split;
-  WordPieceOptions model;
-  std::vector<TemplatePiece> single, pair;
-  std::string decoder_prefix;
+  std::unique_ptr<const Pipeline> pipeline;
+  TemplateProcessor post_processor;
+  WordPieceDecoder decoder;
 };
 
 struct DecodeOptions {
@@ -34,11 +31,13 @@ struct DecodeOptions {
   bool clean_up_tokenization_spaces = false;
 };
 
-// Text to ids and back. Immutable: any number of threads may use one at the same time.
+// Text to ids and back. Immutable but for memory kept from call to call: any number of threads may use one at the same
+// time.
 class Tokenizer {
  public:
-  // Throws kOption for a description that does not hold together.
-  explicit Tokenizer(TokenizerDescription description);
+  // Throws kOption for parts that do not hold together.
+  explicit Tokenizer(TokenizerParts parts);
+  ~Tokenizer();
 
   // Throws kTruncation, kOption, kMemory. Time is linear in the text.
   Encoding encode(const EncodeInput& input, const EncodeOptions& options) const;
@@ -52,21 +51,26 @@ class Tokenizer {
     bool special = false;
     bool in_vocabulary = false;  // the vocabulary has the same string at this id
   };
+  struct Workspace;
   struct EncodeJob;
+  class WorkspaceLoan;
 
   void check_ids() const;
   bool knows(int32_t id) const;
-  void tokenize_sample(const SampleTexts& texts, size_t sample, EncodeJob& job, TokenRun& run) const;
-  void tokenize_text(std::u16string_view text, int32_t word_id, EncodeJob& job, TokenRun& run) const;
-  void append_rows(bool is_pair, int32_t sample, EncodeJob& job, Encoding& encoding) const;
+  void tokenize_sample(const SampleTexts& texts, size_t sample, const EncodeJob& job, TokenRun& run) const;
+  void tokenize_text(std::u16string_view text, const RunOptions& options, Pipeline::Scratch& scratch,
+                     TokenRun& run) const;
+  void append_rows(bool is_pair, int32_t sample, const EncodeJob& job, Encoding& encoding) const;
 
-  FlatStrings vocabulary_;
+  std::shared_ptr<const TokenizerModel> model_;
   AddedTokens added_tokens_;
   std::unordered_map<int32_t, AddedText> added_texts_;
-  WordPiece model_;
-  BertPreTokenizer pre_tokenizer_;
+  std::unique_ptr<const Pipeline> pipeline_;
   TemplateProcessor post_processor_;
   WordPieceDecoder decoder_;
+
+  mutable std::mutex workspaces_mutex_;
+  mutable std::vector<std::unique_ptr<Workspace>> workspaces_;  // those that no call uses at the moment
 };
 
 }  // namespace bert_native

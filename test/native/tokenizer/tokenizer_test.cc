@@ -2,6 +2,7 @@
 
 #include <cstdint>
 #include <map>
+#include <memory>
 #include <random>
 #include <set>
 #include <string>
@@ -11,6 +12,8 @@
 #include "common/errors.h"
 #include "harness.h"
 #include "tokenizer/double_array_trie.h"
+#include "tokenizer/pipelines/bert.h"
+#include "tokenizer/pre_tokenizers/bert.h"
 #include "tokenizer/unicode.h"
 
 namespace bert_native::test {
@@ -330,18 +333,26 @@ void add_added_token_tests() {
   });
 }
 
-TokenizerDescription small_description() {
+struct SmallTokenizer {
+  int32_t unk_id = 0;
+  int32_t cls_id = 1;
+  TemplatePiece::Kind last_of_pair = TemplatePiece::Kind::kSecond;
+};
+
+TokenizerParts small_parts(const SmallTokenizer& small = {}) {
   using Kind = TemplatePiece::Kind;
-  const TemplatePiece cls{Kind::kSpecial, 1, 0}, sep{Kind::kSpecial, 2, 0}, sep1{Kind::kSpecial, 2, 1};
-  const TemplatePiece first{Kind::kFirst, 0, 0}, second{Kind::kSecond, 0, 1};
-  return {flat({"[UNK]", "[CLS]", "[SEP]", "a", "b", "##b", "c", "."}),
+  const TemplatePiece cls{Kind::kSpecial, small.cls_id, 0}, sep{Kind::kSpecial, 2, 0}, sep1{Kind::kSpecial, 2, 1};
+  const TemplatePiece first{Kind::kFirst, 0, 0}, second{small.last_of_pair, 0, 1};
+  WordPieceOptions options;
+  options.unk_id = small.unk_id;
+  auto model =
+      std::make_shared<const TokenizerModel>(flat({"[UNK]", "[CLS]", "[SEP]", "a", "b", "##b", "c", "."}), options);
+  auto pipeline = make_bert_pipeline(model, {}, {});
+  return {std::move(model),
           {added(u"[CLS]", 1), added(u"[SEP]", 2), {u"<new>", 8, false, false, false, false}},
-          {},
-          {},
-          {},
-          {cls, first, sep},
-          {cls, first, sep, second, sep1},
-          "##"};
+          std::move(pipeline),
+          TemplateProcessor({cls, first, sep}, {cls, first, sep, second, sep1}),
+          WordPieceDecoder("##")};
 }
 
 SampleTexts samples(const std::vector<std::u16string>& texts) {
@@ -366,7 +377,7 @@ std::string rows_of(const Encoding& encoding) {
 
 void add_tokenizer_tests() {
   add("tokenizer/encode: words, added tokens, unknown words", [] {
-    const Tokenizer tokenizer(small_description());
+    const Tokenizer tokenizer(small_parts());
     EncodeOptions options;
     options.return_offsets = options.return_word_ids = true;
     const Encoding encoding = tokenizer.encode({samples({u"AB<new>x.", u""}), false, {}}, options);
@@ -376,7 +387,7 @@ void add_tokenizer_tests() {
     BN_CHECK(encoding.word_ids == std::vector<int32_t>({-1, 0, 0, 1, 2, 3, -1, -1, -1}), "word ids");
   });
   add("tokenizer/encode: windows of both texts come in the order of the Rust library", [] {
-    const Tokenizer tokenizer(small_description());
+    const Tokenizer tokenizer(small_parts());
     EncodeOptions options;
     options.truncation = Truncation::kLongestFirst;
     options.max_length = 5;
@@ -386,7 +397,7 @@ void add_tokenizer_tests() {
     BN_CHECK(encoding.sample_of_row == std::vector<int32_t>({0, 0, 0, 0}), "samples");
   });
   add("tokenizer/encode: reading only what truncation keeps changes nothing", [] {
-    const Tokenizer tokenizer(small_description());
+    const Tokenizer tokenizer(small_parts());
     std::mt19937 random(5);
     const auto random_text = [&] {
       std::u16string text;
@@ -413,7 +424,7 @@ void add_tokenizer_tests() {
     }
   });
   add("tokenizer/decode: continuations, added tokens, clean-up", [] {
-    const Tokenizer tokenizer(small_description());
+    const Tokenizer tokenizer(small_parts());
     const std::vector<int32_t> ids{1, 3, 5, 8, 5, 7, 2};
     BN_CHECK(tokenizer.decode(ids, {false, false}) == "[CLS] ab <new> ##b . [SEP]", tokenizer.decode(ids, {}));
     BN_CHECK(tokenizer.decode(ids, {true, true}) == "ab <new> ##b.", tokenizer.decode(ids, {true, true}));
@@ -422,16 +433,13 @@ void add_tokenizer_tests() {
                    [&] { tokenizer.decode(std::vector<int32_t>{id}, {}); });
     }
   });
-  add("tokenizer/description: ids that are nowhere are refused", [] {
-    TokenizerDescription unknown = small_description();
-    unknown.model.unk_id = 9;
-    check_throws(ErrorCode::kOption, "model.unk_id is 9", [&] { Tokenizer tokenizer(unknown); });
-    TokenizerDescription special = small_description();
-    special.single[0].special_id = 9;
-    check_throws(ErrorCode::kOption, "post_processor.single is 9", [&] { Tokenizer tokenizer(special); });
-    TokenizerDescription twice = small_description();
-    twice.pair[3].kind = TemplatePiece::Kind::kFirst;
-    check_throws(ErrorCode::kOption, "post_processor.pair must contain", [&] { Tokenizer tokenizer(twice); });
+  add("tokenizer/parts: ids that are nowhere are refused", [] {
+    const auto make = [](const SmallTokenizer& small) { return Tokenizer(small_parts(small)).decode({}, {}); };
+    check_throws(ErrorCode::kOption, "model.unk_id is 9", [&] { make({9}); });
+    check_throws(ErrorCode::kOption, "post_processor.single is 9", [&] { make({0, 9}); });
+    check_throws(ErrorCode::kOption, "post_processor.pair must contain", [&] {
+      make({0, 1, TemplatePiece::Kind::kFirst});
+    });
   });
 }
 
