@@ -79,7 +79,7 @@ class GraphemeState {
         return last_ == GraphemeBreak::kV || last_ == GraphemeBreak::kT || last_ == GraphemeBreak::kLv ||
                last_ == GraphemeBreak::kLvt;
       case GraphemeBreak::kExtendedPictographic:
-        return picture_ && last_ == GraphemeBreak::kZwj;
+        return joined_picture_;
       case GraphemeBreak::kRegionalIndicator:
         return odd_indicators_;
       default:
@@ -89,8 +89,8 @@ class GraphemeState {
 
   void append(char32_t c) {
     last_ = grapheme_break(c);
-    const bool extends = last_ == GraphemeBreak::kExtend || last_ == GraphemeBreak::kZwj;
-    picture_ = last_ == GraphemeBreak::kExtendedPictographic || (picture_ && extends);
+    joined_picture_ = picture_ && last_ == GraphemeBreak::kZwj;
+    picture_ = last_ == GraphemeBreak::kExtendedPictographic || (picture_ && last_ == GraphemeBreak::kExtend);
     odd_indicators_ = last_ == GraphemeBreak::kRegionalIndicator && !odd_indicators_;
     const IndicConjunct conjunct = indic_conjunct(c);
     if (conjunct == IndicConjunct::kConsonant) {
@@ -109,7 +109,8 @@ class GraphemeState {
   }
 
   GraphemeBreak last_ = GraphemeBreak::kOther;
-  bool picture_ = false;         // Extended_Pictographic Extend*, perhaps with a ZWJ behind them
+  bool picture_ = false;         // at the end stands Extended_Pictographic Extend*
+  bool joined_picture_ = false;  // at the end stands Extended_Pictographic Extend* ZWJ
   bool odd_indicators_ = false;  // an odd number of Regional_Indicators at the end
   bool consonant_ = false;       // an Indic consonant with nothing but Extend and Linker behind it
   bool linked_ = false;          // one of which is a Linker
