@@ -23,8 +23,7 @@ class WordCache {
 
   // The text in the low 15 bytes, zeros behind it; in the highest five bits what kind of text it is and how long.
   struct Key {
-    uint64_t low = 0;
-    uint64_t high = 0;
+    uint64_t low, high;
 
     // Whether a byte of the text is not ASCII.
     bool has_high_bits() const { return ((low | (high & kText)) & 0x8080808080808080) != 0; }
