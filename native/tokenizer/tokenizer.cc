@@ -104,7 +104,6 @@ void Tokenizer::check_ids() const {
                                           std::to_string(model_->vocabulary().size()) + " entries nor an added token");
     }
   };
-  if (model_->model().unk_id() != Model::kNoId) require(model_->model().unk_id(), "model.unk_id");
   for (const bool is_pair : {false, true}) {
     for (const TemplatePiece& piece : post_processor_.pieces(is_pair)) {
       if (piece.kind != TemplatePiece::Kind::kSpecial) continue;

@@ -77,6 +77,10 @@ BN_ALWAYS_INLINE size_t encode_utf8(char32_t c, char* out) {
 std::string to_utf8(std::u16string_view text);
 std::string to_utf8(std::u32string_view text);
 
+// What a lone surrogate becomes where it cannot stay.
+inline constexpr char32_t kReplacement = 0xfffd;
+inline bool is_surrogate(char32_t c) { return c >= 0xd800 && c <= 0xdfff; }
+
 struct Utf16Units {
   char16_t first;
   char16_t second;  // 0: there is only one

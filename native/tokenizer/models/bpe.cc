@@ -11,7 +11,7 @@
 #include "tokenizer/models/merge_table.h"
 #include "tokenizer/models/model.h"
 #include "tokenizer/models/string_table.h"
-#include "tokenizer/models/word_cache.h"
+#include "tokenizer/models/token_cache.h"
 
 namespace bert_native {
 
@@ -31,7 +31,7 @@ struct LinkedSymbol {
 constexpr int32_t kNone = -1;
 
 struct BpeScratch : Model::Scratch {
-  WordCache cache;
+  TokenCache cache;
   std::vector<Symbol> symbols;
   std::vector<LinkedSymbol> links;
   std::vector<uint64_t> queue;

@@ -40,8 +40,6 @@ class Model {
   virtual void tokenize(std::string_view word, Scratch& scratch, std::vector<ModelToken>& tokens) const = 0;
   // What the vocabulary has under that string, or kNoId.
   virtual int32_t id_of(std::string_view token) const = 0;
-  // The id of an unknown word; kNoId where there is none.
-  virtual int32_t unk_id() const = 0;
   // For what is written for WordPiece alone; null for every other model.
   virtual const WordPiece* wordpiece() const { return nullptr; }
 

@@ -12,6 +12,8 @@ class BertStepsNormalizer : public Normalizer {
  public:
   explicit BertStepsNormalizer(const BertNormalizerOptions& options) : options_(options) {}
 
+  bool keeps_words_apart() const override { return true; }
+
   void normalize(NormalizedText& text) const override {
     if (options_.clean_text) clean(text);
     if (options_.handle_chinese_chars) isolate_chinese(text);

@@ -14,6 +14,8 @@ namespace {
 // No context: a final sigma is like any other.
 class LowercaseNormalizer : public Normalizer {
  public:
+  bool keeps_words_apart() const override { return true; }
+
   void normalize(NormalizedText& text) const override {
     bool longer = false;
     for (char32_t& c : text.code_points) {
@@ -50,6 +52,8 @@ class LowercaseNormalizer : public Normalizer {
 
 class StripAccentsNormalizer : public Normalizer {
  public:
+  bool keeps_words_apart() const override { return true; }
+
   void normalize(NormalizedText& text) const override {
     constexpr char32_t kFirstMark = 0x300;
     erase_if(text, [](char32_t c) { return c >= kFirstMark && unicode::is_mark(c); });
@@ -59,6 +63,8 @@ class StripAccentsNormalizer : public Normalizer {
 // What SentencePiece's rules for neural machine translation do beside NFKC.
 class NmtNormalizer : public Normalizer {
  public:
+  bool keeps_words_apart() const override { return true; }
+
   void normalize(NormalizedText& text) const override {
     erase_if(text, is_removed);
     for (char32_t& c : text.code_points) {
@@ -82,6 +88,8 @@ class NmtNormalizer : public Normalizer {
 // Every byte of the text's UTF-8 becomes a visible character.
 class ByteLevelNormalizer : public Normalizer {
  public:
+  bool keeps_words_apart() const override { return true; }
+
   void normalize(NormalizedText& text) const override {
     const std::array<char32_t, 256>& alphabet = byte_level_alphabet();
     TextRewriter rewriter(text);

@@ -14,6 +14,8 @@ class StripNormalizer : public Normalizer {
  public:
   StripNormalizer(bool left, bool right) : left_(left), right_(right) {}
 
+  bool keeps_words_apart() const override { return true; }
+
   void normalize(NormalizedText& text) const override {
     size_t end = text.size();
     while (right_ && end > 0 && unicode::is_white_space(text.code_points[end - 1])) --end;

@@ -18,6 +18,10 @@ class Normalizer {
  public:
   virtual ~Normalizer() = default;
   virtual void normalize(NormalizedText& text) const = 0;
+
+  // Whether what becomes of the text on one side of a single space has nothing to do with the other side, as long as
+  // both begin there with a character that is no mark and does not become white space.
+  virtual bool keeps_words_apart() const { return false; }
 };
 
 using NormalizerPointer = std::unique_ptr<const Normalizer>;

@@ -20,6 +20,8 @@ class PrecompiledNormalizer : public Normalizer {
  public:
   explicit PrecompiledNormalizer(CharacterMap map) : map_(std::move(map)) {}
 
+  bool keeps_words_apart() const override { return true; }
+
   void normalize(NormalizedText& text) const override {
     const std::u32string_view code_points = text.code_points;
     const size_t first = untouched_end(code_points, 0);

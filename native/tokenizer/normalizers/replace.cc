@@ -12,6 +12,8 @@ class ReplaceNormalizer : public Normalizer {
   ReplaceNormalizer(PatternPointer pattern, std::u32string content)
       : pattern_(std::move(pattern)), content_(std::move(content)) {}
 
+  bool keeps_words_apart() const override { return !pattern_->may_match_around_space(); }
+
   void normalize(NormalizedText& text) const override {
     std::vector<Range> matches;
     pattern_->find_all(text.code_points, matches);

@@ -19,6 +19,8 @@ class UnicodeNormalizer : public Normalizer {
         changes_(flag_of(form)),
         first_that_changes_(first_that_changes(changes_)) {}
 
+  bool keeps_words_apart() const override { return true; }
+
   void normalize(NormalizedText& text) const override {
     size_t i = next_that_changes(text.code_points, 0);
     if (i == text.size()) return;
