@@ -199,9 +199,11 @@ describe.skipIf(Number(process.versions.unicode) > 17)('normalization forms are 
   });
 
   test.each(formNames)('%s of a megabyte of marks', (form) => {
-    const marks = '\u0301\u0323\u0327\u0345\u0334'.repeat(100_000);
-    const sorted = `a${marks}`.normalize('NFD');
-    expect(tokenizerWith({ type: form }).normalize(`a${marks}`) === sorted.normalize(form)).toBe(true);
+    const count = 100_000;
+    const marks = ['\u0334', '\u0327', '\u0323', '\u0301', '\u0345'];
+    const ordered = marks.map((mark) => mark.repeat(count)).join('');
+    const text = `0${[...marks].reverse().join('').repeat(count)}`;
+    expect(tokenizerWith({ type: form }).normalize(text) === `0${ordered}`).toBe(true);
   });
 });
 
