@@ -1,6 +1,5 @@
 #include "tokenizer/pattern.h"
 
-#include <algorithm>
 #include <utility>
 
 #include "common/errors.h"
@@ -33,18 +32,18 @@ class RegexPattern final : public Pattern {
  public:
   explicit RegexPattern(RegexProgram program) : program_(std::move(program)) {}
 
-  // As FindMatches of the Rust crate onig, which the Rust library tokenizers uses: behind an empty match the search
-  // goes on one character further, and the first empty match after one that is not empty does not count.
+  // As FindMatches of the Rust crate onig, which the Rust library tokenizers uses: behind an empty match the search goes
+  // on one character further, and an empty match where the one before ended does not count.
   void find_all(std::u32string_view text, std::vector<Range>& matches) const override {
     if (text.empty()) return;
     RegexMatcher matcher(program_, text);
     Range match;
-    bool skips_next_empty = false;
+    size_t last_end = std::u32string_view::npos;
     for (size_t from = 0; from <= text.size() && matcher.search(from, match);) {
       const bool is_empty = match.begin == match.end;
+      if (!is_empty || match.end != last_end) matches.push_back(match);
+      last_end = match.end;
       from = is_empty ? match.end + 1 : match.end;
-      if (!is_empty || !skips_next_empty) matches.push_back(match);
-      skips_next_empty = is_empty ? false : true;
     }
   }
 

@@ -61,6 +61,7 @@ bool RegexMatcher::search(size_t begin, Range& match) {
 bool RegexMatcher::match_at(Position start) {
   stack_.clear();
   group_ = kNone;
+  end_ = size_;
   pc_ = 0;
   position_ = start;
   for (;;) {
@@ -71,12 +72,12 @@ bool RegexMatcher::match_at(Position start) {
       case RegexOp::kMatch:
         return true;
       case RegexOp::kCharacter:
-        goes_on = position_ < size_ && text_[position_] == static_cast<char32_t>(instruction.a);
+        goes_on = position_ < end_ && text_[position_] == static_cast<char32_t>(instruction.a);
         ++position_;
         ++pc_;
         break;
       case RegexOp::kClass:
-        goes_on = position_ < size_ && program_.classes[static_cast<size_t>(instruction.a)].contains(text_[position_]);
+        goes_on = position_ < end_ && program_.classes[static_cast<size_t>(instruction.a)].contains(text_[position_]);
         ++position_;
         ++pc_;
         break;
@@ -88,7 +89,7 @@ bool RegexMatcher::match_at(Position start) {
         break;
       case RegexOp::kSplit:
         if (instruction.d >= 0 &&
-            (position_ == size_ || !program_.classes[static_cast<size_t>(instruction.d)].contains(text_[position_]))) {
+            (position_ == end_ || !program_.classes[static_cast<size_t>(instruction.d)].contains(text_[position_]))) {
           pc_ = static_cast<uint32_t>(instruction.b);
         } else {
           push({EntryKind::kBranch, pc_, position_, 0, 0});
@@ -138,7 +139,7 @@ bool RegexMatcher::begin_run(const RegexInstruction& run) {
   const RegexClass& members = program_.classes[static_cast<size_t>(run.a)];
   const auto min = static_cast<Position>(run.b);
   const Position begin = position_;
-  if (size_ - begin < min) return false;
+  if (end_ - begin < min) return false;
   const Position low = begin + min;
   while (position_ < low && members.contains(text_[position_])) ++position_;
   count_steps((position_ - begin) / kOrdinarySteps);
@@ -147,7 +148,7 @@ bool RegexMatcher::begin_run(const RegexInstruction& run) {
   if (static_cast<RegexRun>(run.d) == RegexRun::kLazy) {
     if (failed_before(run, low)) {
       position_ = failed_runs_[pc_].high;
-      if (position_ == size_ || !members.contains(text_[position_])) return false;
+      if (position_ == end_ || !members.contains(text_[position_])) return false;
       ++position_;
     }
     push_lazy_run(run, begin);
@@ -156,7 +157,7 @@ bool RegexMatcher::begin_run(const RegexInstruction& run) {
   }
   if (failed_before(run, low)) return false;
   const Position end =
-      run.c < 0 || static_cast<Position>(run.c) > size_ - begin ? size_ : begin + static_cast<Position>(run.c);
+      run.c < 0 || static_cast<Position>(run.c) > end_ - begin ? end_ : begin + static_cast<Position>(run.c);
   while (position_ < end && members.contains(text_[position_])) ++position_;
   count_steps((position_ - low) / kOrdinarySteps);
   if (position_ > low && static_cast<RegexRun>(run.d) == RegexRun::kGreedy) {
@@ -168,7 +169,7 @@ bool RegexMatcher::begin_run(const RegexInstruction& run) {
 
 void RegexMatcher::push_lazy_run(const RegexInstruction& run, Position begin) {
   const Position limit =
-      run.c < 0 || static_cast<Position>(run.c) > size_ - begin ? size_ : begin + static_cast<Position>(run.c);
+      run.c < 0 || static_cast<Position>(run.c) > end_ - begin ? end_ : begin + static_cast<Position>(run.c);
   if (position_ < limit) push({EntryKind::kLazyRun, pc_, position_, position_, limit});
 }
 
@@ -187,6 +188,7 @@ bool RegexMatcher::enter_lookbehind(const RegexInstruction& group) {
   }
   push({EntryKind::kGroup, pc_, position_, group_, length});
   group_ = static_cast<Position>(stack_.size() - 1);
+  end_ = position_;
   position_ -= length;
   ++pc_;
   return true;
@@ -201,7 +203,7 @@ bool RegexMatcher::end_group() {
   const RegexInstruction& group = program_.instructions[entry.pc];
   if (group.op == RegexOp::kLookbehind && position_ != entry.position) return false;
   stack_.resize(group_);
-  group_ = entry.low;
+  leave_group(entry);
   if (group.op == RegexOp::kAtomic) {
     ++pc_;
     return true;
@@ -209,6 +211,17 @@ bool RegexMatcher::end_group() {
   position_ = entry.position;
   pc_ = static_cast<uint32_t>(group.b);
   return group.a == 0;
+}
+
+void RegexMatcher::leave_group(const Entry& entry) {
+  group_ = entry.low;
+  if (program_.instructions[entry.pc].op != RegexOp::kLookbehind) return;
+  end_ = size_;
+  for (Position outer = group_; outer != kNone; outer = stack_[outer].low) {
+    if (program_.instructions[stack_[outer].pc].op != RegexOp::kLookbehind) continue;
+    end_ = stack_[outer].position;
+    return;
+  }
 }
 
 // Goes on with the last thing that is left to try. False: nothing is.
@@ -279,8 +292,7 @@ bool RegexMatcher::resume_lazy_run(Entry& entry) {
   if (run.e == 1 && run.c < 0) {
     if (failed_runs_.empty()) failed_runs_.resize(program_.instructions.size());
     FailedRun& failed = failed_runs_[entry.pc];
-    const bool grows = failed.low <= failed.high && entry.position == failed.high + 1 && entry.low <= failed.high + 1;
-    if (grows && entry.low <= failed.high) {
+    if (entry.position == failed.high + 1 && entry.low >= failed.low && entry.low <= failed.high) {
       failed.high = entry.position;
     } else if (entry.position < failed.low || entry.position > failed.high) {
       failed = {entry.position, entry.position};
@@ -306,7 +318,7 @@ bool RegexMatcher::resume_group(Entry& entry) {
     pc_ = entry.pc + 1;
     return true;
   }
-  group_ = entry.low;
+  leave_group(entry);
   position_ = entry.position;
   pc_ = static_cast<uint32_t>(group.b);
   stack_.pop_back();

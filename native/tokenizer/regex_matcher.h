@@ -48,10 +48,10 @@ class RegexMatcher {
 
   bool match_at(Position start);
   bool begin_run(const RegexInstruction& run);
-  void push_run(const RegexInstruction& run, Position low, Position end);
-  void push_lazy_run(const RegexInstruction& run, Position low);
+  void push_lazy_run(const RegexInstruction& run, Position begin);
   bool enter_lookbehind(const RegexInstruction& group);
   bool end_group();
+  void leave_group(const Entry& entry);
   bool backtrack();
   bool resume(Entry& entry);
   bool resume_branch(Entry entry);
@@ -76,6 +76,7 @@ class RegexMatcher {
   uint32_t pc_ = 0;
   Position position_ = 0;
   Position group_ = kNone;  // the entry of the innermost group that is open
+  Position end_ = 0;        // what is consumed lies before it: the end of the text, or where a lookbehind looks from
   std::vector<Entry> stack_;
   std::vector<Position> registers_;
 

@@ -77,16 +77,21 @@ class CodeGenerator {
         return;
       }
       case 'sequence':
-        return this.emitSequence(node.items, follow);
+        this.emitSequence(node.items, follow);
+        return;
       case 'alternation':
-        return this.emitAlternation(node.branches, follow);
+        this.emitAlternation(node.branches, follow);
+        return;
       case 'repeat':
-        return this.emitRepeat(node, follow);
+        this.emitRepeat(node, follow);
+        return;
       case 'atomic':
-        return this.emitAtomic(node.body);
+        this.emitAtomic(node.body);
+        return;
       case 'lookahead':
       case 'lookbehind':
-        return this.emitLookaround(node);
+        this.emitLookaround(node);
+        return;
       case 'assertion':
         builder.emit('assert', assertions[node.assertion]);
         return;
@@ -112,7 +117,10 @@ class CodeGenerator {
     const { builder } = this;
     const jumps: number[] = [];
     branches.forEach((branch, i) => {
-      if (i === branches.length - 1) return this.emit(branch, follow);
+      if (i === branches.length - 1) {
+        this.emit(branch, follow);
+        return;
+      }
       const split = this.emitSplit(concatenate(this.startOf(branch), follow));
       this.emit(branch, follow);
       jumps.push(builder.emit('jump', 0));
@@ -133,9 +141,15 @@ class CodeGenerator {
   }
 
   private emitRepeat(node: Extract<LoweredNode, { type: 'repeat' }>, follow: Start): void {
-    if (node.body.type === 'set') return this.emitRun(node.body.set, node, follow);
-    if (node.mode === 'possessive') return this.emitAtomic({ ...node, mode: 'greedy' });
     const { body, min, max } = node;
+    if (body.type === 'set') {
+      this.emitRun(body.set, node, follow);
+      return;
+    }
+    if (node.mode === 'possessive') {
+      this.emitAtomic({ ...node, mode: 'greedy' });
+      return;
+    }
     const afterBody = { ...either(this.startOf(body), follow), certain: follow.certain };
     for (let i = 1; i < min; i++) this.emit(body, { ...afterBody, certain: false });
     if (min > 0) this.emit(body, max === min ? follow : afterBody);

@@ -187,9 +187,9 @@ class Parser {
       this.groups++;
       return { type: 'capture', body: this.readBody(start) };
     }
-    if (source.skip(':')) return this.readBody(start);
-    if (source.skip('=')) return { type: 'lookahead', negative: false, body: this.readBody(start) };
-    if (source.skip('!')) return { type: 'lookahead', negative: true, body: this.readBody(start) };
+    if (source.skip(':')) return grouped(this.readBody(start));
+    if (source.skip('=')) return this.readLookahead(start, false);
+    if (source.skip('!')) return this.readLookahead(start, true);
     if (source.skip('>')) return { type: 'atomic', body: this.readBody(start) };
     if (source.skip('<=')) return this.readLookbehind(start, false);
     if (source.skip('<!')) return this.readLookbehind(start, true);
@@ -205,6 +205,11 @@ class Parser {
     const node = this.readAlternation();
     if (!this.source.skip(')')) this.source.fail('has a group without its closing parenthesis', start);
     return node;
+  }
+
+  private readLookahead(start: number, negative: boolean): RegexNode {
+    if (this.lookbehinds > 0) this.source.failUnsupported('a lookahead inside a lookbehind', start);
+    return { type: 'lookahead', negative, body: this.readBody(start) };
   }
 
   private readLookbehind(start: number, negative: boolean): RegexNode {
@@ -239,7 +244,7 @@ class Parser {
     const isolated = source.next('') === ')';
     const body = isolated ? this.readAlternation() : this.readBody(start);
     this.options = before;
-    return body;
+    return grouped(body);
   }
 
   private withOption(letter: string, on: boolean, start: number): Options {
@@ -282,9 +287,7 @@ class Parser {
     let node = atom;
     let count = 0;
     for (this.skipIgnored(); this.startsQuantifier(); this.skipIgnored()) {
-      if (node.type === 'assertion' || node.type === 'wordBoundary' || isLookaround(node)) {
-        this.source.fail('repeats something that matches no text');
-      }
+      if (isZeroWidth(node)) this.source.fail('repeats something that matches no text');
       if (++count > maxDepth) this.source.failUnsupported('too many quantifiers in a row', this.source.offset);
       node = this.readQuantifier(node);
     }
@@ -367,8 +370,13 @@ function assertionNode(assertion: Assertion): RegexNode {
   return { type: 'assertion', assertion };
 }
 
-function isLookaround(node: RegexNode): boolean {
-  return node.type === 'lookahead' || node.type === 'lookbehind';
+function isZeroWidth(node: RegexNode): boolean {
+  return ['assertion', 'wordBoundary', 'lookahead', 'lookbehind'].includes(node.type);
+}
+
+/** What `(?:...)` makes of its body: in a group, something that matches no text may be repeated. */
+function grouped(body: RegexNode): RegexNode {
+  return isZeroWidth(body) ? { type: 'sequence', items: [body] } : body;
 }
 
 function ignoreCaseOf(options: Options): IgnoreCase {
