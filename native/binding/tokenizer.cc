@@ -19,7 +19,9 @@
 #include "tokenizer/models/model.h"
 #include "tokenizer/normalizers/bert.h"
 #include "tokenizer/pipelines/bert.h"
+#include "tokenizer/pipelines/byte_level.h"
 #include "tokenizer/pipelines/general.h"
+#include "tokenizer/pipelines/spaced.h"
 #include "tokenizer/tokenizer.h"
 #include "tokenizer/unicode.h"
 
@@ -218,6 +220,12 @@ std::shared_ptr<const GeneralPipeline> read_general_pipeline(const Fields& field
       normalized_tokens(added_tokens)});
 }
 
+// GPT-2's way of cutting, and no normalizer that would often change a text.
+bool is_byte_level(const Fields& fields) {
+  return has_type(fields, "pre_tokenizer", "ByteLevel") && fields.object("pre_tokenizer").boolean("use_regex") &&
+         (fields.is_null("normalizer") || has_type(fields, "normalizer", "NFC"));
+}
+
 // BERT's parts have a pipeline of their own, which is much the faster; it does not look for added tokens in what it
 // has normalised. Null where it cannot be used.
 std::unique_ptr<const Pipeline> read_bert_pipeline(const Fields& fields, const SharedModel& model,
@@ -238,13 +246,29 @@ std::unique_ptr<const Pipeline> read_bert_pipeline(const Fields& fields, const S
   return nullptr;
 }
 
+// A faster way to what `general` gives; null where there is none.
+std::unique_ptr<const Pipeline> read_fast_pipeline(const Fields& fields, const SharedModel& model,
+                                                   const std::vector<AddedToken>& added_tokens,
+                                                   const std::shared_ptr<const GeneralPipeline>& general) {
+  auto bert = read_bert_pipeline(fields, model, added_tokens);
+  if (bert != nullptr) return bert;
+  std::vector<AddedToken> normalized = normalized_tokens(added_tokens);
+  const bool has_normalizer = !fields.is_null("normalizer");
+  if (is_byte_level(fields) && (normalized.empty() || !has_normalizer)) {
+    return make_byte_level_pipeline(
+        general, {std::shared_ptr<const Model>(model, &model->model()), std::move(normalized),
+                  fields.object("pre_tokenizer").boolean("add_prefix_space"), has_normalizer});
+  }
+  return make_spaced_pipeline(general);
+}
+
 TokenizerParts read_description(const Napi::Value& value) {
   const Fields fields(value, "description");
   SharedModel model = read_model_handle(fields, value.Env());
   std::vector<AddedToken> added_tokens = read_added_tokens(fields);
   auto general = read_general_pipeline(fields, model, added_tokens);
-  auto bert = read_bert_pipeline(fields, model, added_tokens);
-  TokenizerParts parts{std::move(model), std::move(added_tokens), std::move(general), std::move(bert),
+  auto fast = read_fast_pipeline(fields, model, added_tokens, general);
+  TokenizerParts parts{std::move(model), std::move(added_tokens), std::move(general), std::move(fast),
                        read_post_processor(fields.object("post_processor")), nullptr, std::nullopt};
   if (has_type(fields, "decoder", "SlowWordPiece")) {
     parts.slow_decoder.emplace(fields.object("decoder").utf8("prefix"));
