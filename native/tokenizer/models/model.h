@@ -23,8 +23,8 @@ struct ModelToken {
   bool operator==(const ModelToken&) const = default;
 };
 
-// `model` in tokenizer.json: a word to tokens, as the Rust library tokenizers cuts it. Immutable; what a thread needs to
-// write to is its own Scratch.
+// `model` in tokenizer.json: a word to tokens, as the Rust library tokenizers cuts it. Immutable; what a thread needs
+// to write to is its own Scratch.
 class Model {
  public:
   class Scratch {
