@@ -1,7 +1,8 @@
 import { readFileSync } from 'node:fs';
 import { readdir } from 'node:fs/promises';
 import { join } from 'node:path';
-import type { NativeTokenizerDescription, TemplatePiece } from '../binding/native.ts';
+import { nativeBinding } from '../binding/load.ts';
+import type { FlatStrings, NativeModelOptions, NativeTokenizerDescription, TemplatePiece } from '../binding/native.ts';
 import { BertNativeError } from '../errors.ts';
 import { fileError, readFileIfPresent } from '../files.ts';
 import { type ResolveOptions, resolveModelFolder, resolveRules } from '../hub/resolve.ts';
@@ -17,11 +18,12 @@ import {
   stringRule,
 } from '../options.ts';
 import { veryLargeInteger } from './encode-options.ts';
+import { countOf, lastIndexOf } from './flat-strings.ts';
 import { type AddedTokenInput, type SpecialTokenOptions, specialTokenRules, toAddedToken } from './special-tokens.ts';
 import { PreTrainedTokenizer, type TokenizerSettings, tokenizerSettingRules } from './tokenizer.ts';
 import { readTokenizerConfig } from './tokenizer-config.ts';
 import { VocabTxt } from './vocab-txt.ts';
-import type { Vocabulary } from './vocabulary.ts';
+import { Vocabulary } from './vocabulary.ts';
 
 export interface BertTokenizerOptions extends TokenizerSettings, SpecialTokenOptions {
   /** Lower-cases texts; default true. */
@@ -62,6 +64,8 @@ const fromPretrainedRules: OptionRules<BertTokenizerOptions & ResolveOptions> = 
 
 /** Marks a piece that continues a word. */
 const continuingSubwordPrefix = '##';
+/** Code points of a word that is looked up; a longer one is unknown. */
+const maxInputCharsPerWord = 100;
 
 /** Devlin et al. 2018; the names in their released vocabularies. */
 const defaultSpecialTokens = {
@@ -81,6 +85,7 @@ const defaultSpecialTokens = {
 export class BertTokenizer extends PreTrainedTokenizer {
   readonly #vocabTxt: VocabTxt;
   readonly #options: GivenOptions<BertTokenizerOptions>;
+  readonly #model: WordPieceOptions;
 
   /**
    * @param vocabulary the path of a `vocab.txt`, which is read at once, or a vocabulary in memory
@@ -97,8 +102,10 @@ export class BertTokenizer extends PreTrainedTokenizer {
     }
     const vocabTxt = toVocabTxt(vocabulary);
     const special = { ...defaultSpecialTokens, ...pickOptions(given, specialTokenRules) };
-    assertKnown(vocabTxt.vocabulary, special.unk_token);
-    super(vocabTxt.vocabulary, special, given);
+    const modelOptions = wordPieceOptions(knownId(vocabTxt.tokens, special.unk_token));
+    const model = nativeBinding().create_tokenizer_model({ vocabulary: vocabTxt.tokens, model: modelOptions });
+    super(new Vocabulary(vocabTxt.tokens, model), special, given);
+    this.#model = modelOptions;
     this.#vocabTxt = vocabTxt;
     this.#options = given;
   }
@@ -135,7 +142,7 @@ export class BertTokenizer extends PreTrainedTokenizer {
     return tokens.join(' ').replaceAll(` ${continuingSubwordPrefix}`, '').trim();
   }
 
-  protected override describe(): Omit<NativeTokenizerDescription, 'vocabulary' | 'added_tokens'> {
+  protected override describe(): Omit<NativeTokenizerDescription, 'model' | 'added_tokens'> {
     const {
       do_lower_case = true,
       strip_accents = do_lower_case,
@@ -147,26 +154,28 @@ export class BertTokenizer extends PreTrainedTokenizer {
     const single: TemplatePiece[] = [cls, { sequence: 'A', type_id: 0 }, sep(0)];
     return {
       normalizer: {
-        type: 'bert',
+        type: 'BertNormalizer',
         clean_text: true,
         handle_chinese_chars: tokenize_chinese_chars,
         strip_accents,
         lowercase: do_lower_case,
       },
-      pre_tokenizer: { type: 'bert', never_split: [...new Set([...never_split, ...this.all_special_tokens])] },
-      model: {
-        type: 'wordpiece',
-        unk_id: this.specialId('unk_token'),
-        continuing_subword_prefix: continuingSubwordPrefix,
-        max_input_chars_per_word: 100,
+      pre_tokenizer: {
+        type: 'BertPreTokenizer',
+        never_split: [...new Set([...never_split, ...this.all_special_tokens])],
       },
       post_processor: {
-        type: 'template',
         single,
         pair: [...single, { sequence: 'B', type_id: 1 }, sep(1)],
+        always_type_ids: false,
+        trim_offsets: null,
       },
-      decoder: { type: 'wordpiece', prefix: continuingSubwordPrefix },
+      decoder: { type: 'SlowWordPiece', prefix: continuingSubwordPrefix },
     };
+  }
+
+  protected override wordPiece(): WordPieceOptions {
+    return this.#model;
   }
 
   protected override savedSettings(): Record<string, unknown> {
@@ -194,6 +203,17 @@ export class BertTokenizer extends PreTrainedTokenizer {
   protected override vocabularyFiles(): ReadonlyMap<string, Uint8Array> {
     return new Map([['vocab.txt', this.#vocabTxt.bytes]]);
   }
+}
+
+type WordPieceOptions = Extract<NativeModelOptions, { type: 'WordPiece' }>;
+
+function wordPieceOptions(unk_id: number): WordPieceOptions {
+  return {
+    type: 'WordPiece',
+    unk_id,
+    continuing_subword_prefix: continuingSubwordPrefix,
+    max_input_chars_per_word: maxInputCharsPerWord,
+  };
 }
 
 function toVocabTxt(vocabulary: unknown): VocabTxt {
@@ -229,15 +249,17 @@ function tokensById(ids: ReadonlyMap<unknown, unknown>): string[] {
   return tokens;
 }
 
-function assertKnown(vocabulary: Vocabulary, unk_token: AddedTokenInput): void {
+function knownId(tokens: FlatStrings, unk_token: AddedTokenInput): number {
   const { content } = toAddedToken(unk_token, true);
-  if (vocabulary.id(content) === undefined) {
+  const id = lastIndexOf(tokens, content);
+  if (id < 0) {
     throw new BertNativeError(
       'ERR_FILE_FORMAT',
-      `the vocabulary of ${vocabulary.tokens.length} tokens lacks the unknown token ${JSON.stringify(content)}: ` +
+      `the vocabulary of ${countOf(tokens)} tokens lacks the unknown token ${JSON.stringify(content)}: ` +
         'expected a vocabulary of BERT, or its unknown token as the option unk_token',
     );
   }
+  return id;
 }
 
 async function missingVocabulary(folder: string): Promise<BertNativeError> {

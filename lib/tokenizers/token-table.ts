@@ -3,7 +3,7 @@ import { BertNativeError } from '../errors.ts';
 import type { AddedToken } from './special-tokens.ts';
 import type { Vocabulary } from './vocabulary.ts';
 
-/** A vocabulary and the tokens that were added to it, which are found in the raw text whether the vocabulary has them or not. */
+/** A vocabulary and the tokens that were added to it, which are found as a whole whether the vocabulary has them or not. */
 export class TokenTable {
   readonly vocabulary: Vocabulary;
   readonly #added = new Map<string, NativeAddedToken>();
@@ -14,7 +14,7 @@ export class TokenTable {
 
   constructor(vocabulary: Vocabulary) {
     this.vocabulary = vocabulary;
-    this.#nextId = vocabulary.tokens.length;
+    this.#nextId = vocabulary.length;
   }
 
   /** Every added token, in the order of being added. */
@@ -27,12 +27,12 @@ export class TokenTable {
   }
 
   token(id: number): string | undefined {
-    return this.vocabulary.tokens[id] ?? this.#beyond.get(id);
+    return this.#beyond.get(id) ?? this.vocabulary.token(id);
   }
 
   /** Whether the id is one of the vocabulary's own. */
   isInVocabulary(id: number): boolean {
-    return id < this.vocabulary.tokens.length;
+    return id < this.vocabulary.length;
   }
 
   /**

@@ -1,10 +1,21 @@
-import type { NativeAddedToken, NativeTokenizerDescription, TemplatePiece } from '../binding/native.ts';
+import type {
+  NativeAddedToken,
+  NativeDecoder,
+  NativeModelOptions,
+  NativeNormalizer,
+  NativePostProcessor,
+  TemplatePiece,
+} from '../binding/native.ts';
 import type { TokenTable } from './token-table.ts';
 
 // `tokenizer.json`, the file of the Rust tokenizers (https://github.com/huggingface/tokenizers) and the only one that
 // transformers.js reads.
 
-export interface TokenizerJsonSource extends Omit<NativeTokenizerDescription, 'vocabulary' | 'added_tokens'> {
+export interface TokenizerJsonSource {
+  readonly normalizer: Extract<NativeNormalizer, { type: 'BertNormalizer' }>;
+  readonly model: Extract<NativeModelOptions, { type: 'WordPiece' }>;
+  readonly post_processor: NativePostProcessor;
+  readonly decoder: Extract<NativeDecoder, { type: 'SlowWordPiece' }>;
   readonly table: TokenTable;
   readonly clean_up_tokenization_spaces: boolean;
   /** Words of the caller's own that are left whole, special tokens aside. */

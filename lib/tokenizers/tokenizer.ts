@@ -48,7 +48,7 @@ import {
 } from './special-tokens.ts';
 import { checkInput, type TextInput } from './text-input.ts';
 import { TokenTable } from './token-table.ts';
-import { inexpressible, tokenizerJson } from './tokenizer-json.ts';
+import { inexpressible, type TokenizerJsonSource, tokenizerJson } from './tokenizer-json.ts';
 import type { Vocabulary } from './vocabulary.ts';
 
 export interface SkipOptions {
@@ -218,7 +218,10 @@ export abstract class PreTrainedTokenizer extends Callable {
   }
 
   /** The parts of the tokenizer that depend on its kind. */
-  protected abstract describe(): Omit<NativeTokenizerDescription, 'vocabulary' | 'added_tokens'>;
+  protected abstract describe(): Omit<NativeTokenizerDescription, 'model' | 'added_tokens'>;
+
+  /** The model's options. */
+  protected abstract wordPiece(): TokenizerJsonSource['model'];
 
   /** What `tokenizer_config.json` holds beyond what every tokenizer writes there. */
   protected abstract savedSettings(): Record<string, unknown>;
@@ -404,7 +407,7 @@ export abstract class PreTrainedTokenizer extends Callable {
 
   /** Every token, added ones included, and its id. */
   get_vocab(): Map<string, number> {
-    const vocab = new Map(this.#table.vocabulary.entries());
+    const vocab = this.#table.vocabulary.entries();
     for (const { content, id } of this.#table.added) vocab.set(content, id);
     return vocab;
   }
@@ -504,8 +507,12 @@ export abstract class PreTrainedTokenizer extends Callable {
   }
 
   #tokenizerJson(): string | null {
+    const { normalizer, post_processor, decoder } = this.describe();
     const source = {
-      ...this.describe(),
+      normalizer: normalizer as TokenizerJsonSource['normalizer'],
+      model: this.wordPiece(),
+      post_processor,
+      decoder: decoder as TokenizerJsonSource['decoder'],
       table: this.#table,
       clean_up_tokenization_spaces: this.clean_up_tokenization_spaces,
       never_split: this.neverSplit(),
@@ -522,8 +529,8 @@ export abstract class PreTrainedTokenizer extends Callable {
   #nativeTokenizer(): NativeTokenizer {
     this.#native ??= nativeBinding().create_tokenizer({
       ...this.describe(),
-      vocabulary: this.#table.vocabulary.flatten(),
-      added_tokens: [...this.#table.added],
+      model: this.#table.vocabulary.model,
+      added_tokens: [...this.#table.added].map((token) => ({ ...token, normalized: false })),
     });
     return this.#native;
   }
@@ -613,7 +620,7 @@ export abstract class PreTrainedTokenizer extends Callable {
     if (token === undefined) {
       throw new BertNativeError(
         'ERR_TOKEN_ID',
-        `there is no token with the id ${id}: the vocabulary has ${this.#table.vocabulary.tokens.length}`,
+        `there is no token with the id ${id}: the vocabulary has ${this.#table.vocabulary.length}`,
       );
     }
     return token;

@@ -1,11 +1,13 @@
 import { isUtf8 } from 'node:buffer';
+import type { FlatStrings } from '../binding/native.ts';
 import { BertNativeError } from '../errors.ts';
 import { describe } from '../options.ts';
-import { Vocabulary } from './vocabulary.ts';
+import { flatten } from './flat-strings.ts';
 
 /** A `vocab.txt`: the vocabulary, and the bytes it was read from, which are what is saved again. */
 export class VocabTxt {
-  readonly vocabulary: Vocabulary;
+  /** One for each line. */
+  readonly tokens: FlatStrings;
   readonly bytes: Uint8Array;
 
   /**
@@ -30,7 +32,7 @@ export class VocabTxt {
     if (lines.length === 0) {
       throw new BertNativeError('ERR_FILE_FORMAT', `${path} is empty: expected one token per line`);
     }
-    this.vocabulary = new Vocabulary(lines);
+    this.tokens = flatten(lines);
     this.bytes = bytes;
   }
 

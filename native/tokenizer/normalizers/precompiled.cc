@@ -1,4 +1,3 @@
-#include <algorithm>
 #include <cstddef>
 #include <cstdint>
 #include <optional>
@@ -16,9 +15,7 @@ namespace bert_native {
 namespace {
 
 // SentencePiece's normalization as the Rust library approximates it: a small grapheme cluster that begins with a key of
-// the map becomes, as a whole, what that key stands for; of any other cluster, each character for itself. Where a
-// replacement is longer than what it replaces, the library counts all of it as new and forgets to step over what was
-// there: every origin from there on lags behind, and so it does here.
+// the map becomes, as a whole, what that key stands for; of any other cluster, each character for itself.
 class PrecompiledNormalizer : public Normalizer {
  public:
   explicit PrecompiledNormalizer(CharacterMap map) : map_(std::move(map)) {}
@@ -29,22 +26,70 @@ class PrecompiledNormalizer : public Normalizer {
     const std::u32string_view code_points = text.code_points;
     const size_t first = untouched_end(code_points, 0);
     if (first == text.size()) return;
-    Run run{TextRewriter(text)};
-    run.rewriter.keep(first);
+    Changes changes(text);
+    changes.keep(first);
     for (size_t i = first; i < code_points.size();) {
       const size_t end = unicode::grapheme_end(code_points, i);
-      map_cluster(code_points.substr(i, end - i), run);
+      map_cluster(code_points.substr(i, end - i), changes);
       const size_t next = untouched_end(code_points, end);
-      for (const char32_t c : code_points.substr(end, next - end)) run.rewriter.replace(c);
+      for (const char32_t c : code_points.substr(end, next - end)) changes.put(c, 0);
       i = next;
     }
-    if (run.modified) run.rewriter.finish();
+    changes.finish();
   }
 
  private:
-  struct Run {
-    TextRewriter rewriter;
-    bool modified = false;
+  // What becomes of the text, the last code point of it held back: where the next characters disappear, that one stands
+  // for them, too.
+  class Changes {
+   public:
+    explicit Changes(NormalizedText& text) : text_(text), rewriter_(text) {}
+
+    // The first `count` characters stay.
+    void keep(size_t count) {
+      if (count == 0) return;
+      rewriter_.keep(count - 1);
+      put(text_.code_points[count - 1], 0);
+    }
+
+    void put(char32_t c, int64_t change) {
+      flush();
+      last_ = {c, change};
+      any_ = true;
+    }
+
+    void replace(size_t replaced, std::string_view replacement) {
+      modified_ = true;
+      size_t written = 0;
+      for (; !replacement.empty(); ++written) {
+        const unicode::DecodedBytes decoded = unicode::decode_utf8(replacement);
+        put(decoded.code_point, written < replaced ? 0 : 1);
+        replacement.remove_prefix(decoded.length);
+      }
+      if (written < replaced) last_.change -= static_cast<int64_t>(replaced - written);
+    }
+
+    void finish() {
+      if (!modified_) return;
+      flush();
+      rewriter_.finish();
+    }
+
+   private:
+    struct Last {
+      char32_t code_point = 0;
+      int64_t change = 0;
+    };
+
+    void flush() {
+      if (any_) rewriter_.put(last_.code_point, last_.change);
+    }
+
+    NormalizedText& text_;
+    TextRewriter rewriter_;
+    Last last_;
+    bool any_ = false;
+    bool modified_ = false;
   };
 
   // Clusters of at least this many bytes are never looked up whole.
@@ -67,14 +112,14 @@ class PrecompiledNormalizer : public Normalizer {
     return i;
   }
 
-  void map_cluster(std::u32string_view cluster, Run& run) const {
-    if (map_.may_start(cluster.front()) && map_whole(cluster, run)) return;
+  void map_cluster(std::u32string_view cluster, Changes& changes) const {
+    if (map_.may_start(cluster.front()) && map_whole(cluster, changes)) return;
     for (const char32_t c : cluster) {
-      if (!map_.may_start(c) || !map_whole({&c, 1}, run)) run.rewriter.replace(c);
+      if (!map_.may_start(c) || !map_whole({&c, 1}, changes)) changes.put(c, 0);
     }
   }
 
-  bool map_whole(std::u32string_view part, Run& run) const {
+  bool map_whole(std::u32string_view part, Changes& changes) const {
     char bytes[kLargeCluster + unicode::kMaxUtf8Bytes];
     size_t size = 0;
     for (const char32_t c : part) {
@@ -83,22 +128,8 @@ class PrecompiledNormalizer : public Normalizer {
     }
     const std::optional<std::string_view> replacement = map_.find({bytes, size});
     if (!replacement) return false;
-    put(*replacement, part.size(), run);
+    changes.replace(part.size(), *replacement);
     return true;
-  }
-
-  static void put(std::string_view replacement, size_t replaced, Run& run) {
-    const auto is_continuation = [](char byte) { return (static_cast<unsigned char>(byte) & 0xc0) == 0x80; };
-    const auto count = replacement.size() -
-                       static_cast<size_t>(std::count_if(replacement.begin(), replacement.end(), is_continuation));
-    int64_t change = static_cast<int64_t>(count) - static_cast<int64_t>(replaced);
-    run.modified = true;
-    for (size_t i = 0; i < replacement.size();) {
-      const unicode::DecodedBytes decoded = unicode::decode_utf8(replacement.substr(i));
-      run.rewriter.put(decoded.code_point, change);
-      change = 1;
-      i += decoded.length;
-    }
   }
 
   CharacterMap map_;
