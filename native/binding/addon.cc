@@ -61,6 +61,8 @@ Napi::Object init(Napi::Env env, Napi::Object exports) {
   exports.Set("set_thread_count", Napi::Function::New(env, set_thread_count));
   exports.Set("set_max_queued_tokens", Napi::Function::New(env, set_max_queued_tokens));
   exports.Set("load_encoder", Napi::Function::New(env, load_encoder));
+  exports.Set("create_tokenizer_model", Napi::Function::New(env, create_tokenizer_model));
+  exports.Set("create_tokenizer_model_async", Napi::Function::New(env, create_tokenizer_model_async));
   exports.Set("create_tokenizer", Napi::Function::New(env, create_tokenizer));
   return exports;
 }

@@ -102,6 +102,8 @@ class Fields {
     return copy;
   }
 
+  Napi::Value value(const char* name) const { return get(name); }
+
   std::string path(const char* name) const { return path_.empty() ? name : path_ + "." + name; }
 
  private:

@@ -3,6 +3,7 @@
 #include <utility>
 
 #include "common/errors.h"
+#include "tokenizer/text_scan.h"
 #include "tokenizer/unicode.h"
 
 namespace bert_native {
@@ -39,9 +40,6 @@ DoubleArrayTrie build_trie(const std::vector<AddedToken>& tokens) {
   return DoubleArrayTrie(std::move(entries));
 }
 
-bool is_white_space(char32_t c) { return (unicode::record(c) & unicode::kWhiteSpace) != 0; }
-bool is_word_character(char32_t c) { return (unicode::record(c) & unicode::kWordCharacter) != 0; }
-
 char32_t code_point_at(std::u16string_view text, size_t i) { return unicode::decode_utf16(text, i).code_point; }
 char32_t code_point_at(std::u32string_view text, size_t i) { return text[i]; }
 char32_t code_point_before(std::u16string_view text, size_t i) {
@@ -51,8 +49,8 @@ char32_t code_point_before(std::u32string_view text, size_t i) { return text[i -
 
 template <typename Text>
 bool stands_alone(Text text, size_t begin, size_t end) {
-  const bool joined_before = begin > 0 && is_word_character(code_point_before(text, begin));
-  const bool joined_after = end < text.size() && is_word_character(code_point_at(text, end));
+  const bool joined_before = begin > 0 && unicode::is_word_character(code_point_before(text, begin));
+  const bool joined_after = end < text.size() && unicode::is_word_character(code_point_at(text, end));
   return !joined_before && !joined_after;
 }
 
@@ -64,7 +62,28 @@ char16_t first_unit(std::u32string_view text, size_t i) { return unicode::utf16_
 
 AddedTokens::AddedTokens(std::vector<AddedToken> tokens)
     : tokens_(checked(std::move(tokens))), trie_(build_trie(tokens_)) {
-  for (const AddedToken& token : tokens_) first_units_.set(token.content.front());
+  std::array<char16_t, 4> few{};
+  size_t count = 0;
+  for (const AddedToken& token : tokens_) {
+    const char16_t unit = token.content.front();
+    if (first_units_[unit]) continue;
+    first_units_.set(unit);
+    if (count == 0) few.fill(unit);
+    if (count < few.size()) few[count] = unit;
+    ++count;
+  }
+  if (count <= few.size()) few_first_units_ = few;
+}
+
+size_t AddedTokens::next_start(std::u16string_view text, size_t i) const {
+  if (few_first_units_) return find_unit(text, i, *few_first_units_);
+  while (i < text.size() && !first_units_[first_unit(text, i)]) ++i;
+  return i;
+}
+
+size_t AddedTokens::next_start(std::u32string_view text, size_t i) const {
+  while (i < text.size() && !first_units_[first_unit(text, i)]) ++i;
+  return i;
 }
 
 std::optional<AddedTokens::Match> AddedTokens::find(std::u16string_view text, size_t from) const {
@@ -78,11 +97,7 @@ std::optional<AddedTokens::Match> AddedTokens::find(std::u32string_view text, si
 template <typename Text>
 std::optional<AddedTokens::Match> AddedTokens::find_in(Text text, size_t from) const {
   if (tokens_.empty()) return std::nullopt;
-  for (size_t i = from; i < text.size();) {
-    if (!first_units_[first_unit(text, i)]) {
-      ++i;
-      continue;
-    }
+  for (size_t i = next_start(text, from); i < text.size(); i = next_start(text, i)) {
     const Found found = longest_at(text, i);
     if (found.token == nullptr) {
       ++i;
@@ -93,8 +108,8 @@ std::optional<AddedTokens::Match> AddedTokens::find_in(Text text, size_t from) c
       continue;
     }
     Match match{i, found.end, found.token->id};
-    while (found.token->lstrip && match.begin > from && is_white_space(text[match.begin - 1])) --match.begin;
-    while (found.token->rstrip && match.end < text.size() && is_white_space(text[match.end])) ++match.end;
+    while (found.token->lstrip && match.begin > from && unicode::is_white_space(text[match.begin - 1])) --match.begin;
+    while (found.token->rstrip && match.end < text.size() && unicode::is_white_space(text[match.end])) ++match.end;
     return match;
   }
   return std::nullopt;

@@ -15,19 +15,28 @@ constexpr size_t kBlockSize = 256;
 constexpr size_t kOpenBlocks = 16;
 constexpr size_t kMaxSlots = size_t{1} << 31;
 
-using Entries = std::vector<std::pair<std::string, int32_t>>;
+struct Entry {
+  uint64_t head;  // the first eight bytes of the key, first byte highest, zeros behind a shorter one
+  std::string_view key;
+  int32_t value;
+
+  Entry(std::string_view its_key, int32_t its_value) : head(0), key(its_key), value(its_value) {
+    for (size_t i = 0; i < 8; ++i) head = head << 8 | (i < key.size() ? static_cast<unsigned char>(key[i]) : 0);
+  }
+};
+
+using Entries = std::vector<Entry>;
 
 // Sorted by key, one entry per key (the last one given), no empty key.
 void sort_and_deduplicate(Entries& entries) {
-  std::stable_sort(entries.begin(), entries.end(), [](const auto& a, const auto& b) { return a.first < b.first; });
+  std::stable_sort(entries.begin(), entries.end(),
+                   [](const Entry& a, const Entry& b) { return a.head != b.head ? a.head < b.head : a.key < b.key; });
   size_t kept = 0;
   for (size_t i = 0; i < entries.size(); ++i) {
-    const bool last_of_its_key = i + 1 == entries.size() || entries[i + 1].first != entries[i].first;
-    if (!last_of_its_key || entries[i].first.empty()) continue;
-    if (kept != i) entries[kept] = std::move(entries[i]);
-    ++kept;
+    const bool last_of_its_key = i + 1 == entries.size() || entries[i + 1].key != entries[i].key;
+    if (last_of_its_key && !entries[i].key.empty()) entries[kept++] = entries[i];
   }
-  entries.resize(kept);
+  entries.erase(entries.begin() + static_cast<ptrdiff_t>(kept), entries.end());
 }
 
 // Some of the slots of a block.
@@ -81,6 +90,7 @@ class DoubleArrayTrieBuilder {
     add_block();
     occupy(DoubleArrayTrie::kRoot);
     if (sorted_.empty()) return;
+    trie_.has_keys_ = true;
     std::vector<Range> level{{DoubleArrayTrie::kRoot, 0, sorted_.size()}};
     for (size_t depth = 0; !level.empty(); ++depth) {
       std::vector<Range> next;
@@ -110,7 +120,7 @@ class DoubleArrayTrieBuilder {
       const size_t end = i + 1 < children_.size() ? children_[i + 1].begin : range.end;
       occupy(child);
       trie_.slots_[child].parent = range.node;
-      if (sorted_[begin].first.size() == depth + 1) trie_.slots_[child].value = sorted_[begin++].second;
+      if (sorted_[begin].key.size() == depth + 1) trie_.slots_[child].value = sorted_[begin++].value;
       if (begin < end) next.push_back({child, begin, end});
     }
   }
@@ -118,7 +128,8 @@ class DoubleArrayTrieBuilder {
   void occupy(DoubleArrayTrie::Node node) { free_[node / kBlockSize].remove(node % kBlockSize); }
 
   unsigned char byte_at(size_t entry, size_t depth) const {
-    return static_cast<unsigned char>(sorted_[entry].first[depth]);
+    const Entry& sorted = sorted_[entry];
+    return static_cast<unsigned char>(depth < 8 ? sorted.head >> (56 - 8 * depth) : sorted.key[depth]);
   }
 
   uint32_t find_base() {
@@ -156,10 +167,20 @@ class DoubleArrayTrieBuilder {
   std::vector<Child> children_;
 };
 
-DoubleArrayTrie::DoubleArrayTrie(Entries entries) {
-  sort_and_deduplicate(entries);
-  has_keys_ = !entries.empty();
-  DoubleArrayTrieBuilder(*this, entries).build();
+DoubleArrayTrie::DoubleArrayTrie(const std::vector<std::pair<std::string, int32_t>>& entries) {
+  Entries sorted;
+  sorted.reserve(entries.size());
+  for (const auto& [key, value] : entries) sorted.emplace_back(key, value);
+  sort_and_deduplicate(sorted);
+  DoubleArrayTrieBuilder(*this, sorted).build();
+}
+
+DoubleArrayTrie::DoubleArrayTrie(const FlatStrings& keys) {
+  Entries sorted;
+  sorted.reserve(keys.size());
+  for (size_t i = 0; i < keys.size(); ++i) sorted.emplace_back(keys[i], static_cast<int32_t>(i));
+  sort_and_deduplicate(sorted);
+  DoubleArrayTrieBuilder(*this, sorted).build();
 }
 
 DoubleArrayTrie::Node DoubleArrayTrie::walk(std::string_view key) const {

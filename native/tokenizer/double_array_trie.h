@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "common/compiler.h"
+#include "tokenizer/flat_strings.h"
 
 namespace bert_native {
 
@@ -23,7 +24,9 @@ class DoubleArrayTrie {
   static constexpr int32_t kNoValue = -1;
 
   // Keys may repeat: the last value wins. Empty keys are left out: nothing ever matches an empty string.
-  explicit DoubleArrayTrie(std::vector<std::pair<std::string, int32_t>> entries);
+  explicit DoubleArrayTrie(const std::vector<std::pair<std::string, int32_t>>& entries);
+  // The value of a string is its index.
+  explicit DoubleArrayTrie(const FlatStrings& keys);
 
   // The child of `node` along `byte`, or kNone.
   BN_ALWAYS_INLINE Node step(Node node, unsigned char byte) const {

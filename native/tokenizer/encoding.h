@@ -51,17 +51,25 @@ struct Encoding {
   std::vector<int32_t> word_ids;     // empty unless asked for; -1 special token of the template
 };
 
+// White space at the sides of a token, in UTF-16 units.
+struct Margin {
+  int32_t leading = 0;
+  int32_t trailing = 0;
+};
+
 // The tokens of one text, before truncation.
 struct TokenRun {
   std::vector<int32_t> ids;
   std::vector<Span> offsets;      // empty unless asked for
   std::vector<int32_t> word_ids;  // empty unless asked for
+  std::vector<Margin> margins;    // empty unless offsets are to be trimmed by them
 
   size_t size() const { return ids.size(); }
   void clear() {
     ids.clear();
     offsets.clear();
     word_ids.clear();
+    margins.clear();
   }
 };
 

@@ -7,6 +7,7 @@
 
 #include "common/errors.h"
 #include "common/thread_pool.h"
+#include "tokenizer/post_processors/offset_trimming.h"
 #include "tokenizer/unicode.h"
 
 namespace bert_native {
@@ -22,6 +23,12 @@ size_t token_limit(const EncodeOptions& options) {
   const bool end_matters = options.truncation == Truncation::kNone || options.truncation_side == Side::kLeft ||
                            options.return_overflowing_tokens;
   return end_matters ? kNoLimit : options.max_length + 1;
+}
+
+// Those that are looked for in the text as it is; the pipeline knows the others.
+std::vector<AddedToken> raw_tokens(std::vector<AddedToken> tokens) {
+  std::erase_if(tokens, [](const AddedToken& token) { return token.normalized; });
+  return tokens;
 }
 
 }  // namespace
@@ -43,7 +50,7 @@ class Tokenizer::WorkspaceLoan {
         tokenizer.workspaces_.pop_back();
       }
     }
-    if (!workspace_) workspace_ = std::make_unique<Workspace>(Workspace{tokenizer.pipeline_->make_scratch(), {}, {}});
+    if (!workspace_) workspace_ = std::make_unique<Workspace>(Workspace{tokenizer.pipeline().make_scratch(), {}, {}});
   }
   ~WorkspaceLoan() {
     for (TokenRun* run : {&workspace_->first, &workspace_->second}) {
@@ -73,11 +80,13 @@ struct Tokenizer::EncodeJob {
 
 Tokenizer::Tokenizer(TokenizerParts parts)
     : model_(std::move(parts.model)),
-      added_tokens_(std::move(parts.added_tokens)),
+      added_tokens_(raw_tokens(parts.added_tokens)),
+      general_(std::move(parts.general)),
       pipeline_(std::move(parts.pipeline)),
       post_processor_(std::move(parts.post_processor)),
-      decoder_(std::move(parts.decoder)) {
-  for (const AddedToken& token : added_tokens_.tokens()) {
+      decoder_(std::move(parts.decoder)),
+      slow_decoder_(std::move(parts.slow_decoder)) {
+  for (const AddedToken& token : parts.added_tokens) {
     AddedText text{unicode::to_utf8(token.content), token.special, false};
     text.in_vocabulary = model_->has(token.id) && model_->vocabulary()[static_cast<size_t>(token.id)] == text.content;
     added_texts_.insert_or_assign(token.id, std::move(text));
@@ -95,7 +104,6 @@ void Tokenizer::check_ids() const {
                                           std::to_string(model_->vocabulary().size()) + " entries nor an added token");
     }
   };
-  require(model_->wordpiece().unk_id(), "model.unk_id");
   for (const bool is_pair : {false, true}) {
     for (const TemplatePiece& piece : post_processor_.pieces(is_pair)) {
       if (piece.kind != TemplatePiece::Kind::kSpecial) continue;
@@ -132,14 +140,18 @@ Encoding Tokenizer::encode(const EncodeInput& input, const EncodeOptions& option
 void Tokenizer::tokenize_sample(const SampleTexts& texts, size_t sample, const EncodeJob& job, TokenRun& run) const {
   run.clear();
   RunOptions options{job.options.return_offsets, job.options.return_word_ids, job.limit};
+  const bool trims = options.offsets && post_processor_.trims_offsets();
   if (!texts.split_into_words) {
     tokenize_text(texts.text(sample), options, *job.workspace.scratch, run);
+    if (trims) append_margins(texts.text(sample), run);
     return;
   }
   options.word_ids = false;  // the caller's words count
   const int32_t begin = texts.word_starts[sample], end = texts.word_starts[sample + 1];
   for (int32_t i = begin; i < end && run.size() < job.limit; ++i) {
-    tokenize_text(texts.text(static_cast<size_t>(i)), options, *job.workspace.scratch, run);
+    const std::u16string_view word = texts.text(static_cast<size_t>(i));
+    tokenize_text(word, options, *job.workspace.scratch, run);
+    if (trims) append_margins(word, run);
     if (job.options.return_word_ids) run.word_ids.resize(run.size(), i - begin);
   }
 }
@@ -150,7 +162,7 @@ void Tokenizer::tokenize_text(std::u16string_view text, const RunOptions& option
   for (size_t begin = 0; begin < text.size();) {
     const std::optional<AddedTokens::Match> match = added_tokens_.find(text, begin);
     const size_t end = match ? match->begin : text.size();
-    next_word += pipeline_->tokenize({text, begin, end}, options, next_word, scratch, run);
+    next_word += pipeline().tokenize({text, begin, end}, options, next_word, scratch, run);
     if (!match || run.size() >= options.limit) return;
     run.ids.push_back(match->id);
     if (options.offsets) {
@@ -160,6 +172,18 @@ void Tokenizer::tokenize_text(std::u16string_view text, const RunOptions& option
     ++next_word;
     if (run.size() >= options.limit) return;
     begin = match->end;
+  }
+}
+
+// The margins of the tokens of `text`, which are the last of the run.
+void Tokenizer::append_margins(std::u16string_view text, TokenRun& run) const {
+  for (size_t i = run.margins.size(); i < run.size(); ++i) {
+    const int32_t id = run.ids[i];
+    const Span span = run.offsets[i];
+    const bool is_added = added_texts_.count(id) != 0;
+    run.margins.push_back(is_added ? margin_of_text(text.substr(static_cast<size_t>(span.start),
+                                                                static_cast<size_t>(span.end - span.start)))
+                                   : margin_of_token(model_->vocabulary()[static_cast<size_t>(id)]));
   }
 }
 
@@ -209,7 +233,27 @@ std::string Tokenizer::decode(std::span<const int32_t> ids, const DecodeOptions&
       tokens.push_back({added->second.content, !added->second.in_vocabulary});
     }
   }
-  return decoder_.decode(tokens, options.clean_up_tokenization_spaces);
+  if (slow_decoder_) return slow_decoder_->decode(tokens, options.clean_up_tokenization_spaces);
+  std::vector<std::string> texts;
+  texts.reserve(tokens.size());
+  for (const DecodedToken& token : tokens) texts.emplace_back(token.text);
+  std::string text = join(std::move(texts));
+  return options.clean_up_tokenization_spaces ? clean_up_tokenization(std::move(text)) : text;
+}
+
+std::string Tokenizer::join(std::vector<std::string> tokens) const {
+  if (slow_decoder_) {
+    std::vector<DecodedToken> decoded;
+    for (const std::string& token : tokens) decoded.push_back({token, false});
+    return slow_decoder_->decode(decoded, false);
+  }
+  if (decoder_ != nullptr) decoder_->decode(tokens);
+  std::string text;
+  for (size_t i = 0; i < tokens.size(); ++i) {
+    if (decoder_ == nullptr && i > 0) text += ' ';
+    text += tokens[i];
+  }
+  return text;
 }
 
 }  // namespace bert_native

@@ -4,7 +4,11 @@
 
 namespace bert_native {
 
+TokenizerModel::TokenizerModel(FlatStrings vocabulary, const std::function<ModelPointer(const FlatStrings&)>& make)
+    : vocabulary_(std::move(vocabulary)), model_(make(vocabulary_)), wordpiece_(model_->wordpiece()) {}
+
 TokenizerModel::TokenizerModel(FlatStrings vocabulary, const WordPieceOptions& options)
-    : vocabulary_(std::move(vocabulary)), wordpiece_(vocabulary_, options) {}
+    : TokenizerModel(std::move(vocabulary),
+                     [&](const FlatStrings& entries) { return make_wordpiece_model(entries, options); }) {}
 
 }  // namespace bert_native

@@ -29,19 +29,102 @@ inline constexpr uint16_t kNonstarter = 1u << 8;
 // the order matters: these are what is left to be put in canonical order once the marks of category Mn are gone.
 inline constexpr int kRankShift = 9;
 
-// record(c) = kRecords[kRecordIndex[c >> 7] << 7 | low bits]
+// clang-format off
+// General_Category.
+enum class Category : uint8_t {
+  kLu, kLl, kLt, kLm, kLo, kMn, kMc, kMe, kNd, kNl, kNo, kPc, kPd, kPs, kPe, kPi, kPf, kPo, kSm, kSc, kSk, kSo, kZs,
+  kZl, kZp, kCc, kCf, kCs, kCo, kCn,
+};
+
+// The scripts of Unicode 9.0; what is newer, or has none, is kAny.
+enum class Script : uint8_t {
+  kAny, kAdlam, kAhom, kAnatolianHieroglyphs, kArabic, kArmenian, kAvestan, kBalinese, kBamum, kBassaVah, kBatak,
+  kBengali, kBhaiksuki, kBopomofo, kBrahmi, kBraille, kBuginese, kBuhid, kCanadianAboriginal, kCarian,
+  kCaucasianAlbanian, kChakma, kCham, kCherokee, kCommon, kCoptic, kCuneiform, kCypriot, kCyrillic, kDeseret,
+  kDevanagari, kDuployan, kEgyptianHieroglyphs, kElbasan, kEthiopic, kGeorgian, kGlagolitic, kGothic, kGrantha, kGreek,
+  kGujarati, kGurmukhi, kHan, kHangul, kHanunoo, kHatran, kHebrew, kHiragana, kImperialAramaic, kInherited,
+  kInscriptionalPahlavi, kInscriptionalParthian, kJavanese, kKaithi, kKannada, kKatakana, kKayahLi, kKharoshthi, kKhmer,
+  kKhojki, kKhudawadi, kLao, kLatin, kLepcha, kLimbu, kLinearA, kLinearB, kLisu, kLycian, kLydian, kMahajani,
+  kMalayalam, kMandaic, kManichaean, kMarchen, kMeeteiMayek, kMendeKikakui, kMeroiticCursive, kMeroiticHieroglyphs,
+  kMiao, kModi, kMongolian, kMro, kMultani, kMyanmar, kNabataean, kNewTaiLue, kNewa, kNko, kOgham, kOlChiki,
+  kOldHungarian, kOldItalic, kOldNorthArabian, kOldPermic, kOldPersian, kOldSouthArabian, kOldTurkic, kOriya, kOsage,
+  kOsmanya, kPahawhHmong, kPalmyrene, kPauCinHau, kPhagsPa, kPhoenician, kPsalterPahlavi, kRejang, kRunic, kSamaritan,
+  kSaurashtra, kSharada, kShavian, kSiddham, kSignWriting, kSinhala, kSoraSompeng, kSundanese, kSylotiNagri, kSyriac,
+  kTagalog, kTagbanwa, kTaiLe, kTaiTham, kTaiViet, kTakri, kTamil, kTangut, kTelugu, kThaana, kThai, kTibetan,
+  kTifinagh, kTirhuta, kUgaritic, kVai, kWarangCiti, kYi,
+};
+
+// Grapheme_Cluster_Break, and Extended_Pictographic, which only others of its have.
+enum class GraphemeBreak : uint8_t {
+  kOther, kCr, kLf, kControl, kExtend, kZwj, kRegionalIndicator, kPrepend, kSpacingMark, kL, kV, kT, kLv, kLvt,
+  kExtendedPictographic,
+};
+
+// Indic_Conjunct_Break.
+enum class IndicConjunct : uint8_t {
+  kNone, kConsonant, kLinker, kExtend,
+};
+// clang-format on
+
+// Alphabetic, beside the category.
+inline constexpr uint8_t kAlphabetic = 1u << 5;
+// The Indic_Conjunct_Break stands above the Grapheme_Cluster_Break.
+inline constexpr int kIndicConjunctShift = 4;
+
+// May change in the form, or change with what stands before it.
+inline constexpr uint8_t kChangesInNfc = 1u << 0;
+inline constexpr uint8_t kChangesInNfd = 1u << 1;
+inline constexpr uint8_t kChangesInNfkc = 1u << 2;
+inline constexpr uint8_t kChangesInNfkd = 1u << 3;
+// May compose with what stands before it.
+inline constexpr uint8_t kComposesBack = 1u << 4;
+
+// Two stages: the value of c is kNameValues[kNameIndex[c >> kNameShift] << kNameShift | low bits].
 inline constexpr int kRecordShift = 7;
 extern const uint8_t kRecordIndex[];
-extern const uint16_t kRecords[];
+extern const uint16_t kRecordValues[];
 
-// Mappings: a two-stage table of positions in a pool, where a sequence stands behind its length. To be asked only for
-// code points that have kLowercases or kDecomposes: the tables end with the last of them.
+inline constexpr int kCategoryShift = 8;
+extern const uint8_t kCategoryIndex[];
+extern const uint8_t kCategoryValues[];
+
+inline constexpr int kScriptShift = 7;
+extern const uint8_t kScriptIndex[];
+extern const uint8_t kScriptValues[];
+
+inline constexpr int kGraphemeBreakShift = 7;
+extern const uint8_t kGraphemeBreakIndex[];
+extern const uint8_t kGraphemeBreakValues[];
+
+inline constexpr int kCombiningClassShift = 7;
+extern const uint8_t kCombiningClassIndex[];
+extern const uint8_t kCombiningClassValues[];
+
+inline constexpr int kNormalizationShift = 7;
+extern const uint8_t kNormalizationIndex[];
+extern const uint8_t kNormalizationValues[];
+
+// Mappings: two stages of positions in a pool, where a sequence stands behind its length. To be asked only up to the
+// last code point that has one.
 inline constexpr int kMappingShift = 6;
+inline constexpr char32_t kLastLowercase = 125217;
 extern const uint8_t kLowercaseIndex[];
 extern const uint16_t kLowercasePositions[];
 extern const char32_t kLowercasePool[];
+
+inline constexpr char32_t kLastDecomposition = 195101;
 extern const uint8_t kDecompositionIndex[];
 extern const uint16_t kDecompositionPositions[];
 extern const char32_t kDecompositionPool[];
+
+inline constexpr char32_t kLastCompatibility = 130041;
+extern const uint8_t kCompatibilityIndex[];
+extern const uint16_t kCompatibilityPositions[];
+extern const char32_t kCompatibilityPool[];
+
+inline constexpr char32_t kLastComposition = 93545;
+extern const uint8_t kCompositionIndex[];
+extern const uint16_t kCompositionPositions[];
+extern const char32_t kCompositionPool[];
 
 }  // namespace bert_native::unicode

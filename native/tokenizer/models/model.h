@@ -12,6 +12,7 @@
 
 namespace bert_native {
 
+class WordPiece;
 struct WordPieceOptions;
 
 // A token of a word: bytes [begin, end) of it.
@@ -23,8 +24,8 @@ struct ModelToken {
   bool operator==(const ModelToken&) const = default;
 };
 
-// `model` in tokenizer.json: a word to tokens, as the Rust library tokenizers cuts it. Immutable; what a thread needs to
-// write to is its own Scratch.
+// `model` in tokenizer.json: a word to tokens, as the Rust library tokenizers cuts it. Immutable; what a thread needs
+// to write to is its own Scratch.
 class Model {
  public:
   class Scratch {
@@ -39,6 +40,8 @@ class Model {
   virtual void tokenize(std::string_view word, Scratch& scratch, std::vector<ModelToken>& tokens) const = 0;
   // What the vocabulary has under that string, or kNoId.
   virtual int32_t id_of(std::string_view token) const = 0;
+  // For what is written for WordPiece alone; null for every other model.
+  virtual const WordPiece* wordpiece() const { return nullptr; }
 
   static constexpr int32_t kNoId = -1;
 };

@@ -51,6 +51,8 @@ class WordPiece {
 
   // The id of an entry of the vocabulary, or the unknown token's.
   int32_t id_of(std::string_view token) const;
+  // The id of an entry of the vocabulary, or -1.
+  int32_t find(std::string_view token) const { return trie_.find(token); }
 
   int32_t unk_id() const { return options_.unk_id; }
   size_t max_input_chars_per_word() const { return options_.max_input_chars_per_word; }

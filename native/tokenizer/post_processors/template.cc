@@ -6,6 +6,7 @@
 #include <utility>
 
 #include "common/errors.h"
+#include "tokenizer/post_processors/offset_trimming.h"
 
 namespace bert_native {
 
@@ -47,18 +48,11 @@ void append_special(const TemplatePiece& piece, const EncodeOptions& options, En
   if (options.return_word_ids) encoding.word_ids.push_back(-1);
 }
 
-void append_text(const RunSlice& slice, uint8_t type_id, int8_t sequence_id, Encoding& encoding) {
-  append_slice(slice.run->ids, slice.range, encoding.ids);
-  append_slice(slice.run->offsets, slice.range, encoding.offsets);
-  append_slice(slice.run->word_ids, slice.range, encoding.word_ids);
-  encoding.type_ids.resize(encoding.ids.size(), type_id);
-  encoding.sequence_ids.resize(encoding.ids.size(), sequence_id);
-}
-
 }  // namespace
 
-TemplateProcessor::TemplateProcessor(std::vector<TemplatePiece> single, std::vector<TemplatePiece> pair)
-    : single_(std::move(single)), pair_(std::move(pair)) {
+TemplateProcessor::TemplateProcessor(std::vector<TemplatePiece> single, std::vector<TemplatePiece> pair,
+                                     TemplateOptions options)
+    : single_(std::move(single)), pair_(std::move(pair)), options_(options) {
   check(single_, 0, "single");
   check(pair_, 1, "pair");
 }
@@ -72,7 +66,8 @@ void TemplateProcessor::append_row(RunSlice first, RunSlice second, const Encode
       if (options.add_special_tokens) append_special(piece, options, encoding);
     } else {
       const bool is_first = piece.kind == Kind::kFirst;
-      append_text(is_first ? first : second, options.add_special_tokens ? piece.type_id : uint8_t{0},
+      append_text(is_first ? first : second,
+                  options.add_special_tokens || options_.always_type_ids ? piece.type_id : uint8_t{0},
                   static_cast<int8_t>(is_first ? 0 : 1), encoding);
     }
   }
@@ -81,6 +76,20 @@ void TemplateProcessor::append_row(RunSlice first, RunSlice second, const Encode
   }
   encoding.row_starts.push_back(static_cast<int32_t>(encoding.ids.size()));
   encoding.sample_of_row.push_back(sample);
+}
+
+void TemplateProcessor::append_text(const RunSlice& slice, uint8_t type_id, int8_t sequence_id,
+                                    Encoding& encoding) const {
+  append_slice(slice.run->ids, slice.range, encoding.ids);
+  append_slice(slice.run->offsets, slice.range, encoding.offsets);
+  append_slice(slice.run->word_ids, slice.range, encoding.word_ids);
+  encoding.type_ids.resize(encoding.ids.size(), type_id);
+  encoding.sequence_ids.resize(encoding.ids.size(), sequence_id);
+  if (slice.run->margins.empty()) return;
+  const size_t count = slice.range.end - slice.range.begin;
+  const std::span<Span> offsets(encoding.offsets);
+  trim_offsets(offsets.subspan(offsets.size() - count), std::span(slice.run->margins).subspan(slice.range.begin, count),
+               options_.adds_prefix_space);
 }
 
 }  // namespace bert_native

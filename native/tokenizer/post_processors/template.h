@@ -22,22 +22,32 @@ struct RunSlice {
   Range range;
 };
 
-// Puts special tokens around one text or a pair: TemplateProcessing in tokenizer.json.
+struct TemplateOptions {
+  // Type ids follow the templates without special tokens, too; else they are 0 then, as in the slow Python tokenizer.
+  bool always_type_ids = false;
+  bool trims_offsets = false;      // by the margins of the runs
+  bool adds_prefix_space = false;  // which offsets that are trimmed have to know
+};
+
+// Puts special tokens around one text or a pair: what all post-processors in tokenizer.json come down to.
 class TemplateProcessor {
  public:
   // `single` has the first text once, `pair` both texts once each; special ids are not negative. Else kOption.
-  TemplateProcessor(std::vector<TemplatePiece> single, std::vector<TemplatePiece> pair);
+  TemplateProcessor(std::vector<TemplatePiece> single, std::vector<TemplatePiece> pair, TemplateOptions options = {});
 
   size_t special_count(bool is_pair) const;
   const std::vector<TemplatePiece>& pieces(bool is_pair) const { return is_pair ? pair_ : single_; }
+  bool trims_offsets() const { return options_.trims_offsets; }
 
-  // Appends one row of `sample`. Without special tokens every type id is 0, as in the Python tokenizer. Throws kMemory
-  // when the encoding outgrows 32-bit row starts.
+  // Appends one row of `sample`. Throws kMemory when the encoding outgrows 32-bit row starts.
   void append_row(RunSlice first, RunSlice second, const EncodeOptions& options, int32_t sample,
                   Encoding& encoding) const;
 
  private:
+  void append_text(const RunSlice& slice, uint8_t type_id, int8_t sequence_id, Encoding& encoding) const;
+
   std::vector<TemplatePiece> single_, pair_;
+  TemplateOptions options_;
 };
 
 }  // namespace bert_native

@@ -19,7 +19,7 @@ enum class ByteLevelClass : uint8_t { kLetter, kNumber, kSpace, kOther };
 BN_ALWAYS_INLINE ByteLevelClass byte_level_class(char32_t c) {
   if (unicode::is_letter(c)) return ByteLevelClass::kLetter;
   if (unicode::is_numeric(c)) return ByteLevelClass::kNumber;
-  return (unicode::record(c) & unicode::kWhiteSpace) != 0 ? ByteLevelClass::kSpace : ByteLevelClass::kOther;
+  return unicode::is_white_space(c) ? ByteLevelClass::kSpace : ByteLevelClass::kOther;
 }
 
 // Behind the English contraction at `begin`, where an apostrophe stands; `begin` if there is none.
@@ -35,8 +35,8 @@ size_t contraction_end(const Text& text, size_t begin, size_t end) {
   return two ? second + 2 : begin;
 }
 
-// The end of the match of GPT-2's pattern that starts at `begin`, which is before `end`; the pattern matches everywhere.
-// `Text` gives code points: at(i) the one at i, next(i) the position behind it.
+// The end of the match of GPT-2's pattern that starts at `begin`, which is before `end`; the pattern matches
+// everywhere. `Text` gives code points: at(i) the one at i, next(i) the position behind it.
 template <typename Text>
 size_t byte_level_word_end(const Text& text, size_t begin, size_t end) {
   const char32_t first = text.at(begin);

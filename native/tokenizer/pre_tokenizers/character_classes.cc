@@ -10,15 +10,18 @@ namespace bert_native {
 
 namespace {
 
-bool is_space(char32_t c) { return (unicode::record(c) & unicode::kWhiteSpace) != 0; }
-bool is_word_character(char32_t c) { return (unicode::record(c) & unicode::kWordCharacter) != 0; }
+bool is_space(char32_t c) { return unicode::is_white_space(c); }
+// As BERT has it: ASCII symbols count.
 bool is_punctuation(char32_t c) { return (unicode::record(c) & unicode::kPunctuation) != 0; }
 
 // Cuts at the code points that `is_match` picks, each a match of its own.
 template <typename IsMatch>
 class CharacterSplit : public PreTokenizer {
  public:
-  CharacterSplit(IsMatch is_match, SplitBehavior behavior) : is_match_(std::move(is_match)), behavior_(behavior) {}
+  CharacterSplit(IsMatch is_match, SplitBehavior behavior)
+      : is_match_(std::move(is_match)),
+        behavior_(behavior),
+        drops_spaces_(behavior == SplitBehavior::kRemoved && is_match_(U' ')) {}
 
   void pre_tokenize(PreTokenizedText& text) const override {
     std::vector<Range> matches;
@@ -31,9 +34,12 @@ class CharacterSplit : public PreTokenizer {
     });
   }
 
+  bool cuts_at_spaces() const override { return drops_spaces_; }
+
  private:
   IsMatch is_match_;
   SplitBehavior behavior_;
+  bool drops_spaces_;
 };
 
 template <typename IsMatch>
@@ -60,6 +66,8 @@ class RunSplit : public PreTokenizer {
     });
   }
 
+  bool cuts_at_spaces() const override { return class_of_(U' ') == kDropped; }
+
   static constexpr int kDropped = 0;
 
  private:
@@ -75,8 +83,8 @@ class UnicodeScriptsPreTokenizer : public PreTokenizer {
       const size_t first_part = parts.size();
       unicode::Script last{};
       for (size_t i = piece.begin; i < piece.end; ++i) {
-        if (code_points[i] == U' ') continue;
         const unicode::Script script = script_of(code_points[i]);
+        if (script == unicode::Script::kAny) continue;
         if (parts.size() == first_part || script != last) parts.push_back({i, piece.end});
         last = script;
       }
@@ -87,6 +95,7 @@ class UnicodeScriptsPreTokenizer : public PreTokenizer {
  private:
   static unicode::Script script_of(char32_t c) {
     constexpr char32_t kProlongedSoundMark = 0x30fc;
+    if (c == U' ') return unicode::Script::kAny;
     const unicode::Script script = unicode::script(c);
     const bool japanese = script == unicode::Script::kHiragana || script == unicode::Script::kKatakana;
     return japanese || c == kProlongedSoundMark ? unicode::Script::kHan : script;
@@ -103,7 +112,7 @@ PreTokenizerPointer make_bert_pre_tokenizer() {
 }
 
 PreTokenizerPointer make_whitespace_pre_tokenizer() {
-  const auto class_of = [](char32_t c) { return is_word_character(c) ? 1 : is_space(c) ? 0 : 2; };
+  const auto class_of = [](char32_t c) { return unicode::is_word_character(c) ? 1 : is_space(c) ? 0 : 2; };
   return std::make_unique<RunSplit<decltype(class_of)>>(class_of);
 }
 

@@ -350,8 +350,10 @@ TokenizerParts small_parts(const SmallTokenizer& small = {}) {
   auto pipeline = make_bert_pipeline(model, {}, {});
   return {std::move(model),
           {added(u"[CLS]", 1), added(u"[SEP]", 2), {u"<new>", 8, false, false, false, false}},
+          nullptr,
           std::move(pipeline),
           TemplateProcessor({cls, first, sep}, {cls, first, sep, second, sep1}),
+          nullptr,
           WordPieceDecoder("##")};
 }
 
@@ -435,7 +437,7 @@ void add_tokenizer_tests() {
   });
   add("tokenizer/parts: ids that are nowhere are refused", [] {
     const auto make = [](const SmallTokenizer& small) { return Tokenizer(small_parts(small)).decode({}, {}); };
-    check_throws(ErrorCode::kOption, "model.unk_id is 9", [&] { make({9}); });
+    check_throws(ErrorCode::kFileFormat, "unknown token of the WordPiece model has id 9", [&] { make({9}); });
     check_throws(ErrorCode::kOption, "post_processor.single is 9", [&] { make({0, 9}); });
     check_throws(ErrorCode::kOption, "post_processor.pair must contain", [&] {
       make({0, 1, TemplatePiece::Kind::kFirst});
