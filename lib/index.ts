@@ -33,6 +33,7 @@ export { AutoTokenizer, type AutoTokenizerOptions } from './tokenizers/auto.ts';
 export { BatchEncoding, type TensorValues } from './tokenizers/batch-encoding.ts';
 export { BertTokenizer, BertTokenizerFast, type BertTokenizerOptions } from './tokenizers/bert.ts';
 export type { EncodeOptions } from './tokenizers/encode-options.ts';
+export type { PackedEncoding, PackedOptions } from './tokenizers/packed-encoding.ts';
 export type { AddedTokenInput } from './tokenizers/special-tokens.ts';
 export type { TextInput } from './tokenizers/text-input.ts';
 export {
