@@ -59,12 +59,9 @@ std::function<ModelPointer(const FlatStrings&)> read_model(const Fields& fields)
   }
   if (type == "BPE") {
     const auto merges = std::make_shared<const FlatStrings>(read_flat_strings(fields.object("merges")));
-    const BpeOptions options{read_unk_id(fields),
-                             fields.utf8("continuing_subword_prefix"),
-                             fields.utf8("end_of_word_suffix"),
-                             fields.boolean("fuse_unk"),
-                             fields.boolean("byte_fallback"),
-                             fields.boolean("ignore_merges")};
+    const BpeOptions options{
+        read_unk_id(fields),        fields.utf8("continuing_subword_prefix"), fields.utf8("end_of_word_suffix"),
+        fields.boolean("fuse_unk"), fields.boolean("byte_fallback"),          fields.boolean("ignore_merges")};
     return [merges, options](const FlatStrings& vocabulary) { return make_bpe_model(vocabulary, *merges, options); };
   }
   if (type == "Unigram") {
@@ -112,7 +109,8 @@ Napi::Value to_handle(Napi::Env env, const SharedModel& model) {
                                 env,
                                 [model](const Napi::CallbackInfo& info) {
                                   return guarded(info.Env(), [&]() -> Napi::Value {
-                                    const double id = info[0].IsNumber() ? info[0].As<Napi::Number>().DoubleValue() : -1;
+                                    const double id =
+                                        info[0].IsNumber() ? info[0].As<Napi::Number>().DoubleValue() : -1;
                                     const bool known = id >= 0 && id < static_cast<double>(model->vocabulary().size());
                                     if (!known || id != std::trunc(id)) return info.Env().Null();
                                     const std::string_view token = model->vocabulary()[static_cast<size_t>(id)];
@@ -249,9 +247,9 @@ std::unique_ptr<const Pipeline> read_fast_pipeline(const Fields& fields, const S
   std::vector<AddedToken> normalized = normalized_tokens(added_tokens);
   const bool has_normalizer = !fields.is_null("normalizer");
   if (is_byte_level(fields) && (normalized.empty() || !has_normalizer)) {
-    return make_byte_level_pipeline(
-        general, {std::shared_ptr<const Model>(model, &model->model()), std::move(normalized),
-                  fields.object("pre_tokenizer").boolean("add_prefix_space"), has_normalizer});
+    return make_byte_level_pipeline(general,
+                                    {std::shared_ptr<const Model>(model, &model->model()), std::move(normalized),
+                                     fields.object("pre_tokenizer").boolean("add_prefix_space"), has_normalizer});
   }
   return make_spaced_pipeline(general);
 }
@@ -262,8 +260,13 @@ TokenizerParts read_description(const Napi::Value& value) {
   std::vector<AddedToken> added_tokens = read_added_tokens(fields);
   auto general = read_general_pipeline(fields, model, added_tokens);
   auto fast = read_fast_pipeline(fields, model, added_tokens, general);
-  TokenizerParts parts{std::move(model), std::move(added_tokens), std::move(general), std::move(fast),
-                       read_post_processor(fields.object("post_processor")), nullptr, std::nullopt};
+  TokenizerParts parts{std::move(model),
+                       std::move(added_tokens),
+                       std::move(general),
+                       std::move(fast),
+                       read_post_processor(fields.object("post_processor")),
+                       nullptr,
+                       std::nullopt};
   if (has_type(fields, "decoder", "SlowWordPiece")) {
     parts.slow_decoder.emplace(fields.object("decoder").utf8("prefix"));
   } else if (!fields.is_null("decoder")) {

@@ -81,7 +81,7 @@ class WordCache {
   template <typename Unit>
   static BN_ALWAYS_INLINE Key make_key(const Unit* text, size_t size, size_t kind) {
     alignas(32) static constexpr unsigned char kOnesThenZeros[32] = {255, 255, 255, 255, 255, 255, 255, 255,
-                                                                      255, 255, 255, 255, 255, 255, 255, 255};
+                                                                     255, 255, 255, 255, 255, 255, 255, 255};
     Key key, mask;
     std::memcpy(&key, text, sizeof key);
     std::memcpy(&mask, kOnesThenZeros + 16 - size, sizeof mask);

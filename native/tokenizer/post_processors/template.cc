@@ -66,7 +66,8 @@ void TemplateProcessor::append_row(RunSlice first, RunSlice second, const Encode
       if (options.add_special_tokens) append_special(piece, options, encoding);
     } else {
       const bool is_first = piece.kind == Kind::kFirst;
-      append_text(is_first ? first : second, options.add_special_tokens || options_.always_type_ids ? piece.type_id : uint8_t{0},
+      append_text(is_first ? first : second,
+                  options.add_special_tokens || options_.always_type_ids ? piece.type_id : uint8_t{0},
                   static_cast<int8_t>(is_first ? 0 : 1), options, encoding);
     }
   }
@@ -87,8 +88,8 @@ void TemplateProcessor::append_text(const RunSlice& slice, uint8_t type_id, int8
   if (slice.run->margins.empty()) return;
   const size_t count = slice.range.end - slice.range.begin;
   const std::span<Span> offsets(encoding.offsets);
-  trim_offsets(offsets.subspan(offsets.size() - count),
-               std::span(slice.run->margins).subspan(slice.range.begin, count), options_.adds_prefix_space);
+  trim_offsets(offsets.subspan(offsets.size() - count), std::span(slice.run->margins).subspan(slice.range.begin, count),
+               options_.adds_prefix_space);
 }
 
 }  // namespace bert_native
