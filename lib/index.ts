@@ -46,6 +46,7 @@ export type { DecodeStream } from './tokenizers/decode-stream.ts';
 export type { EncodeOptions } from './tokenizers/encode-options.ts';
 export type { TokenizerOptions } from './tokenizers/family.ts';
 export { type FastTokenizerOptions, PreTrainedTokenizerFast } from './tokenizers/fast.ts';
+export type { PackedEncoding, PackedOptions } from './tokenizers/packed-encoding.ts';
 export { GPT2Tokenizer, GPT2TokenizerFast, RobertaTokenizer, RobertaTokenizerFast } from './tokenizers/roberta.ts';
 export {
   AlbertTokenizer,

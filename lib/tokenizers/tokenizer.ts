@@ -6,6 +6,7 @@ import type {
   NativeAddedToken,
   NativeEncoding,
   NativeModelOptions,
+  NativePackedCall,
   NativeTokenizer,
   NativeTokenizerDescription,
 } from '../binding/native.ts';
@@ -38,7 +39,9 @@ import {
   planEncoding,
   type Side,
   veryLargeInteger,
+  type WarnOnce,
 } from './encode-options.ts';
+import { type PackedEncoding, type PackedOptions, packedCall, packedOptionRules } from './packed-encoding.ts';
 import { PaddedRows } from './padded-rows.ts';
 import { type TokenizerSettings, tokenizerSettingRules } from './settings.ts';
 import {
@@ -310,6 +313,22 @@ export abstract class PreTrainedTokenizer extends Callable {
     const given = checkOptions('encode_async()', options, encodeOptionRules);
     const source = this.#source(text, given);
     return this.#finish(source, given, await source.tokenizer.encode_async(source.texts, source.plan.native));
+  }
+
+  /**
+   * The ids of texts or pairs in one array, without padding: what costs least, and what an engine without padding takes.
+   * Large batches are spread over the library's threads (`env.numThreads`).
+   *
+   * @throws BertNativeError `ERR_OPTION`; `ERR_DTYPE` for what is not a text; `ERR_SHAPE` for texts and pairs that differ
+   *   in number; `ERR_TRUNCATION` where `max_length` cannot be reached; `ERR_MEMORY`
+   */
+  encode_packed(text: string | readonly string[], options?: PackedOptions | null): PackedEncoding {
+    return this.#nativeTokenizer().encode_packed(...this.#packedCall('encode_packed()', text, options));
+  }
+
+  /** The same as `encode_packed`, on threads of the library; rejects where that throws. */
+  async encode_packed_async(text: string | readonly string[], options?: PackedOptions | null): Promise<PackedEncoding> {
+    return this.#nativeTokenizer().encode_packed_async(...this.#packedCall('encode_packed_async()', text, options));
   }
 
   /** The ids of one text or pair: an array, or a tensor `[1, tokens]` with `return_tensor: true`. */
@@ -612,8 +631,17 @@ export abstract class PreTrainedTokenizer extends Callable {
     };
   }
 
+  #packedCall(name: string, text: unknown, options: unknown): NativePackedCall {
+    const given = checkOptions(name, options, packedOptionRules);
+    const defaults = { model_max_length: this.#modelMaxLength, truncation_side: this.#truncationSide };
+    return packedCall(text, given, defaults, this.#warner(given));
+  }
+
+  #warner({ verbose = true }: { readonly verbose?: boolean | undefined }): WarnOnce {
+    return verbose ? this.#warnOnce.bind(this) : () => {};
+  }
+
   #plan(options: GivenOptions<EncodeOptions>): EncodePlan {
-    const warn = options.verbose === false ? () => {} : this.#warnOnce.bind(this);
     return planEncoding(
       options,
       {
@@ -623,7 +651,7 @@ export abstract class PreTrainedTokenizer extends Callable {
         model_input_names: this.model_input_names,
         pad_token_id: this.pad_token_id,
       },
-      warn,
+      this.#warner(options),
     );
   }
 
