@@ -19,14 +19,20 @@ namespace bert_native {
 
 inline constexpr size_t kScanBlock = 64;
 
+// Of each unit of a block one bit, the first lowest: what stands between words in ASCII. Other controls than the three
+// below are not among it: a tokenizer's options say what they are.
+struct Delimiters {
+  uint64_t spaces = 0;       // space, tab, line feed, carriage return
+  uint64_t punctuation = 0;  // printable, neither letter nor digit nor space
+};
+
 namespace scan {
 
-// White space and punctuation of ASCII: what stands between words. The other controls are not among them: a tokenizer's
-// options say what they are.
-BN_ALWAYS_INLINE bool is_delimiter(unsigned char c) {
+BN_ALWAYS_INLINE bool is_space(unsigned char c) { return c == ' ' || c == '\t' || c == '\n' || c == '\r'; }
+BN_ALWAYS_INLINE bool is_punctuation(unsigned char c) {
   const unsigned char folded = c | 0x20;
   const bool is_letter = folded >= 'a' && folded <= 'z', is_digit = c >= '0' && c <= '9';
-  return c == '\t' || c == '\n' || c == '\r' || (c >= ' ' && c <= '~' && !is_letter && !is_digit);
+  return c > ' ' && c <= '~' && !is_letter && !is_digit;
 }
 
 #if BN_X86_64
@@ -42,18 +48,18 @@ BN_ALWAYS_INLINE __m128i at_most_255(__m128i units) {
   return _mm_sub_epi16(units, _mm_subs_epu16(units, _mm_set1_epi16(0xff)));
 }
 
-BN_ALWAYS_INLINE uint64_t narrow_16(const char16_t* units, unsigned char lower_bit, unsigned char* bytes) {
+BN_ALWAYS_INLINE Delimiters narrow_16(const char16_t* units, unsigned char lower_bit, unsigned char* bytes) {
   const __m128i low = at_most_255(_mm_loadu_si128(reinterpret_cast<const __m128i*>(units)));
   const __m128i high = at_most_255(_mm_loadu_si128(reinterpret_cast<const __m128i*>(units + 8)));
   const __m128i x = _mm_packus_epi16(low, high);
   const __m128i letter = in_range(_mm_or_si128(x, set_bytes(0x20)), 'a', 26);
   const __m128i word = _mm_or_si128(letter, in_range(x, '0', 10));
-  const __m128i printable = in_range(x, ' ', 0x5f);
+  const __m128i punctuation = _mm_andnot_si128(word, in_range(x, '!', 0x5e));
   const __m128i lines = _mm_or_si128(_mm_cmpeq_epi8(x, set_bytes('\n')), _mm_cmpeq_epi8(x, set_bytes('\r')));
-  const __m128i space = _mm_or_si128(lines, _mm_cmpeq_epi8(x, set_bytes('\t')));
-  const __m128i delimiter = _mm_or_si128(_mm_andnot_si128(word, printable), space);
+  const __m128i blanks = _mm_or_si128(_mm_cmpeq_epi8(x, set_bytes('\t')), _mm_cmpeq_epi8(x, set_bytes(' ')));
   _mm_storeu_si128(reinterpret_cast<__m128i*>(bytes), _mm_or_si128(x, _mm_and_si128(letter, set_bytes(lower_bit))));
-  return static_cast<uint32_t>(_mm_movemask_epi8(delimiter));
+  return {static_cast<uint32_t>(_mm_movemask_epi8(_mm_or_si128(lines, blanks))),
+          static_cast<uint32_t>(_mm_movemask_epi8(punctuation))};
 }
 
 BN_ALWAYS_INLINE uint64_t equal_16(const char16_t* units, const std::array<char16_t, 4>& wanted) {
@@ -81,15 +87,15 @@ BN_ALWAYS_INLINE uint64_t bits_of(uint8x16_t lanes) {
   return vaddv_u8(vget_low_u8(bits)) | (static_cast<uint64_t>(vaddv_u8(vget_high_u8(bits))) << 8);
 }
 
-BN_ALWAYS_INLINE uint64_t narrow_16(const char16_t* units, unsigned char lower_bit, unsigned char* bytes) {
+BN_ALWAYS_INLINE Delimiters narrow_16(const char16_t* units, unsigned char lower_bit, unsigned char* bytes) {
   const uint16_t* from = reinterpret_cast<const uint16_t*>(units);
   const uint8x16_t x = vcombine_u8(vqmovn_u16(vld1q_u16(from)), vqmovn_u16(vld1q_u16(from + 8)));
   const uint8x16_t letter = in_range(vorrq_u8(x, vdupq_n_u8(0x20)), 'a', 26);
   const uint8x16_t word = vorrq_u8(letter, in_range(x, '0', 10));
   const uint8x16_t lines = vorrq_u8(vceqq_u8(x, vdupq_n_u8('\n')), vceqq_u8(x, vdupq_n_u8('\r')));
-  const uint8x16_t space = vorrq_u8(lines, vceqq_u8(x, vdupq_n_u8('\t')));
+  const uint8x16_t blanks = vorrq_u8(vceqq_u8(x, vdupq_n_u8('\t')), vceqq_u8(x, vdupq_n_u8(' ')));
   vst1q_u8(bytes, vorrq_u8(x, vandq_u8(letter, vdupq_n_u8(lower_bit))));
-  return bits_of(vorrq_u8(vbicq_u8(in_range(x, ' ', 0x5f), word), space));
+  return {bits_of(vorrq_u8(lines, blanks)), bits_of(vbicq_u8(in_range(x, '!', 0x5e), word))};
 }
 
 BN_ALWAYS_INLINE uint64_t equal_16(const char16_t* units, const std::array<char16_t, 4>& wanted) {
@@ -105,13 +111,14 @@ BN_ALWAYS_INLINE uint64_t equal_16(const char16_t* units, const std::array<char1
 
 #else
 
-BN_ALWAYS_INLINE uint64_t narrow_16(const char16_t* units, unsigned char lower_bit, unsigned char* bytes) {
-  uint64_t delimiters = 0;
+BN_ALWAYS_INLINE Delimiters narrow_16(const char16_t* units, unsigned char lower_bit, unsigned char* bytes) {
+  Delimiters delimiters;
   for (size_t i = 0; i < 16; ++i) {
     const unsigned char byte = static_cast<unsigned char>(units[i] < 0xff ? units[i] : 0xff);
     const bool is_upper = byte >= 'A' && byte <= 'Z';
     bytes[i] = static_cast<unsigned char>(is_upper ? byte | lower_bit : byte);
-    delimiters |= static_cast<uint64_t>(is_delimiter(byte)) << i;
+    delimiters.spaces |= static_cast<uint64_t>(is_space(byte)) << i;
+    delimiters.punctuation |= static_cast<uint64_t>(is_punctuation(byte)) << i;
   }
   return delimiters;
 }
@@ -129,11 +136,14 @@ BN_ALWAYS_INLINE uint64_t equal_16(const char16_t* units, const std::array<char1
 }  // namespace scan
 
 // Writes kScanBlock units as bytes, those above U+00FF as 0xff, letters of ASCII with `lower_bit` (0 or 0x20) set.
-// Returns a bit for each unit that is a delimiter.
-BN_ALWAYS_INLINE uint64_t narrow_block(const char16_t* units, unsigned char lower_bit, unsigned char* bytes) {
-  uint64_t delimiters = 0;
-  for (size_t i = 0; i < kScanBlock; i += 16) delimiters |= scan::narrow_16(units + i, lower_bit, bytes + i) << i;
-  return delimiters;
+BN_ALWAYS_INLINE Delimiters narrow_block(const char16_t* units, unsigned char lower_bit, unsigned char* bytes) {
+  Delimiters all;
+  for (size_t i = 0; i < kScanBlock; i += 16) {
+    const Delimiters some = scan::narrow_16(units + i, lower_bit, bytes + i);
+    all.spaces |= some.spaces << i;
+    all.punctuation |= some.punctuation << i;
+  }
+  return all;
 }
 
 // The first position from `from` on that holds one of four units (which may repeat), or the text's end.

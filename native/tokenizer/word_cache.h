@@ -25,6 +25,7 @@ class WordCache {
   struct Key {
     uint64_t low, high;
 
+    bool is_none() const { return high == 0; }
     // Whether a byte of the text is not ASCII.
     bool has_high_bits() const { return ((low | (high & kText)) & 0x8080808080808080) != 0; }
   };
@@ -33,6 +34,8 @@ class WordCache {
     Key key;
     int32_t ids[kMaxIds];
   };
+
+  static constexpr Key kNone{~uint64_t{0}, 0};  // never there
 
   explicit WordCache(size_t entries) : shift_(64 - std::countr_zero(entries / 2)), entries_(entries) {
     std::memset(static_cast<void*>(entries_.data()), 0, entries_.size_in_bytes());
@@ -48,12 +51,14 @@ class WordCache {
     return make_key(units, 2 * length, kIsUnits | length);
   }
 
+  // Asks for the memory that find() will look at.
+  BN_ALWAYS_INLINE void prefetch(Key key) const { BN_PREFETCH(pair_of(key)); }
+
   // Null: not there.
   BN_ALWAYS_INLINE const Entry* find(Key key) const {
-    const Entry* pair = pair_of(key);
-    if (is_same(pair[0].key, key)) return &pair[0];
-    if (is_same(pair[1].key, key)) return &pair[1];
-    return nullptr;
+    const Entry* const pair = pair_of(key);
+    const bool is_first = is_same(pair[0].key, key), is_second = is_same(pair[1].key, key);
+    return is_first | is_second ? pair + (is_second ? 1 : 0) : nullptr;
   }
 
   static BN_ALWAYS_INLINE size_t id_count(const Entry& entry) { return (entry.key.high >> kCountShift) & 7; }
@@ -76,7 +81,7 @@ class WordCache {
   template <typename Unit>
   static BN_ALWAYS_INLINE Key make_key(const Unit* text, size_t size, size_t kind) {
     alignas(32) static constexpr unsigned char kOnesThenZeros[32] = {255, 255, 255, 255, 255, 255, 255, 255,
-                                                                      255, 255, 255, 255, 255, 255, 255, 255};
+                                                                     255, 255, 255, 255, 255, 255, 255, 255};
     Key key, mask;
     std::memcpy(&key, text, sizeof key);
     std::memcpy(&mask, kOnesThenZeros + 16 - size, sizeof mask);

@@ -27,32 +27,73 @@ DoubleArrayTrie never_split_trie(const std::vector<std::u16string>& words, const
 }
 
 constexpr size_t kCacheEntries = size_t{1} << 15;  // 1 MB
-constexpr size_t kSegmentUnits = 2048;
+constexpr size_t kSegmentUnits = 1024;
 constexpr size_t kMaxDirectUnits = 64;
 constexpr size_t kMaxWordBytes = kMaxDirectUnits * 9;  // a Hangul syllable as three letters
 constexpr size_t kRoomForIds = kSegmentUnits + kMaxWordBytes;
 
-// A part of a text, made ready for cutting: units as bytes, and where delimiters are.
-struct Segment {
-  std::array<unsigned char, kSegmentUnits + 2 * kScanBlock> bytes;
-  std::array<uint64_t, kSegmentUnits / kScanBlock + 1> delimiters;
-  size_t blocks = 0;
-
-  // Reads at most kSegmentUnits units of text[begin, end); the text's end counts as a delimiter.
-  void read(std::u16string_view text, size_t begin, size_t end, unsigned char lower_bit) {
-    const size_t size = std::min(end - begin, kSegmentUnits);
+// A part of a text, cut into pieces: single characters of ASCII punctuation, and what lies between those and white space.
+class Segment {
+ public:
+  // Reads at most kSegmentUnits units of the text from `begin` on.
+  void read(std::u16string_view text, size_t begin, unsigned char lower_bit) {
+    const size_t size = std::min(text.size() - begin, kSegmentUnits);
     const char16_t* const units = text.data() + begin;
-    blocks = size / kScanBlock;
-    for (size_t i = 0; i < blocks; ++i) {
-      delimiters[i] = narrow_block(units + i * kScanBlock, lower_bit, bytes.data() + i * kScanBlock);
+    starts_end_ = starts_.data();
+    lasts_end_ = lasts_.data();
+    before_ = ~uint64_t{0};
+    Delimiters block;
+    size_t at = 0;
+    for (; at + kScanBlock <= size; at += kScanBlock) {
+      const Delimiters next = narrow_block(units + at, lower_bit, bytes_.data() + at);
+      if (at > 0) cut(block, next, at - kScanBlock);
+      block = next;
     }
-    if (begin + size < end) return;
-    char16_t rest[kScanBlock] = {};
-    std::copy(units + blocks * kScanBlock, units + size, rest);
-    rest[size % kScanBlock] = u' ';
-    delimiters[blocks] = narrow_block(rest, lower_bit, bytes.data() + blocks * kScanBlock);
-    ++blocks;
+    Delimiters rest;
+    if (begin + size == text.size()) {
+      char16_t padded[kScanBlock];
+      std::fill(std::copy(units + at, units + size, padded), std::end(padded), u' ');
+      rest = narrow_block(padded, lower_bit, bytes_.data() + at);
+      if (at > 0) cut(block, rest, at - kScanBlock);
+      block = rest;
+      rest.spaces = ~uint64_t{0};
+      at += kScanBlock;
+    }
+    cut(block, rest, at - kScanBlock);
+    next_ = starts_end_ - starts_.data() > lasts_end_ - lasts_.data() ? starts_end_[-1] : size;
   }
+
+  // Those that end in the segment.
+  size_t piece_count() const { return static_cast<size_t>(lasts_end_ - lasts_.data()); }
+  size_t start(size_t piece) const { return starts_[piece]; }
+  size_t end(size_t piece) const { return size_t{lasts_[piece]} + 1; }
+  // Units before the piece that does not end in the segment, or all.
+  size_t complete_units() const { return next_; }
+  // The units as narrow_block() writes them, and at least 16 bytes more.
+  const unsigned char* bytes() const { return bytes_.data(); }
+
+ private:
+  // A piece starts behind a delimiter and ends before one; `next` is the block behind this one.
+  void cut(const Delimiters& block, const Delimiters& next, size_t at) {
+    const uint64_t delimiters = block.spaces | block.punctuation;
+    const uint64_t behind = (delimiters << 1) | (before_ >> 63);
+    const uint64_t ahead = (delimiters >> 1) | ((next.spaces | next.punctuation) << 63);
+    before_ = delimiters;
+    starts_end_ = append_bits((behind & ~delimiters) | block.punctuation, at, starts_end_);
+    lasts_end_ = append_bits((ahead & ~delimiters) | block.punctuation, at, lasts_end_);
+  }
+
+  static uint16_t* append_bits(uint64_t bits, size_t at, uint16_t* to) {
+    for (; bits != 0; bits &= bits - 1) *to++ = static_cast<uint16_t>(at + static_cast<size_t>(std::countr_zero(bits)));
+    return to;
+  }
+
+  std::array<unsigned char, kSegmentUnits + 2 * kScanBlock> bytes_;
+  std::array<uint16_t, kSegmentUnits> starts_, lasts_;
+  uint16_t* starts_end_ = nullptr;
+  uint16_t* lasts_end_ = nullptr;
+  uint64_t before_ = 0;
+  size_t next_ = 0;
 };
 
 unsigned flags_of_change(const BertNormalizerOptions& options) {
@@ -70,6 +111,7 @@ class BertScratch : public Pipeline::Scratch {
   WordBuffer bare_word, word_with_origins;
   WordCache cache;
   Segment segment;
+  std::array<WordCache::Key, kSegmentUnits> keys;
   std::array<int32_t, kRoomForIds> ids;
   std::array<char, kMaxWordBytes> word_bytes;
 };
@@ -82,14 +124,7 @@ class BertPipeline : public Pipeline {
         wordpiece_(*model_->wordpiece()),
         pre_tokenizer_(options, never_split_trie(never_split, wordpiece_)),
         lower_bit_(options.lowercase ? 0x20 : 0),
-        changing_(flags_of_change(options)) {
-    BertScratch scratch(wordpiece_.max_input_chars_per_word());
-    for (char16_t c = 0; c < delimiter_ids_.size(); ++c) {
-      TokenRun run;
-      if (scan::is_delimiter(static_cast<unsigned char>(c))) split({&c, 1}, 0, {}, 0, scratch, run);
-      delimiter_ids_[c] = run.ids.empty() ? kNoToken : run.ids.front();
-    }
-  }
+        changing_(flags_of_change(options)) {}
 
   std::unique_ptr<Pipeline::Scratch> make_scratch() const override {
     return std::make_unique<BertScratch>(wordpiece_.max_input_chars_per_word());
@@ -103,18 +138,13 @@ class BertPipeline : public Pipeline {
       return split(text, part.begin, options, first_word, own, run);
     }
     size_t begin = part.begin;
-    while (begin < part.end && run.size() < options.limit) begin = cut(text, {part.begin, begin}, options, own, run);
+    while (begin < part.end && run.size() < options.limit) {
+      begin = tokenize_segment(text, part.begin, begin, options.limit, own, run);
+    }
     return 0;
   }
 
  private:
-  static constexpr int32_t kNoToken = -1;
-
-  // Text that is cut, and from where on; it begins at `start`.
-  struct Rest {
-    size_t start;
-    size_t begin;
-  };
 
   // All the text from `begin` on.
   int32_t split(std::u16string_view text, size_t begin, const RunOptions& options, int32_t first_word,
@@ -161,6 +191,7 @@ class BertPipeline : public Pipeline {
 
     int32_t* end() { return end_; }
     void set_end(int32_t* end) { end_ = end; }
+    void push(int32_t id) { *end_++ = id; }
     // Room for kMaxWordBytes ids is there while this is false.
     bool is_full() const { return end_ >= full_; }
     // False once the run has what it may have.
@@ -184,45 +215,53 @@ class BertPipeline : public Pipeline {
     TokenRun& run_;
   };
 
-  // Cuts a segment of the text at white space and ASCII punctuation, and looks up what lies between. Returns from where
-  // to go on.
-  size_t cut(std::u16string_view text, Rest rest, const RunOptions& options, BertScratch& scratch,
-             TokenRun& run) const {
+  // Tokenizes what text[begin, …) starts with; the text itself begins at text[start]. Returns from where to go on.
+  size_t tokenize_segment(std::u16string_view text, size_t start, size_t begin, size_t limit, BertScratch& scratch,
+                          TokenRun& run) const {
     Segment& segment = scratch.segment;
-    segment.read(text, rest.begin, text.size(), lower_bit_);
-    IdWriter writer(scratch.ids, options.limit, run);
-    size_t begin = 0;
-    for (size_t block = 0; block < segment.blocks; ++block) {
-      for (uint64_t delimiters = segment.delimiters[block]; delimiters != 0; delimiters &= delimiters - 1) {
-        const size_t end = block * kScanBlock + static_cast<size_t>(std::countr_zero(delimiters));
-        if (begin < end) {
-          append_piece({text, rest.begin + begin, rest.begin + end, segment.bytes.data() + begin}, scratch, writer);
-        }
-        begin = end + 1;
-        const unsigned char delimiter = segment.bytes[end];
-        if (delimiter > ' ') {
-          if (pre_tokenizer_.starts_never_split(delimiter)) {
-            const auto match = pre_tokenizer_.find_never_split(text, rest.start, rest.begin + end);
-            if (match.value != DoubleArrayTrie::kNoValue) {
-              *writer.end() = match.value;
-              writer.set_end(writer.end() + 1);
-              writer.flush();
-              return match.end;
-            }
+    segment.read(text, begin, lower_bit_);
+    const size_t pieces = segment.piece_count();
+    const auto piece_at = [&](size_t i) {
+      return Piece{text, begin + segment.start(i), begin + segment.end(i), segment.bytes() + segment.start(i)};
+    };
+    for (size_t i = 0; i < pieces; ++i) {
+      scratch.keys[i] = key_of(piece_at(i));
+      scratch.cache.prefetch(scratch.keys[i]);
+    }
+    IdWriter writer(scratch.ids, limit, run);
+    for (size_t i = 0; i < pieces; ++i) {
+      const WordCache::Key& key = scratch.keys[i];
+      if (const WordCache::Entry* const entry = scratch.cache.find(key)) {
+        std::memcpy(writer.end(), entry->ids, sizeof entry->ids);
+        writer.set_end(writer.end() + WordCache::id_count(*entry));
+      } else {
+        const Piece piece = piece_at(i);
+        if (pre_tokenizer_.starts_never_split(*piece.bytes)) {
+          const auto match = pre_tokenizer_.find_never_split(text, start, piece.begin);
+          if (match.value != DoubleArrayTrie::kNoValue) {
+            writer.push(match.value);
+            writer.flush();
+            return match.end;
           }
-          *writer.end() = delimiter_ids_[delimiter];
-          writer.set_end(writer.end() + 1);
         }
-        if (writer.is_full() && !writer.flush()) return text.size();
+        append_new(piece, key, scratch, writer);
       }
+      if (writer.is_full() && !writer.flush()) return text.size();
     }
     writer.flush();
-    if (begin > 0) return rest.begin + begin;
+    if (segment.complete_units() > 0) return begin + segment.complete_units();
     // A piece longer than a segment.
-    size_t end = rest.begin + segment.blocks * kScanBlock;
-    while (end < text.size() && (text[end] >= 0x80 || !scan::is_delimiter(static_cast<unsigned char>(text[end])))) ++end;
-    split(text.substr(0, end), rest.begin, options, 0, scratch, run);
+    size_t end = begin + kSegmentUnits;
+    while (end < text.size() && !is_delimiter(text[end])) ++end;
+    RunOptions all;
+    all.limit = limit;
+    split(text.substr(0, end), begin, all, 0, scratch, run);
     return end;
+  }
+
+  static bool is_delimiter(char16_t unit) {
+    const auto c = static_cast<unsigned char>(unit);
+    return unit < 0x80 && (scan::is_space(c) || scan::is_punctuation(c));
   }
 
   // What lies between two delimiters: units [begin, end) of the text, which are `bytes` in the segment.
@@ -235,23 +274,12 @@ class BertPipeline : public Pipeline {
     size_t size() const { return end - begin; }
   };
 
-  BN_ALWAYS_INLINE void append_piece(const Piece& piece, BertScratch& scratch, IdWriter& writer) const {
-    WordCache::Key key;
-    if (piece.size() <= WordCache::kMaxBytes) key = WordCache::byte_key(piece.bytes, piece.size());
-    if (piece.size() > WordCache::kMaxBytes || key.has_high_bits()) {
-      if (piece.size() > WordCache::kMaxUnits) {
-        append_new(piece, nullptr, scratch, writer);
-        return;
-      }
-      key = unit_key(piece);
-    }
-    const WordCache::Entry* const entry = scratch.cache.find(key);
-    if (entry == nullptr) {
-      append_new(piece, &key, scratch, writer);
-      return;
-    }
-    std::memcpy(writer.end(), entry->ids, sizeof entry->ids);
-    writer.set_end(writer.end() + WordCache::id_count(*entry));
+  // kNone: not to be remembered.
+  BN_ALWAYS_INLINE WordCache::Key key_of(const Piece& piece) const {
+    if (piece.size() > WordCache::kMaxBytes || pre_tokenizer_.starts_never_split(*piece.bytes)) return WordCache::kNone;
+    const WordCache::Key key = WordCache::byte_key(piece.bytes, piece.size());
+    if (!key.has_high_bits()) return key;
+    return piece.size() <= WordCache::kMaxUnits ? unit_key(piece) : WordCache::kNone;
   }
 
   static BN_ALWAYS_INLINE WordCache::Key unit_key(const Piece& piece) {
@@ -263,8 +291,7 @@ class BertPipeline : public Pipeline {
     return WordCache::unit_key(units, piece.size());
   }
 
-  // `key` null: not to be remembered.
-  void append_new(const Piece& piece, const WordCache::Key* key, BertScratch& scratch, IdWriter& writer) const {
+  void append_new(const Piece& piece, WordCache::Key key, BertScratch& scratch, IdWriter& writer) const {
     const std::string_view word = plain_word(piece, scratch.word_bytes);
     if (word.empty()) {
       append_by_splitting(piece, key, scratch, writer);
@@ -280,8 +307,7 @@ class BertPipeline : public Pipeline {
     remember(key, begin, static_cast<size_t>(end - begin), scratch);
   }
 
-  void append_by_splitting(const Piece& piece, const WordCache::Key* key, BertScratch& scratch,
-                           IdWriter& writer) const {
+  void append_by_splitting(const Piece& piece, WordCache::Key key, BertScratch& scratch, IdWriter& writer) const {
     writer.flush();
     TokenRun& run = writer.run();
     const size_t mark = run.size();
@@ -291,8 +317,8 @@ class BertPipeline : public Pipeline {
     remember(key, run.ids.data() + mark, run.size() - mark, scratch);
   }
 
-  static void remember(const WordCache::Key* key, const int32_t* ids, size_t count, BertScratch& scratch) {
-    if (key != nullptr && count <= WordCache::kMaxIds) scratch.cache.insert(*key, ids, count);
+  static void remember(WordCache::Key key, const int32_t* ids, size_t count, BertScratch& scratch) {
+    if (!key.is_none() && count <= WordCache::kMaxIds) scratch.cache.insert(key, ids, count);
   }
 
   // The piece as the model takes it, if it is one word whose characters are mapped each by itself; else nothing.
@@ -329,7 +355,6 @@ class BertPipeline : public Pipeline {
   BertPreTokenizer pre_tokenizer_;
   unsigned char lower_bit_;
   unsigned changing_;  // flags of characters that end a word, vanish, or become something else
-  std::array<int32_t, 128> delimiter_ids_;  // of a delimiter by itself
 };
 
 }  // namespace

@@ -89,7 +89,6 @@ class ByteLevelPipeline : public Pipeline {
     return true;
   }
 
-
   // False: no more are wanted.
   bool append_words(std::u16string_view text, size_t limit, Scratch& scratch, TokenRun& run) const {
     if (text.empty()) return true;

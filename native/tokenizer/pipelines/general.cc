@@ -34,7 +34,7 @@ class GeneralPipeline::GeneralScratch : public Pipeline::Scratch {
   explicit GeneralScratch(const Model& model) : model_scratch(model.make_scratch()) {}
 
   std::unique_ptr<Model::Scratch> model_scratch;
-  std::string bytes;                        // a piece as UTF-8
+  std::string bytes;                         // a piece as UTF-8
   std::vector<uint32_t> code_point_of_byte;  // only where offsets are wanted
   std::vector<ModelToken> tokens;
 };

@@ -27,8 +27,8 @@ class GeneralPipeline : public Pipeline {
   int32_t tokenize(const TextPart& part, const RunOptions& options, int32_t first_word, Scratch& scratch,
                    TokenRun& run) const override;
 
-  // Whether the tokens on one side of a single space have nothing to do with the other side, as long as plain characters
-  // stand beside it: none that is a mark or becomes white space.
+  // Whether the tokens on one side of a single space have nothing to do with the other side, as long as plain
+  // characters stand beside it: none that is a mark or becomes white space.
   bool works_word_by_word() const;
 
   // The normalised text, and what the model gets of it, added tokens left aside.

@@ -18,15 +18,15 @@ class PlainUnits {
  public:
   PlainUnits() {
     constexpr std::pair<char16_t, char16_t> kRanges[] = {
-        {u'!', u'~'},        // ASCII
-        {0x00c0, 0x02af},    // Latin
-        {0x0391, 0x03c9},    // Greek
-        {0x0410, 0x044f},    // Cyrillic
-        {0x3041, 0x3096},    // Hiragana
-        {0x30a1, 0x30fa},    // Katakana
-        {0x3400, 0x4dbf},    // Han
-        {0x4e00, 0x9fff},    // Han
-        {0xac00, 0xd7a3},    // Hangul syllables
+        {u'!', u'~'},      // ASCII
+        {0x00c0, 0x02af},  // Latin
+        {0x0391, 0x03c9},  // Greek
+        {0x0410, 0x044f},  // Cyrillic
+        {0x3041, 0x3096},  // Hiragana
+        {0x30a1, 0x30fa},  // Katakana
+        {0x3400, 0x4dbf},  // Han
+        {0x4e00, 0x9fff},  // Han
+        {0xac00, 0xd7a3},  // Hangul syllables
     };
     for (const auto& [first, last] : kRanges) {
       for (size_t unit = first; unit <= last; ++unit) units_.set(unit);
@@ -108,8 +108,8 @@ class SpacedPipeline : public Pipeline {
     bool plain = true;
     for (size_t i = begin; i < part.end; ++i) {
       if (plain_[part.text[i]]) continue;
-      const bool parts = part.text[i] == u' ' && i > begin && plain_[part.text[i - 1]] && i + 1 < part.end &&
-                         plain_[part.text[i + 1]];
+      const bool parts =
+          part.text[i] == u' ' && i > begin && plain_[part.text[i - 1]] && i + 1 < part.end && plain_[part.text[i + 1]];
       if (parts) return {i, plain};
       plain = false;
     }

@@ -124,15 +124,15 @@ void add_pipeline_tests() {
     const auto pipeline = make_bert_pipeline(small_model(), {}, {u"[CLS]"});
     const auto scratch = pipeline->make_scratch();
     TextMaker maker(1);
-    std::vector<std::u16string> texts{std::u16string(5000, u'a'), std::u16string(2048, u'a') + u" b",
-                                      std::u16string(2047, u'a') + u" b", std::u16string(2049, u' ') + u"b",
+    std::vector<std::u16string> texts{std::u16string(5000, u'a'), std::u16string(1024, u'a') + u" b",
+                                      std::u16string(1023, u'a') + u" b", std::u16string(1025, u' ') + u"b",
                                       std::u16string(5000, u'한') + u".a", std::u16string(7000, u'.')};
     for (const size_t words : {300u, 1000u, 3000u}) texts.push_back(maker.text(words));
     for (const std::u16string& text : texts) {
       const TextPart part{text, 0, text.size()};
       const std::vector<int32_t> all = ids_of(*pipeline, *scratch, part, true);
       BN_CHECK(ids_of(*pipeline, *scratch, part, false) == all, units_of(text.substr(0, 40)));
-      for (const size_t limit : {1u, 5u, 100u, 2047u, 2048u, 2049u}) {
+      for (const size_t limit : {1u, 5u, 100u, 1023u, 1024u, 1025u}) {
         const std::vector<int32_t> some = ids_of(*pipeline, *scratch, part, false, limit);
         BN_CHECK(some.size() >= std::min(limit, all.size()) && some.size() <= all.size(), std::to_string(some.size()));
         BN_CHECK(std::equal(some.begin(), some.end(), all.begin()), "limit " + std::to_string(limit));
@@ -164,9 +164,11 @@ void add_scan_tests() {
       units[lane] = static_cast<char16_t>(unit);
       for (const unsigned char lower_bit : {0, 0x20}) {
         unsigned char bytes[kScanBlock];
-        const uint64_t delimiters = narrow_block(units, lower_bit, bytes);
-        const bool is_delimiter = unit < 0x80 && scan::is_delimiter(static_cast<unsigned char>(unit));
-        BN_CHECK(delimiters == static_cast<uint64_t>(is_delimiter) << lane, std::to_string(unit));
+        const Delimiters delimiters = narrow_block(units, lower_bit, bytes);
+        const auto c = static_cast<unsigned char>(unit);
+        const bool is_space = unit < 0x80 && scan::is_space(c), is_mark = unit < 0x80 && scan::is_punctuation(c);
+        BN_CHECK(delimiters.spaces == static_cast<uint64_t>(is_space) << lane, std::to_string(unit));
+        BN_CHECK(delimiters.punctuation == static_cast<uint64_t>(is_mark) << lane, std::to_string(unit));
         const bool is_upper = unit >= 'A' && unit <= 'Z';
         const unsigned expected = unit > 0xff ? 0xff : is_upper ? unit | lower_bit : unit;
         BN_CHECK(bytes[lane] == expected, std::to_string(unit));
@@ -178,13 +180,14 @@ void add_scan_tests() {
     for (const bool clean : {false, true}) {
       const BertNormalizer normalizer({clean, true, true, true});
       for (unsigned char c = 0; c < 0x80; ++c) {
+        using Role = BertNormalizer::Role;
         const uint16_t record = unicode::record(c);
-        const bool is_space = normalizer.role(record) == BertNormalizer::Role::kSpace;
-        const bool cuts = is_space || (record & unicode::kPunctuation) != 0;
-        if (scan::is_delimiter(c)) BN_CHECK(cuts, std::to_string(c));
-        if (!scan::is_delimiter(c)) BN_CHECK(!cuts || c < ' ', std::to_string(c));
-        const bool is_letter = normalizer.role(record) == BertNormalizer::Role::kLetter && !cuts;
-        if (!scan::is_delimiter(c) && c > ' ' && c < 0x7f) BN_CHECK(is_letter, std::to_string(c));
+        const Role role = normalizer.role(record);
+        const bool is_mark = (record & unicode::kPunctuation) != 0;
+        if (scan::is_space(c)) BN_CHECK(role == Role::kSpace, std::to_string(c));
+        BN_CHECK(scan::is_punctuation(c) == (role == Role::kLetter && is_mark), std::to_string(c));
+        const bool is_printable = c > ' ' && c < 0x7f;
+        if (is_printable) BN_CHECK(role == Role::kLetter, std::to_string(c));
       }
     }
   });
@@ -193,7 +196,7 @@ void add_scan_tests() {
       const uint16_t record = unicode::record(c);
       const auto check = [&](char32_t part) {
         const bool known = part >= 0x80 || std::string_view("`;<=>").find(static_cast<char>(part)) != std::string_view::npos;
-        BN_CHECK(known || !scan::is_delimiter(static_cast<unsigned char>(part)), std::to_string(c));
+        BN_CHECK(known || !scan::is_punctuation(static_cast<unsigned char>(part)), std::to_string(c));
       };
       const BertNormalizer normalizer({true, true, true, true});
       normalizer.map(c, record, true, [&](char32_t part, uint16_t) { check(part); });
