@@ -13,7 +13,7 @@ export const specialTokenNames = [
 
 export type SpecialTokenName = (typeof specialTokenNames)[number];
 
-/** A token that is found as a whole in the raw text, before anything else happens to it. */
+/** A token that is found as a whole, in the raw text or in the normalised one. */
 export interface AddedToken {
   readonly content: string;
   /** Takes the white space to its left with it. */
@@ -24,10 +24,18 @@ export interface AddedToken {
   readonly single_word: boolean;
   /** Left out by `skip_special_tokens`. */
   readonly special: boolean;
+  /** Found in what the normalizer makes of the text, and goes through the normalizer itself. */
+  readonly normalized: boolean;
 }
 
-/** An added token as files and callers spell it; members that are left out are false. */
-export type AddedTokenInput = string | ({ readonly content: string } & { readonly [key: string]: unknown });
+/**
+ * An added token as files and callers spell it; members that are left out are false, but for `normalized`, which is true
+ * for tokens that are not special.
+ */
+export type AddedTokenInput =
+  | string
+  | AddedToken
+  | ({ readonly content: string } & { readonly [key: string]: unknown });
 
 export interface SpecialTokenOptions extends Partial<Record<SpecialTokenName, AddedTokenInput | null>> {
   readonly additional_special_tokens?: readonly AddedTokenInput[] | null;
@@ -41,20 +49,23 @@ export function isWellFormed(text: string): boolean {
 /** @param special makes the token special even if it does not say so itself */
 export function toAddedToken(token: AddedTokenInput, special: boolean): AddedToken {
   const object = typeof token === 'string' ? { content: token } : token;
-  const flag = (name: string): boolean => (object as { [key: string]: unknown })[name] === true;
+  const given = object as { [key: string]: unknown };
+  const flag = (name: string): boolean => given[name] === true;
+  const isSpecial = special || flag('special');
   return {
     content: object.content,
     lstrip: flag('lstrip'),
     rstrip: flag('rstrip'),
     single_word: flag('single_word'),
-    special: special || flag('special'),
+    special: isSpecial,
+    normalized: typeof given.normalized === 'boolean' ? given.normalized : !isSpecial,
   };
 }
 
 /** As `special_tokens_map.json` spells it: the bare string unless a member says more. */
 export function fromAddedToken(token: AddedToken): AddedTokenInput {
-  const { content, lstrip, rstrip, single_word } = token;
-  return lstrip || rstrip || single_word ? { content, lstrip, rstrip, single_word, normalized: false } : content;
+  const { content, lstrip, rstrip, single_word, normalized } = token;
+  return lstrip || rstrip || single_word ? { content, lstrip, rstrip, single_word, normalized } : content;
 }
 
 export const addedTokenRule: OptionRule = {

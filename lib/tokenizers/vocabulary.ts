@@ -1,40 +1,55 @@
-import type { FlatStrings } from '../binding/native.ts';
+import type { FlatStrings, NativeTokenizerModel } from '../binding/native.ts';
+import { countOf, stringsOf } from './flat-strings.ts';
+import { isWellFormed } from './special-tokens.ts';
 
-/** Tokens by id and ids by token. Where a token stands more than once, its last id is the one that text is turned into. */
+/**
+ * Tokens by id and ids by token, as the native model over them answers. Where a token stands more than once, its last id is
+ * the one that text is turned into.
+ */
 export class Vocabulary {
   /** Every token; its index is its id. */
-  readonly tokens: readonly string[];
-  readonly #ids: ReadonlyMap<string, number>;
+  readonly strings: FlatStrings;
+  readonly model: NativeTokenizerModel;
+  /** Ids that belong to no token of the vocabulary. */
+  readonly holes: ReadonlySet<number>;
+  #size: number | undefined;
 
-  /** @param tokens well-formed strings */
-  constructor(tokens: readonly string[]) {
-    this.tokens = tokens;
-    const ids = new Map<string, number>();
-    tokens.forEach((token, id) => {
-      ids.set(token, id);
-    });
-    this.#ids = ids;
+  /** @param size the number of different tokens, where it is known */
+  constructor(strings: FlatStrings, model: NativeTokenizerModel, holes: Iterable<number> = [], size?: number) {
+    this.strings = strings;
+    this.model = model;
+    this.holes = new Set(holes);
+    this.#size = size;
+  }
+
+  /** Ids run from 0 up to this. */
+  get length(): number {
+    return countOf(this.strings);
   }
 
   /** The number of different tokens, which is what transformers calls `vocab_size`. */
   get size(): number {
-    return this.#ids.size;
+    this.#size ??= this.entries().size;
+    return this.#size;
   }
 
   id(token: string): number | undefined {
-    return this.#ids.get(token);
+    const id = isWellFormed(token) ? this.model.token_to_id(token) : -1;
+    return id < 0 || this.holes.has(id) ? undefined : id;
   }
 
-  entries(): Iterable<[token: string, id: number]> {
-    return this.#ids.entries();
+  token(id: number): string | undefined {
+    return this.holes.has(id) ? undefined : (this.model.id_to_token(id) ?? undefined);
   }
 
-  /** As the native tokenizer takes it. */
-  flatten(): FlatStrings {
-    const starts = new Uint32Array(this.tokens.length + 1);
-    this.tokens.forEach((token, id) => {
-      starts[id + 1] = starts[id]! + Buffer.byteLength(token);
-    });
-    return { bytes: Buffer.from(this.tokens.join('')), starts };
+  /** Every different token with its id. */
+  entries(): Map<string, number> {
+    const ids = new Map<string, number>();
+    let id = 0;
+    for (const token of stringsOf(this.strings)) {
+      if (!this.holes.has(id)) ids.set(token, id);
+      id++;
+    }
+    return ids;
   }
 }

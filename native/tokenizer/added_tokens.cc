@@ -3,6 +3,7 @@
 #include <utility>
 
 #include "common/errors.h"
+#include "tokenizer/text_scan.h"
 #include "tokenizer/unicode.h"
 
 namespace bert_native {
@@ -61,7 +62,28 @@ char16_t first_unit(std::u32string_view text, size_t i) { return unicode::utf16_
 
 AddedTokens::AddedTokens(std::vector<AddedToken> tokens)
     : tokens_(checked(std::move(tokens))), trie_(build_trie(tokens_)) {
-  for (const AddedToken& token : tokens_) first_units_.set(token.content.front());
+  std::array<char16_t, 4> few{};
+  size_t count = 0;
+  for (const AddedToken& token : tokens_) {
+    const char16_t unit = token.content.front();
+    if (first_units_[unit]) continue;
+    first_units_.set(unit);
+    if (count == 0) few.fill(unit);
+    if (count < few.size()) few[count] = unit;
+    ++count;
+  }
+  if (count <= few.size()) few_first_units_ = few;
+}
+
+size_t AddedTokens::next_start(std::u16string_view text, size_t i) const {
+  if (few_first_units_) return find_unit(text, i, *few_first_units_);
+  while (i < text.size() && !first_units_[first_unit(text, i)]) ++i;
+  return i;
+}
+
+size_t AddedTokens::next_start(std::u32string_view text, size_t i) const {
+  while (i < text.size() && !first_units_[first_unit(text, i)]) ++i;
+  return i;
 }
 
 std::optional<AddedTokens::Match> AddedTokens::find(std::u16string_view text, size_t from) const {
@@ -75,11 +97,7 @@ std::optional<AddedTokens::Match> AddedTokens::find(std::u32string_view text, si
 template <typename Text>
 std::optional<AddedTokens::Match> AddedTokens::find_in(Text text, size_t from) const {
   if (tokens_.empty()) return std::nullopt;
-  for (size_t i = from; i < text.size();) {
-    if (!first_units_[first_unit(text, i)]) {
-      ++i;
-      continue;
-    }
+  for (size_t i = next_start(text, from); i < text.size(); i = next_start(text, i)) {
     const Found found = longest_at(text, i);
     if (found.token == nullptr) {
       ++i;

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <array>
 #include <bitset>
 #include <cstddef>
 #include <cstdint>
@@ -50,6 +51,9 @@ class AddedTokens {
 
   template <typename Text>
   std::optional<Match> find_in(Text text, size_t from) const;
+  // The first position from `i` on where a content may start.
+  size_t next_start(std::u16string_view text, size_t i) const;
+  size_t next_start(std::u32string_view text, size_t i) const;
   // The longest content that stands at text[i]; null: none.
   template <typename Text>
   Found longest_at(Text text, size_t i) const;
@@ -59,6 +63,7 @@ class AddedTokens {
   std::vector<AddedToken> tokens_;
   DoubleArrayTrie trie_;  // contents as two bytes per UTF-16 unit; the value is the index in tokens_
   std::bitset<0x10000> first_units_;
+  std::optional<std::array<char16_t, 4>> few_first_units_;  // the same, where there are few
 };
 
 }  // namespace bert_native

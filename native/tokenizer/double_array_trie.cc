@@ -128,7 +128,8 @@ class DoubleArrayTrieBuilder {
   void occupy(DoubleArrayTrie::Node node) { free_[node / kBlockSize].remove(node % kBlockSize); }
 
   unsigned char byte_at(size_t entry, size_t depth) const {
-    return static_cast<unsigned char>(sorted_[entry].key[depth]);
+    const Entry& sorted = sorted_[entry];
+    return static_cast<unsigned char>(depth < 8 ? sorted.head >> (56 - 8 * depth) : sorted.key[depth]);
   }
 
   uint32_t find_base() {

@@ -1,8 +1,8 @@
 #pragma once
 
+#include <algorithm>
 #include <cstddef>
 #include <cstdint>
-#include <span>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -15,6 +15,7 @@ namespace bert_native {
 struct NormalizedText {
   std::u32string code_points;  // no surrogates: a lone one of the text is U+FFFD here
   std::vector<Span> origins;   // as many
+  int32_t start = 0;           // where in the text all of it began: the origin of what has nothing before it
 
   size_t size() const { return code_points.size(); }
 };
@@ -22,21 +23,65 @@ struct NormalizedText {
 // text[begin, end); spans count from the start of `text`.
 NormalizedText to_normalized_text(std::u16string_view text, size_t begin, size_t end);
 
-// One code point of what a part of a text becomes, counted as NormalizedString::transform of the Rust library
-// tokenizers counts: `change` 0 replaces the next code point of the part; 1 is new, and has the origin of what stands
-// before it; -n replaces the next code point, and the n behind that one disappear.
-struct Change {
-  char32_t code_point = 0;
-  int32_t change = 0;
-};
-
-// Replaces the code points [begin, end) by `changes`, whose first `removed` ones disappear before anything replaces
-// them.
-void transform(NormalizedText& text, size_t begin, size_t end, std::span<const Change> changes, size_t removed = 0);
-
-// The whole of it.
-inline void transform(NormalizedText& text, std::span<const Change> changes, size_t removed = 0) {
-  transform(text, 0, text.size(), changes, removed);
+// Drops the code points that `drops` picks.
+template <typename Predicate>
+void erase_if(NormalizedText& text, Predicate drops) {
+  size_t i = 0;
+  while (i < text.size() && !drops(text.code_points[i])) ++i;
+  size_t kept = i;
+  for (; i < text.size(); ++i) {
+    if (drops(text.code_points[i])) continue;
+    text.code_points[kept] = text.code_points[i];
+    text.origins[kept++] = text.origins[i];
+  }
+  text.code_points.resize(kept);
+  text.origins.resize(kept);
 }
+
+// Writes a text anew from left to right. What stands for what is counted as NormalizedString::transform of the Rust
+// library tokenizers counts, also where that is odd.
+class TextRewriter {
+ public:
+  explicit TextRewriter(NormalizedText& text);
+
+  // The next `count` code points stay as they are.
+  void keep(size_t count) {
+    code_points_.append(text_.code_points, next_, count);
+    origins_.insert(origins_.end(), text_.origins.data() + next_, text_.origins.data() + next_ + count);
+    next_ += count;
+  }
+
+  // The next `count` code points disappear.
+  void drop(size_t count) { next_ += count; }
+
+  // `c` replaces the next code point.
+  void replace(char32_t c) { put(c, 0); }
+
+  // `c` is new, and has the origin of what stands before it in the old text.
+  void insert(char32_t c) { put(c, 1); }
+
+  // `change` 0: replaces the next code point; above 0: is new; -n: replaces the next one, and n more disappear.
+  void put(char32_t c, int64_t change) {
+    code_points_.push_back(c);
+    if (change > 0 || next_ >= text_.size()) {
+      origins_.push_back(next_ > 0 ? text_.origins[next_ - 1] : Span{text_.start, text_.start});
+    } else {
+      origins_.push_back(text_.origins[next_]);
+      next_ += std::min(text_.size() - next_, 1 + static_cast<size_t>(-change));
+    }
+  }
+
+  // Where in the old text it is.
+  size_t position() const { return next_; }
+
+  // The old text becomes what was written; what is left of it disappears.
+  void finish();
+
+ private:
+  NormalizedText& text_;
+  size_t next_ = 0;
+  std::u32string code_points_;
+  std::vector<Span> origins_;
+};
 
 }  // namespace bert_native

@@ -26,6 +26,9 @@ class Pattern {
   // Appends every match in `text`, from left to right, none overlapping another. Throws kOption where a regular
   // expression takes more steps than any sensible one would for a text of that length.
   virtual void find_all(std::u32string_view text, std::vector<Range>& matches) const = 0;
+
+  // Whether a match can hold, or depend on, a space with characters beside it that are no white space.
+  virtual bool may_match_around_space() const { return true; }
 };
 
 using PatternPointer = std::unique_ptr<const Pattern>;

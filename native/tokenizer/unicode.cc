@@ -10,27 +10,6 @@ bool is_python_space(char32_t c) { return is_white_space(c) || (c >= 0x1c && c <
 
 bool is_continuation(char byte) { return (static_cast<unsigned char>(byte) & 0xc0) == 0x80; }
 
-struct DecodedBytes {
-  char32_t code_point;
-  size_t length;  // 0: no well-formed sequence starts here
-};
-
-DecodedBytes decode_utf8(std::string_view bytes) {
-  const auto lead = static_cast<unsigned char>(bytes[0]);
-  if (lead < 0x80) return {lead, 1};
-  const size_t length = lead >= 0xf0 ? 4 : lead >= 0xe0 ? 3 : 2;
-  if (lead < 0xc2 || lead > 0xf4 || bytes.size() < length) return {0, 0};
-  char32_t c = lead & (0xffu >> (length + 1));
-  for (size_t i = 1; i < length; ++i) {
-    if (!is_continuation(bytes[i])) return {0, 0};
-    c = (c << 6) | (static_cast<unsigned char>(bytes[i]) & 0x3fu);
-  }
-  constexpr char32_t kSmallest[] = {0, 0, 0x80, 0x800, 0x10000};
-  const bool surrogate = c >= 0xd800 && c <= 0xdfff;
-  if (c < kSmallest[length] || c > kLastCodePoint || surrogate) return {0, 0};
-  return {c, length};
-}
-
 void append_utf16(char32_t c, std::u16string& utf16) {
   const auto [first, second] = utf16_units(c);
   utf16.push_back(first);
@@ -79,7 +58,7 @@ class GraphemeState {
         return last_ == GraphemeBreak::kV || last_ == GraphemeBreak::kT || last_ == GraphemeBreak::kLv ||
                last_ == GraphemeBreak::kLvt;
       case GraphemeBreak::kExtendedPictographic:
-        return picture_ && last_ == GraphemeBreak::kZwj;
+        return joined_picture_;
       case GraphemeBreak::kRegionalIndicator:
         return odd_indicators_;
       default:
@@ -89,8 +68,8 @@ class GraphemeState {
 
   void append(char32_t c) {
     last_ = grapheme_break(c);
-    const bool extends = last_ == GraphemeBreak::kExtend || last_ == GraphemeBreak::kZwj;
-    picture_ = last_ == GraphemeBreak::kExtendedPictographic || (picture_ && extends);
+    joined_picture_ = picture_ && last_ == GraphemeBreak::kZwj;
+    picture_ = last_ == GraphemeBreak::kExtendedPictographic || (picture_ && last_ == GraphemeBreak::kExtend);
     odd_indicators_ = last_ == GraphemeBreak::kRegionalIndicator && !odd_indicators_;
     const IndicConjunct conjunct = indic_conjunct(c);
     if (conjunct == IndicConjunct::kConsonant) {
@@ -109,7 +88,8 @@ class GraphemeState {
   }
 
   GraphemeBreak last_ = GraphemeBreak::kOther;
-  bool picture_ = false;         // Extended_Pictographic Extend*, perhaps with a ZWJ behind them
+  bool picture_ = false;         // at the end stands Extended_Pictographic Extend*
+  bool joined_picture_ = false;  // at the end stands Extended_Pictographic Extend* ZWJ
   bool odd_indicators_ = false;  // an odd number of Regional_Indicators at the end
   bool consonant_ = false;       // an Indic consonant with nothing but Extend and Linker behind it
   bool linked_ = false;          // one of which is a Linker
@@ -127,6 +107,22 @@ char32_t compose_hangul(char32_t first, char32_t second) {
 }
 
 }  // namespace
+
+DecodedBytes decode_utf8(std::string_view bytes) {
+  const auto lead = static_cast<unsigned char>(bytes[0]);
+  if (lead < 0x80) return {lead, 1};
+  const size_t length = lead >= 0xf0 ? 4 : lead >= 0xe0 ? 3 : 2;
+  if (lead < 0xc2 || lead > 0xf4 || bytes.size() < length) return {0, 0};
+  char32_t c = lead & (0xffu >> (length + 1));
+  for (size_t i = 1; i < length; ++i) {
+    if (!is_continuation(bytes[i])) return {0, 0};
+    c = (c << 6) | (static_cast<unsigned char>(bytes[i]) & 0x3fu);
+  }
+  constexpr char32_t kSmallest[] = {0, 0, 0x80, 0x800, 0x10000};
+  const bool surrogate = c >= 0xd800 && c <= 0xdfff;
+  if (c < kSmallest[length] || c > kLastCodePoint || surrogate) return {0, 0};
+  return {c, length};
+}
 
 size_t grapheme_end(std::u32string_view text, size_t begin) {
   GraphemeState state(text[begin]);

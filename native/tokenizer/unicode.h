@@ -77,6 +77,10 @@ BN_ALWAYS_INLINE size_t encode_utf8(char32_t c, char* out) {
 std::string to_utf8(std::u16string_view text);
 std::string to_utf8(std::u32string_view text);
 
+// What a lone surrogate becomes where it cannot stay.
+inline constexpr char32_t kReplacement = 0xfffd;
+inline bool is_surrogate(char32_t c) { return c >= 0xd800 && c <= 0xdfff; }
+
 struct Utf16Units {
   char16_t first;
   char16_t second;  // 0: there is only one
@@ -90,6 +94,14 @@ inline Utf16Units utf16_units(char32_t c) {
 std::u16string to_utf16(std::u32string_view text);
 // `utf8` is well-formed.
 std::u16string to_utf16(std::string_view utf8);
+
+struct DecodedBytes {
+  char32_t code_point;
+  size_t length;  // 0: no well-formed sequence starts here
+};
+
+// The code point that `bytes`, which are not empty, begin with.
+DecodedBytes decode_utf8(std::string_view bytes);
 
 // Well-formed: no surrogates, no overlong forms (The Unicode Standard, table 3-7).
 bool is_utf8(std::string_view bytes);

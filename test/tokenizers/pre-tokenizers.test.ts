@@ -32,13 +32,7 @@ function tokenizerWith(pre_tokenizer: NativePreTokenizer): NativeTokenizer {
 const string = (text: string) => ({ type: 'String', string: text }) as const;
 const behaviors = ['Removed', 'Isolated', 'MergedWithPrevious', 'MergedWithNext', 'Contiguous'] as const;
 /** As the Rust package's JavaScript face spells them. */
-const rustName = { Removed: 'removed', Isolated: 'isolated', MergedWithPrevious: 'merged_with_previous' } as const;
-const rustBehavior = (behavior: (typeof behaviors)[number]): string =>
-  behavior === 'MergedWithNext'
-    ? 'merged_with_next'
-    : behavior === 'Contiguous'
-      ? 'contiguous'
-      : rustName[behavior];
+const rustBehavior = (behavior: string): string => behavior[0]!.toLowerCase() + behavior.slice(1);
 
 const cases: readonly [name: string, ours: NativePreTokenizer, theirs: () => rust.PreTokenizer][] = [
   ['Bert', { type: 'BertPreTokenizer', never_split: [] }, () => rust.bertPreTokenizer()],

@@ -125,6 +125,11 @@ const laterThanScripts = `560 588 5ef 61d 7fd-7ff 860-89f 8b5 8be-8d3 9fc-9fe a7
   .map((range) => range.split('-').map((digits) => Number.parseInt(digits, 16)))
   .map(([first, last = first]) => [first, last]);
 
+/** Whether the Rust library's tables, the oldest of which are Unicode 9.0's, may lack a code point. */
+export function isLaterThanUnicode9(c) {
+  return within(laterThanScripts, c);
+}
+
 // Characters whose script another version of Unicode changed.
 const scriptsThen = new Map([
   [0x0589, 'Common'],

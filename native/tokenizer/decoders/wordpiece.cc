@@ -2,31 +2,22 @@
 
 #include <utility>
 
+#include "tokenizer/decoders/replace_all.h"
 #include "tokenizer/unicode.h"
 
 namespace bert_native {
-
-namespace {
-
-std::string replace_all(std::string_view text, std::string_view from, std::string_view to) {
-  std::string result;
-  result.reserve(text.size());
-  size_t begin = 0;
-  for (size_t found; (found = text.find(from, begin)) != std::string_view::npos; begin = found + from.size()) {
-    result.append(text.substr(begin, found - begin)).append(to);
-  }
-  return result.append(text.substr(begin));
-}
-
-}  // namespace
 
 std::string clean_up_tokenization(std::string text) {
   constexpr std::pair<std::string_view, std::string_view> kReplacements[] = {
       {" .", "."},     {" ?", "?"},   {" !", "!"},   {" ,", ","},     {" ' ", "'"},
       {" n't", "n't"}, {" 'm", "'m"}, {" 's", "'s"}, {" 've", "'ve"}, {" 're", "'re"},
   };
-  for (const auto& [from, to] : kReplacements) text = replace_all(text, from, to);
+  for (const auto& [from, to] : kReplacements) text = replace_all(std::move(text), from, to);
   return text;
+}
+
+std::string clean_up_decoded(std::string text) {
+  return replace_all(clean_up_tokenization(std::move(text)), " do not", " don't");
 }
 
 std::string WordPieceDecoder::decode(const std::vector<DecodedToken>& tokens, bool clean_up_tokenization_spaces) const {
@@ -47,7 +38,7 @@ std::string WordPieceDecoder::join(const std::vector<DecodedToken>& tokens, size
     if (i > begin) joined += ' ';
     joined += tokens[i].text;
   }
-  return std::string(unicode::strip_white_space(replace_all(joined, " " + prefix_, "")));
+  return std::string(unicode::strip_white_space(replace_all(std::move(joined), " " + prefix_, "")));
 }
 
 }  // namespace bert_native

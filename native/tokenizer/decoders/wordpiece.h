@@ -9,6 +9,8 @@ namespace bert_native {
 // Without the spaces before English punctuation and in contractions, replaced in transformers' order
 // (clean_up_tokenization there).
 std::string clean_up_tokenization(std::string text);
+// The Rust library's, which also contracts "do not".
+std::string clean_up_decoded(std::string text);
 
 struct DecodedToken {
   std::string_view text;  // UTF-8

@@ -1,4 +1,5 @@
 #include <algorithm>
+#include <bit>
 #include <functional>
 #include <limits>
 #include <span>
@@ -11,7 +12,7 @@
 #include "tokenizer/models/merge_table.h"
 #include "tokenizer/models/model.h"
 #include "tokenizer/models/string_table.h"
-#include "tokenizer/models/word_cache.h"
+#include "tokenizer/models/token_cache.h"
 
 namespace bert_native {
 
@@ -31,7 +32,7 @@ struct LinkedSymbol {
 constexpr int32_t kNone = -1;
 
 struct BpeScratch : Model::Scratch {
-  WordCache cache;
+  TokenCache cache;
   std::vector<Symbol> symbols;
   std::vector<LinkedSymbol> links;
   std::vector<uint64_t> queue;
@@ -39,7 +40,7 @@ struct BpeScratch : Model::Scratch {
 
 // Merges in the order of (rank, position), as the Rust library's queue has it. Up to this many symbols a scan for the
 // smallest rank is faster than a queue.
-constexpr size_t kMaxScannedSymbols = 40;
+constexpr size_t kMaxScannedSymbols = 48;  // at most 64
 
 // Memory for more symbols than this is given back after the word.
 constexpr size_t kMaxKeptSymbols = size_t{1} << 16;
@@ -59,6 +60,7 @@ class Bpe final : public Model {
                    (last && !options_.end_of_word_suffix.empty() ? 2 : 0)];
   }
   void add_merge(const FlatStrings& merges, size_t rank);
+  void find_whole_words(const FlatStrings& vocabulary);
   void tokenize_afresh(std::string_view word, BpeScratch& scratch, std::vector<ModelToken>& tokens) const;
   void split_into_symbols(std::string_view word, std::vector<Symbol>& symbols) const;
   bool append_bytes(std::string_view character, bool first, bool last, std::vector<Symbol>& symbols) const;
@@ -70,7 +72,7 @@ class Bpe final : public Model {
   std::vector<CharacterIds> tables_;
   FallbackBytes bytes_;
   MergeTable merges_;
-  std::vector<int32_t> merged_ids_;  // of each merge
+  std::vector<bool> is_whole_;  // of each entry: as a word, it is one token
   // Every merge makes the text of its left side longer, so that no pair is ever replaced by another of the same result.
   bool merges_grow_ = true;
 };
@@ -92,8 +94,9 @@ Bpe::Bpe(const FlatStrings& vocabulary, const FlatStrings& merges, const BpeOpti
       tables_.emplace_back(vocabulary, prefix, suffix);
     }
   }
-  merged_ids_.reserve(merges.size() / 2);
   for (size_t rank = 0; rank < merges.size() / 2; ++rank) add_merge(merges, rank);
+  is_whole_.resize(vocabulary.size(), options_.ignore_merges);
+  if (!options_.ignore_merges) find_whole_words(vocabulary);
 }
 
 void Bpe::add_merge(const FlatStrings& merges, size_t rank) {
@@ -111,9 +114,20 @@ void Bpe::add_merge(const FlatStrings& merges, size_t rank) {
                                             options_.continuing_subword_prefix + "' that it should have");
   }
   std::string merged(left);
-  merged_ids_.push_back(resolve(merged.append(right.substr(prefix_size))));
-  merges_.insert(left_id, right_id, static_cast<uint32_t>(rank));
+  merges_.add(left_id, right_id, resolve(merged.append(right.substr(prefix_size))));
   merges_grow_ &= right.size() > prefix_size;
+}
+
+// Most words of a text are entries, and most entries are what their characters merge to.
+void Bpe::find_whole_words(const FlatStrings& vocabulary) {
+  BpeScratch scratch;
+  std::vector<ModelToken> tokens;
+  for (size_t i = 0; i < vocabulary.size(); ++i) {
+    const int32_t id = ids_.find(vocabulary[i]);
+    tokens.clear();
+    tokenize_afresh(vocabulary[i], scratch, tokens);
+    is_whole_[static_cast<size_t>(id)] = tokens.size() == 1 && tokens[0] == ModelToken{id, 0, vocabulary[i].size()};
+  }
 }
 
 void Bpe::tokenize(std::string_view word, Scratch& scratch, std::vector<ModelToken>& tokens) const {
@@ -128,11 +142,9 @@ void Bpe::tokenize_afresh(std::string_view word, BpeScratch& scratch, std::vecto
   if (word.size() > static_cast<size_t>(std::numeric_limits<int32_t>::max())) {
     throw Error(ErrorCode::kMemory, "a word of " + std::to_string(word.size()) + " bytes is too long for a BPE model");
   }
-  if (options_.ignore_merges) {
-    if (const int32_t id = ids_.find(word); id != kNoId) {
-      tokens.push_back({id, 0, word.size()});
-      return;
-    }
+  if (const int32_t id = ids_.find(word); id != kNoId && is_whole_[static_cast<size_t>(id)]) {
+    tokens.push_back({id, 0, word.size()});
+    return;
   }
   split_into_symbols(word, scratch.symbols);
   if (scratch.symbols.size() <= kMaxScannedSymbols && merges_grow_) {
@@ -190,21 +202,30 @@ bool Bpe::append_bytes(std::string_view character, bool first, bool last, std::v
 }
 
 void Bpe::merge_by_scan(std::vector<Symbol>& symbols) const {
-  size_t count = symbols.size();
+  const size_t count = symbols.size();
   if (count < 2) return;
-  uint32_t ranks[kMaxScannedSymbols];  // of the pairs (i, i + 1)
-  for (size_t i = 0; i + 1 < count; ++i) ranks[i] = merges_.rank_of(symbols[i].id, symbols[i + 1].id);
-  while (count > 1) {
-    const size_t i = static_cast<size_t>(std::min_element(ranks, ranks + count - 1) - ranks);
-    if (ranks[i] == MergeTable::kNoRank) break;
-    symbols[i] = {merged_ids_[ranks[i]], symbols[i].size + symbols[i + 1].size};
-    count -= 1;
-    for (size_t j = i + 1; j < count; ++j) symbols[j] = symbols[j + 1];
-    for (size_t j = i + 1; j + 1 < count; ++j) ranks[j] = ranks[j + 1];
-    if (i > 0) ranks[i - 1] = merges_.rank_of(symbols[i - 1].id, symbols[i].id);
-    if (i + 1 < count) ranks[i] = merges_.rank_of(symbols[i].id, symbols[i + 1].id);
+  constexpr uint64_t kNoMerge = ~uint64_t{0};
+  uint64_t merges[kMaxScannedSymbols];        // of each symbol with the next: rank, then position
+  uint64_t alive = kNoMerge >> (64 - count);  // the symbols that are still there
+  const auto look_up = [&](size_t left, size_t right) {
+    const uint32_t rank = merges_.rank_of(symbols[left].id, symbols[right].id);
+    merges[left] = rank == MergeTable::kNoRank ? kNoMerge : uint64_t{rank} << 8 | left;
+  };
+  for (size_t i = 0; i + 1 < count; ++i) look_up(i, i + 1);
+  for (;;) {
+    uint64_t best = kNoMerge;
+    for (size_t i = 0; i + 1 < count; ++i) best = std::min(best, merges[i]);
+    if (best == kNoMerge) return;
+    const size_t left = best & 0xff;
+    const uint64_t behind = alive & kNoMerge << 1 << left, before = alive & ~(kNoMerge << left);
+    const auto right = static_cast<size_t>(std::countr_zero(behind));
+    symbols[left] = {merges_.merged(static_cast<uint32_t>(best >> 8)),
+                     symbols[left].size + std::exchange(symbols[right].size, 0)};
+    alive &= ~(uint64_t{1} << right);
+    merges[left] = merges[right] = kNoMerge;
+    if (const uint64_t rest = behind & (behind - 1)) look_up(left, static_cast<size_t>(std::countr_zero(rest)));
+    if (before) look_up(63 - static_cast<size_t>(std::countl_zero(before)), left);
   }
-  symbols.resize(count);
 }
 
 // Entries of the queue are not taken out when their pair goes; one that comes up counts if what its pair has become
@@ -238,13 +259,13 @@ void Bpe::merge_by_queue(BpeScratch& scratch) const {
     std::push_heap(queue.begin(), queue.end(), std::greater<>());
   };
   while (!queue.empty()) {
-    const int32_t merged_id = merged_ids_[queue.front() >> 32];
+    const int32_t merged_id = merges_.merged(static_cast<uint32_t>(queue.front() >> 32));
     const auto position = static_cast<int32_t>(queue.front() & 0xffffffff);
     std::pop_heap(queue.begin(), queue.end(), std::greater<>());
     queue.pop_back();
     Symbol& symbol = symbols[static_cast<size_t>(position)];
     LinkedSymbol& link = links[static_cast<size_t>(position)];
-    if (symbol.size == 0 || link.rank == MergeTable::kNoRank || merged_ids_[link.rank] != merged_id) continue;
+    if (symbol.size == 0 || link.rank == MergeTable::kNoRank || merges_.merged(link.rank) != merged_id) continue;
     Symbol& right = symbols[static_cast<size_t>(link.next)];
     symbol = {merged_id, symbol.size + std::exchange(right.size, 0)};
     link.next = links[static_cast<size_t>(link.next)].next;

@@ -9,7 +9,7 @@
 #include "tokenizer/models/checks.h"
 #include "tokenizer/models/fallback_bytes.h"
 #include "tokenizer/models/model.h"
-#include "tokenizer/models/word_cache.h"
+#include "tokenizer/models/token_cache.h"
 
 namespace bert_native {
 
@@ -29,7 +29,7 @@ struct BestPath {
 };
 
 struct UnigramScratch : Model::Scratch {
-  WordCache cache;
+  TokenCache cache;
   std::vector<BestPath> best;  // at each byte
   std::vector<ModelToken> path;
 };

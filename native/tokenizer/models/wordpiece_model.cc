@@ -28,6 +28,7 @@ class WordPieceModel final : public Model {
   }
 
   int32_t id_of(std::string_view token) const override { return token.empty() ? empty_id_ : pieces_.find(token); }
+  const WordPiece* wordpiece() const override { return &pieces_; }
 
  private:
   bool is_too_long(std::string_view word) const {

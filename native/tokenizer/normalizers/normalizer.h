@@ -18,6 +18,10 @@ class Normalizer {
  public:
   virtual ~Normalizer() = default;
   virtual void normalize(NormalizedText& text) const = 0;
+
+  // Whether what becomes of the text on one side of a single space has nothing to do with the other side, as long as
+  // both begin there with a character that is no mark and does not become white space.
+  virtual bool keeps_words_apart() const { return false; }
 };
 
 using NormalizerPointer = std::unique_ptr<const Normalizer>;
@@ -32,7 +36,7 @@ NormalizerPointer make_strip_normalizer(bool left, bool right);
 NormalizerPointer make_replace_normalizer(PatternPointer pattern, std::u32string content);
 NormalizerPointer make_prepend_normalizer(std::u32string prefix);
 // A SentencePiece character map: `trie` is its double array, `normalized` the NUL-terminated replacements. Throws
-// kOption for a map whose trie points outside of itself.
+// kOption for an empty trie and for replacements that are not UTF-8.
 NormalizerPointer make_precompiled_normalizer(std::vector<uint32_t> trie, std::string normalized);
 NormalizerPointer make_nmt_normalizer();
 NormalizerPointer make_byte_level_normalizer();

@@ -34,7 +34,7 @@ class GeneralPipeline::GeneralScratch : public Pipeline::Scratch {
   explicit GeneralScratch(const Model& model) : model_scratch(model.make_scratch()) {}
 
   std::unique_ptr<Model::Scratch> model_scratch;
-  std::string bytes;                        // a piece as UTF-8
+  std::string bytes;                         // a piece as UTF-8
   std::vector<uint32_t> code_point_of_byte;  // only where offsets are wanted
   std::vector<ModelToken> tokens;
 };
@@ -73,20 +73,20 @@ int32_t GeneralPipeline::tokenize(const TextPart& part, const RunOptions& option
   NormalizedText text = to_normalized_text(part.text, part.begin, part.end);
   if (normalizer_ != nullptr) normalizer_->normalize(text);
   Words words{options, static_cast<GeneralScratch&>(scratch), run, first_word};
+  if (added_tokens_.empty()) {
+    tokenize_pieces(pre_tokenize(std::move(text)), words);
+    return words.next_word - first_word;
+  }
   for (size_t begin = 0; begin < text.size();) {
     const std::optional<AddedTokens::Match> match = added_tokens_.find(text.code_points, begin);
     const size_t end = match ? match->begin : text.size();
-    if (begin < end && !tokenize_segment(text, {begin, end}, words)) break;
+    if (begin < end && !tokenize_pieces(pre_tokenize(slice(text, {begin, end})), words)) break;
     if (!match) break;
     words.push(match->id, {text.origins[match->begin].start, text.origins[match->end - 1].end});
     if (!words.finish_word()) break;
     begin = match->end;
   }
   return words.next_word - first_word;
-}
-
-bool GeneralPipeline::tokenize_segment(const NormalizedText& text, Range segment, Words& words) const {
-  return tokenize_pieces(pre_tokenize(slice(text, segment)), words);
 }
 
 bool GeneralPipeline::tokenize_pieces(const PreTokenizedText& text, Words& words) const {
@@ -125,6 +125,11 @@ PreTokenizedText GeneralPipeline::pre_tokenize(NormalizedText text) const {
   pieces.text = std::move(text);
   if (pre_tokenizer_ != nullptr) pre_tokenizer_->pre_tokenize(pieces);
   return pieces;
+}
+
+bool GeneralPipeline::works_word_by_word() const {
+  return added_tokens_.empty() && (normalizer_ == nullptr || normalizer_->keeps_words_apart()) &&
+         pre_tokenizer_ != nullptr && pre_tokenizer_->cuts_at_spaces();
 }
 
 NormalizedText GeneralPipeline::normalize(std::u16string_view text) const {

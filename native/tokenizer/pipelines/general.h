@@ -27,6 +27,10 @@ class GeneralPipeline : public Pipeline {
   int32_t tokenize(const TextPart& part, const RunOptions& options, int32_t first_word, Scratch& scratch,
                    TokenRun& run) const override;
 
+  // Whether the tokens on one side of a single space have nothing to do with the other side, as long as plain
+  // characters stand beside it: none that is a mark or becomes white space.
+  bool works_word_by_word() const;
+
   // The normalised text, and what the model gets of it, added tokens left aside.
   NormalizedText normalize(std::u16string_view text) const;
   PreTokenizedText pre_tokenize(std::u16string_view text) const;
@@ -35,7 +39,6 @@ class GeneralPipeline : public Pipeline {
   struct Words;
   class GeneralScratch;
 
-  bool tokenize_segment(const NormalizedText& text, Range segment, Words& words) const;
   bool tokenize_pieces(const PreTokenizedText& text, Words& words) const;
   bool tokenize_piece(const NormalizedText& text, Range piece, Words& words) const;
   PreTokenizedText pre_tokenize(NormalizedText text) const;

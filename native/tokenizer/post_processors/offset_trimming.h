@@ -14,8 +14,8 @@ Margin margin_of_token(std::string_view token);
 // Of an added token, as it stands in the text.
 Margin margin_of_text(std::u16string_view text);
 
-// `offsets` are those of the tokens of one text that stay in a row. `add_prefix_space`: one space at the beginning was put
-// there by the tokenizer and takes no room in the text.
+// `offsets` are those of the tokens of one text that stay in a row. `add_prefix_space`: one space at the beginning was
+// put there by the tokenizer and takes no room in the text.
 void trim_offsets(std::span<Span> offsets, std::span<const Margin> margins, bool add_prefix_space);
 
 }  // namespace bert_native

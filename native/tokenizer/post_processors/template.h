@@ -25,7 +25,7 @@ struct RunSlice {
 struct TemplateOptions {
   // Type ids follow the templates without special tokens, too; else they are 0 then, as in the slow Python tokenizer.
   bool always_type_ids = false;
-  bool trims_offsets = false;     // by the margins of the runs
+  bool trims_offsets = false;      // by the margins of the runs
   bool adds_prefix_space = false;  // which offsets that are trimmed have to know
 };
 
@@ -44,7 +44,8 @@ class TemplateProcessor {
                   Encoding& encoding) const;
 
  private:
-  void append_text(const RunSlice& slice, uint8_t type_id, int8_t sequence_id, Encoding& encoding) const;
+  void append_text(const RunSlice& slice, uint8_t type_id, int8_t sequence_id, const EncodeOptions& options,
+                   Encoding& encoding) const;
 
   std::vector<TemplatePiece> single_, pair_;
   TemplateOptions options_;

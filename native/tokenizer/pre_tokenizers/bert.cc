@@ -1,8 +1,17 @@
 #include "tokenizer/pre_tokenizers/bert.h"
 
+#include <string_view>
 #include <utility>
 
 namespace bert_native {
+
+namespace {
+
+// Whether another character than itself begins with `c` when it is decomposed canonically: U+1FEF, U+037E, U+226E,
+// U+2260, U+226F.
+bool is_decomposed_to(char c) { return std::string_view("`;<=>").find(c) != std::string_view::npos; }
+
+}  // namespace
 
 BertPreTokenizer::BertPreTokenizer(const BertNormalizerOptions& options, DoubleArrayTrie never_split)
     : normalizer_(options), never_split_(std::move(never_split)) {
@@ -20,6 +29,22 @@ BertPreTokenizer::BertPreTokenizer(const BertNormalizerOptions& options, DoubleA
     const bool lowers = options.lowercase && (record & unicode::kLowercases);
     entry.lowered = static_cast<char>(lowers ? unicode::lowercase_mapping(c).front() : c);
   }
+  for (unsigned c = 0; c < never_split_starts_.size(); ++c) {
+    if (never_split_.step(DoubleArrayTrie::kRoot, static_cast<unsigned char>(c)) == DoubleArrayTrie::kNone) continue;
+    never_split_starts_.set(c);
+    const bool is_punctuation = c < ascii_.size() && ascii_[c].role == AsciiRole::kPunctuation;
+    cuts_at_punctuation_ = cuts_at_punctuation_ && is_punctuation && !is_decomposed_to(static_cast<char>(c));
+  }
+}
+
+bool BertPreTokenizer::starts_word(std::u16string_view text, size_t i) const {
+  while (i > 0) {
+    const auto [c, length] = unicode::decode_utf16_before(text, i);
+    const BertNormalizer::Role role = normalizer_.role(unicode::record(c));
+    if (role != BertNormalizer::Role::kDropped) return role != BertNormalizer::Role::kLetter;
+    i -= length;
+  }
+  return true;
 }
 
 size_t BertPreTokenizer::skip_gap(std::u16string_view text, size_t i) const {

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <array>
+#include <bitset>
 #include <cstddef>
 #include <cstdint>
 #include <string_view>
@@ -39,6 +40,27 @@ class BertPreTokenizer {
     }
   }
 
+  // A word that equals an entry of never_split ends at `end`; value kNoValue: there is none.
+  struct UnsplitMatch {
+    size_t end = 0;
+    int32_t value = DoubleArrayTrie::kNoValue;
+    bool decomposed = false;  // it is equal only without its accents
+  };
+
+  // Whether a text may be cut at ASCII punctuation and white space, each part split by itself, and only at characters
+  // that start_never_split() names match_never_split() be asked: so it is unless an entry of never_split starts with
+  // something else.
+  bool cuts_at_punctuation() const { return cuts_at_punctuation_; }
+  bool starts_never_split(unsigned char c) const { return never_split_starts_[c]; }
+
+  // The entry of never_split that a word equals which starts at text[i], if split() would look for one there: at
+  // `begin`, behind white space and behind a Chinese character.
+  UnsplitMatch find_never_split(std::u16string_view text, size_t begin, size_t i) const {
+    return starts_word(text.substr(begin), i - begin) ? match_never_split(text, i) : UnsplitMatch{};
+  }
+
+  const BertNormalizerOptions& options() const { return normalizer_.options(); }
+
  private:
   // What an ASCII character does: the common case in one look-up. `lowered` is what it becomes as part of a word.
   enum class AsciiRole : uint8_t { kLetter, kDropped, kSpace, kPunctuation };
@@ -47,17 +69,12 @@ class BertPreTokenizer {
     char lowered = 0;
   };
 
-  // A word that equals an entry of never_split ends at `end`; value kNoValue: there is none.
-  struct UnsplitMatch {
-    size_t end = 0;
-    int32_t value = DoubleArrayTrie::kNoValue;
-    bool decomposed = false;  // it is equal only without its accents
-  };
-
   static Span span_at(size_t begin, size_t length) {
     return {static_cast<int32_t>(begin), static_cast<int32_t>(begin + length)};
   }
 
+  // Whether only dropped characters stand between text[i] and what ends a word.
+  bool starts_word(std::u16string_view text, size_t i) const;
   // The first position from `i` on whose character is neither white space nor dropped.
   size_t skip_gap(std::u16string_view text, size_t i) const;
 
@@ -145,6 +162,8 @@ class BertPreTokenizer {
   BertNormalizer normalizer_;
   DoubleArrayTrie never_split_;
   std::array<AsciiEntry, 128> ascii_;
+  std::bitset<256> never_split_starts_;
+  bool cuts_at_punctuation_ = true;
 };
 
 }  // namespace bert_native

@@ -30,9 +30,11 @@ class ByteLevelPreTokenizer : public PreTokenizer {
       const Span* origins = text.text.origins.data() + piece.begin;
       if (add_prefix_space_ && words.front() != U' ') {
         prefixed.assign(1, U' ').append(words);
-        append_words(prefixed, [&](size_t i) { return origins[i == 0 ? 0 : i - 1]; }, made);
+        append_words(
+            prefixed, [&](size_t i) { return origins[i == 0 ? 0 : i - 1]; }, made);
       } else {
-        append_words(words, [&](size_t i) { return origins[i]; }, made);
+        append_words(
+            words, [&](size_t i) { return origins[i]; }, made);
       }
     }
     text = std::move(made);

@@ -35,8 +35,8 @@ size_t contraction_end(const Text& text, size_t begin, size_t end) {
   return two ? second + 2 : begin;
 }
 
-// The end of the match of GPT-2's pattern that starts at `begin`, which is before `end`; the pattern matches everywhere.
-// `Text` gives code points: at(i) the one at i, next(i) the position behind it.
+// The end of the match of GPT-2's pattern that starts at `begin`, which is before `end`; the pattern matches
+// everywhere. `Text` gives code points: at(i) the one at i, next(i) the position behind it.
 template <typename Text>
 size_t byte_level_word_end(const Text& text, size_t begin, size_t end) {
   const char32_t first = text.at(begin);

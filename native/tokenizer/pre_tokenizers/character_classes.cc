@@ -18,7 +18,10 @@ bool is_punctuation(char32_t c) { return (unicode::record(c) & unicode::kPunctua
 template <typename IsMatch>
 class CharacterSplit : public PreTokenizer {
  public:
-  CharacterSplit(IsMatch is_match, SplitBehavior behavior) : is_match_(std::move(is_match)), behavior_(behavior) {}
+  CharacterSplit(IsMatch is_match, SplitBehavior behavior)
+      : is_match_(std::move(is_match)),
+        behavior_(behavior),
+        drops_spaces_(behavior == SplitBehavior::kRemoved && is_match_(U' ')) {}
 
   void pre_tokenize(PreTokenizedText& text) const override {
     std::vector<Range> matches;
@@ -31,9 +34,12 @@ class CharacterSplit : public PreTokenizer {
     });
   }
 
+  bool cuts_at_spaces() const override { return drops_spaces_; }
+
  private:
   IsMatch is_match_;
   SplitBehavior behavior_;
+  bool drops_spaces_;
 };
 
 template <typename IsMatch>
@@ -59,6 +65,8 @@ class RunSplit : public PreTokenizer {
       }
     });
   }
+
+  bool cuts_at_spaces() const override { return class_of_(U' ') == kDropped; }
 
   static constexpr int kDropped = 0;
 

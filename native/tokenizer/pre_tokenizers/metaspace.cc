@@ -20,6 +20,9 @@ class MetaspacePreTokenizer : public PreTokenizer {
     text = std::move(made);
   }
 
+  bool cuts_at_spaces() const override { return split_ && scheme_ == PrependScheme::kAlways; }
+  bool looks_at_position() const override { return scheme_ == PrependScheme::kFirst; }
+
  private:
   void append_piece(const NormalizedText& text, Range piece, PreTokenizedText& made) const {
     const size_t begin = made.text.size();

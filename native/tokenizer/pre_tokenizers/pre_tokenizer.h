@@ -21,6 +21,12 @@ class PreTokenizer {
  public:
   virtual ~PreTokenizer() = default;
   virtual void pre_tokenize(PreTokenizedText& text) const = 0;
+
+  // Whether every single space between two characters that are no white space is a cut, and what becomes of one side
+  // has nothing to do with the other.
+  virtual bool cuts_at_spaces() const { return false; }
+  // Whether what becomes of a piece depends on where it stands.
+  virtual bool looks_at_position() const { return false; }
 };
 
 using PreTokenizerPointer = std::unique_ptr<const PreTokenizer>;

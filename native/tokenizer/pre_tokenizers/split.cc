@@ -122,6 +122,13 @@ class PreTokenizerSequence : public PreTokenizer {
     for (const PreTokenizerPointer& part : parts_) part->pre_tokenize(text);
   }
 
+  bool cuts_at_spaces() const override {
+    return !parts_.empty() && parts_.front()->cuts_at_spaces() && !looks_at_position();
+  }
+  bool looks_at_position() const override {
+    return std::any_of(parts_.begin(), parts_.end(), [](const auto& part) { return part->looks_at_position(); });
+  }
+
  private:
   std::vector<PreTokenizerPointer> parts_;
 };

@@ -8,8 +8,8 @@
 
 namespace bert_native {
 
-// Calls cut(piece, parts) for every piece of `text`: it appends the parts of the piece that stay, counted from the start
-// of the text. Empty ones are left out.
+// Calls cut(piece, parts) for every piece of `text`: it appends the parts of the piece that stay, counted from the
+// start of the text. Empty ones are left out.
 template <typename Cut>
 void cut_pieces(PreTokenizedText& text, Cut&& cut) {
   std::vector<Range> parts;

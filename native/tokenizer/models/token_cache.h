@@ -12,9 +12,9 @@ namespace bert_native {
 
 // The tokens of words that came by lately: a table of bounded size, in which a new word takes an old one's place. It
 // grows while words come in, up to 4 MiB. For one thread.
-class WordCache {
+class TokenCache {
  public:
-  WordCache();
+  TokenCache();
 
   // Appends the tokens of `word` and returns true if they are known.
   bool find(std::string_view word, std::vector<ModelToken>& tokens) const;

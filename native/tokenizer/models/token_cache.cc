@@ -1,4 +1,4 @@
-#include "tokenizer/models/word_cache.h"
+#include "tokenizer/models/token_cache.h"
 
 #include <cstring>
 #include <utility>
@@ -20,15 +20,15 @@ bool is_contiguous(std::span<const ModelToken> tokens, size_t size) {
 
 }  // namespace
 
-WordCache::WordCache() : slots_(kFirstSlots) {}
+TokenCache::TokenCache() : slots_(kFirstSlots) {}
 
-bool WordCache::holds(const Slot& slot, std::string_view word) {
+bool TokenCache::holds(const Slot& slot, std::string_view word) {
   return slot.size == word.size() && std::memcmp(slot.bytes, word.data(), word.size()) == 0;
 }
 
-size_t WordCache::pair_of(std::string_view word) const { return hash_bytes(word) & (slots_.size() - 2); }
+size_t TokenCache::pair_of(std::string_view word) const { return hash_bytes(word) & (slots_.size() - 2); }
 
-bool WordCache::find(std::string_view word, std::vector<ModelToken>& tokens) const {
+bool TokenCache::find(std::string_view word, std::vector<ModelToken>& tokens) const {
   if (word.size() > kMaxBytes) return false;
   const Slot* slot = &slots_[pair_of(word)];
   if (!holds(*slot, word) && !holds(*++slot, word)) return false;
@@ -40,7 +40,7 @@ bool WordCache::find(std::string_view word, std::vector<ModelToken>& tokens) con
   return true;
 }
 
-void WordCache::insert(std::string_view word, std::span<const ModelToken> tokens) {
+void TokenCache::insert(std::string_view word, std::span<const ModelToken> tokens) {
   if (word.size() > kMaxBytes || tokens.size() > kMaxTokens || !is_contiguous(tokens, word.size())) return;
   if (2 * used_ >= slots_.size() && slots_.size() < kMaxSlots) grow();
   Slot& slot = slot_for(word);
@@ -54,7 +54,7 @@ void WordCache::insert(std::string_view word, std::span<const ModelToken> tokens
   }
 }
 
-WordCache::Slot& WordCache::slot_for(std::string_view word) {
+TokenCache::Slot& TokenCache::slot_for(std::string_view word) {
   Slot* pair = &slots_[pair_of(word)];
   for (size_t i = 0; i < 2; ++i) {
     if (pair[i].size == 0) return pair[i];
@@ -63,7 +63,7 @@ WordCache::Slot& WordCache::slot_for(std::string_view word) {
   return pair[victim_];
 }
 
-void WordCache::grow() {
+void TokenCache::grow() {
   std::vector<Slot> old(4 * slots_.size());
   std::swap(old, slots_);
   used_ = 0;
