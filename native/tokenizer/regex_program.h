@@ -51,9 +51,7 @@ struct CheckedRegex {
   explicit CheckedRegex(RegexProgram program);
 
   // Where a match that starts with this code point begins: behind alternatives that cannot.
-  uint32_t entry_at(char32_t code_point) const {
-    return code_point < kAscii ? entries[code_point] : entries[kAscii];
-  }
+  uint32_t entry_at(char32_t code_point) const { return code_point < kAscii ? entries[code_point] : entries[kAscii]; }
 
   static constexpr size_t kAscii = 0x80;
 
