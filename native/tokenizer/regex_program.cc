@@ -34,6 +34,7 @@ class Checker {
     out_.start_class = code[kStartClass];
     require(out_.start_class == -1 || is_class(out_.start_class), "start class");
     read_instructions();
+    for (size_t i = 0; i <= CheckedRegex::kAscii; ++i) out_.entries[i] = find_entry(static_cast<char32_t>(i));
   }
 
  private:
@@ -86,6 +87,18 @@ class Checker {
       out_.has_empty_checks |= instruction.op == RegexOp::kJumpIfEmpty;
       out_.instructions.push_back(instruction);
     }
+  }
+
+  uint32_t find_entry(char32_t code_point) const {
+    uint32_t pc = 0;
+    for (size_t steps = 0; steps < size_; ++steps) {
+      const RegexInstruction& split = out_.instructions[pc];
+      if (split.op != RegexOp::kSplit || split.d < 0) break;
+      const RegexClass& first = out_.classes[static_cast<size_t>(split.d)];
+      if (code_point < CheckedRegex::kAscii ? first.contains(code_point) : !first.is_ascii()) break;
+      pc = static_cast<uint32_t>(split.b);
+    }
+    return pc;
   }
 
   void check(const RegexInstruction& instruction) const {

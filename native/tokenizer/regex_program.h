@@ -1,5 +1,6 @@
 #pragma once
 
+#include <array>
 #include <cstddef>
 #include <cstdint>
 #include <string>
@@ -49,7 +50,13 @@ struct CheckedRegex {
   // Throws kOption for a program that does not hold together.
   explicit CheckedRegex(RegexProgram program);
 
+  // Where a match that starts with this code point begins: behind alternatives that cannot.
+  uint32_t entry_at(char32_t code_point) const { return code_point < kAscii ? entries[code_point] : entries[kAscii]; }
+
+  static constexpr size_t kAscii = 0x80;
+
   std::vector<RegexInstruction> instructions;
+  std::array<uint32_t, kAscii + 1> entries{};  // the last is for everything behind ASCII
   std::vector<RegexClass> classes;
   size_t registers = 0;
   size_t memo_slots = 0;

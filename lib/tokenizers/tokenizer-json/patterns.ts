@@ -1,6 +1,6 @@
 import type { NativePattern } from '../../binding/native.ts';
 import { BertNativeError } from '../../errors.ts';
-import { compileRegex } from '../regex/compile-regex.ts';
+import { compileRegex } from '../regex/compile.ts';
 import type { JsonPart } from './json-part.ts';
 
 /** `{ "String": … }` or `{ "Regex": … }`. */
