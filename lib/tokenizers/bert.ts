@@ -159,6 +159,7 @@ export class BertTokenizer extends PreTrainedTokenizer {
         handle_chinese_chars: tokenize_chinese_chars,
         strip_accents,
         lowercase: do_lower_case,
+        characters: 'python',
       },
       pre_tokenizer: {
         type: 'BertPreTokenizer',
