@@ -105,7 +105,15 @@ const cases: readonly [name: string, ours: NativePreTokenizer, theirs: () => rus
 ];
 
 describe('pre-tokenizers cut as the Rust library cuts', () => {
-  const texts = ['', ' ', '  a  b ', "it's we'll 'tis", 'a\n\n b\t', '\u3000한국어 text 2026½', ...randomTexts(300, 20)];
+  const texts = [
+    '',
+    ' ',
+    '  a  b ',
+    "it's we'll 'tis",
+    'a\n\n b\t',
+    '\u3000한국어 text 2026½',
+    ...randomTexts(300, 20),
+  ];
 
   test.each(cases)('%s', (_, ours, theirs) => {
     const tokenizer = tokenizerWith(ours);
