@@ -231,6 +231,12 @@ export interface NativeTokenizer {
   /** @throws BertNativeError `ERR_TRUNCATION`, `ERR_OPTION`, `ERR_MEMORY` */
   encode(input: NativeEncodeInput, options: NativeEncodeOptions): NativeEncoding;
   encode_async(input: NativeEncodeInput, options: NativeEncodeOptions): Promise<NativeEncoding>;
+  /**
+   * Ids alone. One argument after the other, since a short text is soon tokenized; `truncation` is the index of a value
+   * of {@link NativeEncodeOptions.truncation}.
+   */
+  encode_packed(...call: NativePackedCall): NativePackedEncoding;
+  encode_packed_async(...call: NativePackedCall): Promise<NativePackedEncoding>;
   /** One string per row; row i's ids lie between `row_starts[i]` and `row_starts[i + 1]`. @throws `ERR_TOKEN_ID` */
   decode(ids: Int32Array, row_starts: Int32Array, options: NativeDecodeOptions): string[];
   /** The text of tokens, by the decoder alone. */
@@ -268,6 +274,23 @@ export interface NativeEncodeOptions {
   readonly return_overflowing_tokens: boolean;
   readonly return_offsets: boolean;
   readonly return_word_ids: boolean;
+}
+
+export type NativePackedCall = [
+  texts: readonly string[],
+  pairs: readonly string[] | null,
+  add_special_tokens: boolean,
+  truncation: number,
+  max_length: number,
+  truncate_left: boolean,
+  return_type_ids: boolean,
+];
+
+/** What {@link NativeEncoding} calls so; `type_ids` null unless asked for. */
+export interface NativePackedEncoding {
+  readonly ids: Int32Array;
+  readonly row_starts: Int32Array;
+  readonly type_ids: Uint8Array | null;
 }
 
 /** Rows back to back, no padding: row r lies between `row_starts[r]` and `row_starts[r + 1]` of every array. */

@@ -180,9 +180,9 @@ export function planEncoding(
   };
 }
 
-function planTruncation(
-  { truncation, max_length, padding }: GivenOptions<EncodeOptions>,
-  { model_max_length }: EncodeDefaults,
+export function planTruncation(
+  { truncation, max_length, padding }: GivenOptions<Pick<EncodeOptions, 'truncation' | 'max_length' | 'padding'>>,
+  { model_max_length }: Pick<EncodeDefaults, 'model_max_length'>,
   warn: WarnOnce,
 ): { strategy: NativeEncodeOptions['truncation']; max_length: number } {
   const none = { strategy: 'none', max_length: 0 } as const;

@@ -3,6 +3,7 @@
 #include <cmath>
 #include <cstring>
 #include <functional>
+#include <limits>
 #include <memory>
 #include <optional>
 #include <string>
@@ -13,9 +14,11 @@
 #include "binding/environment.h"
 #include "binding/errors.h"
 #include "binding/jobs.h"
+#include "binding/texts.h"
 #include "binding/tokenizer_parts.h"
 #include "binding/values.h"
 #include "cpu/background.h"
+#include "cpu/scheduler.h"
 #include "tokenizer/models/model.h"
 #include "tokenizer/normalizers/bert.h"
 #include "tokenizer/pipelines/bert.h"
@@ -30,15 +33,6 @@ namespace bert_native {
 namespace {
 
 using SharedTokenizer = std::shared_ptr<const Tokenizer>;
-
-void read_utf16(napi_env env, napi_value string, std::vector<char16_t>& to) {
-  size_t length = 0;
-  napi_get_value_string_utf16(env, string, nullptr, 0, &length);
-  const size_t begin = to.size();
-  to.resize(begin + length + 1);  // the getter ends the string with a NUL
-  napi_get_value_string_utf16(env, string, to.data() + begin, length + 1, &length);
-  to.resize(begin + length);
-}
 
 FlatStrings read_flat_strings(const Fields& fields) {
   const std::vector<char> bytes = fields.typed_array<char>("bytes", napi_uint8_array, "a Uint8Array");
@@ -281,37 +275,13 @@ TokenizerParts read_description(const Napi::Value& value) {
   return parts;
 }
 
-void check_word_starts(const SampleTexts& texts, const std::string& path) {
-  const std::vector<int32_t>& starts = texts.word_starts;
-  bool ascends = !starts.empty() && starts.front() == 0;
-  for (size_t i = 1; ascends && i < starts.size(); ++i) ascends = starts[i] >= starts[i - 1];
-  if (!ascends || static_cast<size_t>(starts.back()) != texts.text_count()) {
-    throw_expected(path, "numbers that ascend from 0 to the number of texts, " + std::to_string(texts.text_count()));
-  }
-}
-
-SampleTexts read_texts(const Fields& fields) {
-  SampleTexts texts;
-  fields.each("texts", [&](const Napi::Value& value, auto&& path) {
-    if (!value.IsString()) throw_expected(path(), "a string");
-    read_utf16(value.Env(), value, texts.units);
-    texts.starts.push_back(texts.units.size());
-  });
-  if (!fields.is_null("word_starts")) {
-    texts.split_into_words = true;
-    texts.word_starts = fields.typed_array<int32_t>("word_starts", napi_int32_array, "an Int32Array or null");
-    check_word_starts(texts, fields.path("word_starts"));
-  }
-  return texts;
-}
-
-EncodeInput read_input(const Napi::Value& value) {
+SampleReader read_samples(const Napi::Value& value) {
   const Fields fields(value, "input");
-  EncodeInput input;
-  input.first = read_texts(fields.object("first"));
-  input.has_second = !fields.is_null("second");
-  if (input.has_second) input.second = read_texts(fields.object("second"));
-  return input;
+  const auto side = [&](const char* name) {
+    const Fields texts = fields.object(name);
+    return TextReader(texts.value("texts"), texts.value("word_starts"), texts.path(""));
+  };
+  return SampleReader(side("first"), fields.is_null("second") ? std::nullopt : std::optional(side("second")));
 }
 
 Truncation read_truncation(const Fields& fields) {
@@ -346,54 +316,128 @@ EncodeOptions read_encode_options(const Napi::Value& value) {
   return options;
 }
 
-template <typename Array, typename T>
-Napi::Value to_typed_array(Napi::Env env, const char* constructor, const std::vector<T>& values) {
-  using Element = std::remove_pointer_t<decltype(std::declval<Array>().Data())>;
-  static_assert(sizeof(T) % sizeof(Element) == 0);
-  Array array = make_typed_array<Array>(env, constructor, values.size() * (sizeof(T) / sizeof(Element)));
+template <typename T>
+Napi::Value to_int32_array(Napi::Env env, const std::vector<T>& values) {
+  static_assert(sizeof(T) % sizeof(int32_t) == 0);
+  auto array = make_typed_array<Napi::Int32Array>(env, "Int32Array", values.size() * sizeof(T) / sizeof(int32_t));
   if (!values.empty()) std::memcpy(array.Data(), values.data(), values.size() * sizeof(T));
   return array;
 }
 
-template <typename T>
-Napi::Value to_int32_array(Napi::Env env, const std::vector<T>& values) {
-  return to_typed_array<Napi::Int32Array>(env, "Int32Array", values);
+// One kind of information of all parts, back to back.
+template <typename Array, typename T>
+Napi::Value joined(Napi::Env env, const char* constructor, const std::vector<Encoding>& parts,
+                   std::vector<T> Encoding::*values) {
+  using Element = std::remove_pointer_t<decltype(std::declval<Array>().Data())>;
+  static_assert(sizeof(T) % sizeof(Element) == 0);
+  size_t size = 0;
+  for (const Encoding& part : parts) size += (part.*values).size();
+  Array array = make_typed_array<Array>(env, constructor, size * (sizeof(T) / sizeof(Element)));
+  Element* to = array.Data();
+  for (const Encoding& part : parts) {
+    const std::vector<T>& from = part.*values;
+    if (!from.empty()) std::memcpy(to, from.data(), from.size() * sizeof(T));
+    to += from.size() * (sizeof(T) / sizeof(Element));
+  }
+  return array;
 }
 
-Napi::Value to_object(Napi::Env env, const Encoding& encoding, const EncodeOptions& options) {
+template <typename T>
+Napi::Value joined_int32(Napi::Env env, const std::vector<Encoding>& parts, std::vector<T> Encoding::*values) {
+  return joined<Napi::Int32Array>(env, "Int32Array", parts, values);
+}
+
+Napi::Value joined_row_starts(Napi::Env env, const std::vector<Encoding>& parts) {
+  size_t rows = 0, tokens = 0;
+  for (const Encoding& part : parts) {
+    rows += part.row_starts.size() - 1;
+    tokens += part.ids.size();
+  }
+  if (tokens > static_cast<size_t>(std::numeric_limits<int32_t>::max())) {
+    throw Error(ErrorCode::kMemory, "one call yields at most 2147483647 tokens: give fewer texts at once");
+  }
+  auto array = make_typed_array<Napi::Int32Array>(env, "Int32Array", rows + 1);
+  int32_t* to = array.Data() + 1;
+  int32_t base = 0;
+  for (const Encoding& part : parts) {
+    for (size_t row = 1; row < part.row_starts.size(); ++row) *to++ = base + part.row_starts[row];
+    base += part.row_starts.back();
+  }
+  return array;
+}
+
+Napi::Value to_object(Napi::Env env, const std::vector<Encoding>& parts, const EncodeOptions& options) {
   Napi::Object result = Napi::Object::New(env);
-  result.Set("ids", to_int32_array(env, encoding.ids));
-  result.Set("row_starts", to_int32_array(env, encoding.row_starts));
-  result.Set("sample_of_row", to_int32_array(env, encoding.sample_of_row));
-  result.Set("type_ids", to_typed_array<Napi::Uint8Array>(env, "Uint8Array", encoding.type_ids));
-  result.Set("sequence_ids", to_typed_array<Napi::Int8Array>(env, "Int8Array", encoding.sequence_ids));
-  result.Set("offsets", options.return_offsets ? to_int32_array(env, encoding.offsets) : env.Null());
-  result.Set("word_ids", options.return_word_ids ? to_int32_array(env, encoding.word_ids) : env.Null());
+  result.Set("row_starts", joined_row_starts(env, parts));
+  result.Set("ids", joined_int32(env, parts, &Encoding::ids));
+  result.Set("sample_of_row", joined_int32(env, parts, &Encoding::sample_of_row));
+  result.Set("type_ids", joined<Napi::Uint8Array>(env, "Uint8Array", parts, &Encoding::type_ids));
+  result.Set("sequence_ids", joined<Napi::Int8Array>(env, "Int8Array", parts, &Encoding::sequence_ids));
+  result.Set("offsets", options.return_offsets ? joined_int32(env, parts, &Encoding::offsets) : env.Null());
+  result.Set("word_ids", options.return_word_ids ? joined_int32(env, parts, &Encoding::word_ids) : env.Null());
   return result;
 }
 
-Napi::Value encode(const Napi::CallbackInfo& info, const SharedTokenizer& tokenizer) {
-  const Napi::Env env = info.Env();
-  return guarded(env, [&] {
-    const EncodeInput input = read_input(info[0]);
-    const EncodeOptions options = read_encode_options(info[1]);
-    return to_object(env, tokenizer->encode(input, options), options);
+Napi::Value to_packed_object(Napi::Env env, const std::vector<Encoding>& parts, const EncodeOptions& options) {
+  Napi::Object result = Napi::Object::New(env);
+  result.Set("row_starts", joined_row_starts(env, parts));
+  result.Set("ids", joined_int32(env, parts, &Encoding::ids));
+  result.Set("type_ids", options.return_type_ids
+                             ? joined<Napi::Uint8Array>(env, "Uint8Array", parts, &Encoding::type_ids)
+                             : env.Null());
+  return result;
+}
+
+using ToObject = Napi::Value (*)(Napi::Env, const std::vector<Encoding>&, const EncodeOptions&);
+
+// What comes after the first part goes to several threads, if there are any; else part by part through the same memory.
+std::vector<Encoding> encode_now(const Tokenizer& tokenizer, SampleReader& samples, const EncodeOptions& options) {
+  std::vector<Encoding> encodings;
+  EncodeInput part;
+  samples.read_part(part);
+  encodings.push_back(tokenizer.encode(part, options));
+  if (samples.is_done()) return encodings;
+  const size_t threads = Scheduler::instance().thread_count();
+  if (threads == 1) {
+    for (; !samples.is_done(); encodings.push_back(tokenizer.encode(part, options))) samples.read_part(part);
+    return encodings;
+  }
+  part = {};
+  with_shared_threads(threads, [&](ThreadPool* pool) {
+    for (Encoding& rest : tokenizer.encode(samples.read_rest(), options, pool)) encodings.push_back(std::move(rest));
   });
+  return encodings;
 }
 
 class EncodeJob : public ThreadJob {
  public:
-  EncodeJob(Napi::Env env, SharedTokenizer tokenizer, EncodeInput input, EncodeOptions options)
-      : ThreadJob(env), tokenizer_(std::move(tokenizer)), input_(std::move(input)), options_(options) {}
+  EncodeJob(Napi::Env env, SharedTokenizer tokenizer, std::vector<EncodeInput> parts, EncodeOptions options,
+            ToObject to_result)
+      : ThreadJob(env),
+        tokenizer_(std::move(tokenizer)),
+        parts_(std::move(parts)),
+        options_(options),
+        to_result_(to_result) {}
 
-  void run(ThreadPool&) override { encoding_ = tokenizer_->encode(input_, options_); }
-  Napi::Value result(Napi::Env env) override { return to_object(env, encoding_, options_); }
+  void run(ThreadPool&) override {
+    const size_t threads = parts_.size() > 1 ? Scheduler::instance().thread_count() : 1;
+    const auto encode = [&](ThreadPool* pool) {
+      encodings_ = tokenizer_->encode(std::move(parts_), options_, pool);
+    };
+    if (threads == 1) {
+      encode(nullptr);
+    } else {
+      with_shared_threads(threads, encode);
+    }
+  }
+  Napi::Value result(Napi::Env env) override { return to_result_(env, encodings_, options_); }
 
  private:
   SharedTokenizer tokenizer_;
-  EncodeInput input_;
+  std::vector<EncodeInput> parts_;
   EncodeOptions options_;
-  Encoding encoding_;
+  ToObject to_result_;
+  std::vector<Encoding> encodings_;
 };
 
 // Runs `start`, which gives a promise; what it throws rejects one.
@@ -408,10 +452,68 @@ Napi::Value promised(Napi::Env env, Start&& start) {
   }
 }
 
+Napi::Value encode(const Napi::CallbackInfo& info, const SharedTokenizer& tokenizer) {
+  const Napi::Env env = info.Env();
+  return guarded(env, [&] {
+    SampleReader samples = read_samples(info[0]);
+    const EncodeOptions options = read_encode_options(info[1]);
+    return to_object(env, encode_now(*tokenizer, samples, options), options);
+  });
+}
+
+Napi::Value submit_encoding(Napi::Env env, const SharedTokenizer& tokenizer, SampleReader samples,
+                            const EncodeOptions& options, ToObject to_result) {
+  auto job = std::make_unique<EncodeJob>(env, tokenizer, samples.read_rest(), options, to_result);
+  return environment_data(env).jobs.submit(std::move(job), run_in_background);
+}
+
 Napi::Value encode_async(const Napi::CallbackInfo& info, const SharedTokenizer& tokenizer) {
   return promised(info.Env(), [&](Napi::Env env) {
-    auto job = std::make_unique<EncodeJob>(env, tokenizer, read_input(info[0]), read_encode_options(info[1]));
-    return environment_data(env).jobs.submit(std::move(job), run_in_background);
+    return submit_encoding(env, tokenizer, read_samples(info[0]), read_encode_options(info[1]), to_object);
+  });
+}
+
+// (first, second, add_special_tokens, truncation, max_length, truncate_left, return_type_ids): one by one, since looking
+// up fields takes longer than tokenizing a short text.
+struct PackedCall {
+  explicit PackedCall(const Napi::CallbackInfo& info)
+      : samples(TextReader(info[0], info.Env().Null(), ""), read_second(info)) {
+    options.add_special_tokens = info[2].ToBoolean();
+    options.truncation = read_truncation(info[3]);
+    if (options.truncation != Truncation::kNone) options.max_length = to_size(info[4], "max_length");
+    options.truncation_side = info[5].ToBoolean() ? Side::kLeft : Side::kRight;
+    options.return_type_ids = info[6].ToBoolean();
+    options.return_sequence_ids = false;
+  }
+
+  SampleReader samples;
+  EncodeOptions options;
+
+ private:
+  static std::optional<TextReader> read_second(const Napi::CallbackInfo& info) {
+    if (info[1].IsNull()) return std::nullopt;
+    return TextReader(info[1], info.Env().Null(), "pair ");
+  }
+
+  static Truncation read_truncation(const Napi::Value& value) {
+    const size_t index = to_size(value, "truncation");
+    if (index > static_cast<size_t>(Truncation::kOnlySecond)) throw_expected("truncation", "a number from 0 to 3");
+    return static_cast<Truncation>(index);
+  }
+};
+
+Napi::Value encode_packed(const Napi::CallbackInfo& info, const SharedTokenizer& tokenizer) {
+  const Napi::Env env = info.Env();
+  return guarded(env, [&] {
+    PackedCall call(info);
+    return to_packed_object(env, encode_now(*tokenizer, call.samples, call.options), call.options);
+  });
+}
+
+Napi::Value encode_packed_async(const Napi::CallbackInfo& info, const SharedTokenizer& tokenizer) {
+  return promised(info.Env(), [&](Napi::Env env) {
+    PackedCall call(info);
+    return submit_encoding(env, tokenizer, std::move(call.samples), call.options, to_packed_object);
   });
 }
 
@@ -512,6 +614,8 @@ Napi::Value create_tokenizer(const Napi::CallbackInfo& info) {
     Napi::Object handle = Napi::Object::New(env);
     handle.Set("encode", method(encode, "encode"));
     handle.Set("encode_async", method(encode_async, "encode_async"));
+    handle.Set("encode_packed", method(encode_packed, "encode_packed"));
+    handle.Set("encode_packed_async", method(encode_packed_async, "encode_packed_async"));
     handle.Set("decode", method(decode, "decode"));
     handle.Set("join_tokens", method(join_tokens, "join_tokens"));
     handle.Set("normalize", method(normalize, "normalize"));

@@ -86,6 +86,26 @@ void run_in_background(BackgroundJob job) {
   thread->submit(std::move(job));
 }
 
+void with_shared_threads(size_t threads, const std::function<void(ThreadPool* pool)>& work) {
+  struct Shared {
+    std::mutex mutex;
+    std::unique_ptr<ThreadPool> pool;
+    size_t threads = 1;  // that were asked for; the system may have given fewer
+  };
+  static Shared* const shared = new Shared();  // as above
+  const std::unique_lock lock(shared->mutex, std::try_to_lock);
+  if (!lock.owns_lock()) {
+    work(nullptr);
+    return;
+  }
+  if (shared->threads != threads) {
+    shared->pool.reset();
+    shared->pool = make_thread_pool(threads);
+    shared->threads = threads;
+  }
+  work(shared->pool.get());
+}
+
 void run_on_own_threads(size_t threads, BackgroundJob job) {
   // What the job needs in any case is made here, where its lack is still an error of the call.
   const auto alone = std::make_shared<ThreadPool>(1);

@@ -15,6 +15,11 @@ using BackgroundJob = std::function<void(ThreadPool& pool)>;
 // kMemory where the system gives no thread.
 void run_in_background(BackgroundJob job);
 
+// Calls work with threads that all such callers share, apart from those of forward passes, at most `threads` with the
+// caller's own: for work that is soon done. Null while another caller has them, and where there are none beside the
+// caller's.
+void with_shared_threads(size_t threads, const std::function<void(ThreadPool* pool)>& work);
+
 // Starts a thread for this one job, with a pool of at most `threads`, which counts that thread: for loading. All such
 // jobs together have no more helpers than one of them may have, and a job goes on with fewer where the system gives no
 // more. Throws kMemory where it does not even give the job's own thread.

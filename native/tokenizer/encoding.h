@@ -10,7 +10,8 @@
 
 namespace bert_native {
 
-// Texts as UTF-16, back to back; lone surrogates are allowed. Text i lies between starts[i] and starts[i + 1].
+// Texts as UTF-16, back to back; lone surrogates are allowed. Text i lies between starts[i] and starts[i + 1]; behind
+// the last may be room.
 struct SampleTexts {
   std::vector<char16_t> units;
   std::vector<size_t> starts{0};
@@ -27,6 +28,7 @@ struct EncodeInput {
   SampleTexts first;
   bool has_second = false;
   SampleTexts second;  // as many samples as `first`
+  int32_t first_sample = 0;  // the number of the first one, if this is a part of a larger input
 };
 
 struct EncodeOptions {
@@ -36,6 +38,8 @@ struct EncodeOptions {
   size_t stride = 0;      // tokens that a window repeats from the one before
   Side truncation_side = Side::kRight;
   bool return_overflowing_tokens = false;
+  bool return_type_ids = true;
+  bool return_sequence_ids = true;
   bool return_offsets = false;
   bool return_word_ids = false;
 };
@@ -45,10 +49,11 @@ struct Encoding {
   std::vector<int32_t> ids;
   std::vector<int32_t> row_starts{0};
   std::vector<int32_t> sample_of_row;
+  // Each empty unless asked for.
   std::vector<uint8_t> type_ids;
   std::vector<int8_t> sequence_ids;  // -1 special token of the template, 0 first text, 1 second
-  std::vector<Span> offsets;         // empty unless asked for
-  std::vector<int32_t> word_ids;     // empty unless asked for; -1 special token of the template
+  std::vector<Span> offsets;
+  std::vector<int32_t> word_ids;  // -1 special token of the template
 };
 
 // White space at the sides of a token, in UTF-16 units.

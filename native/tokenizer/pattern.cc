@@ -24,13 +24,20 @@ class LiteralPattern final : public Pattern {
     }
   }
 
+  // Two spaces and more are never what stands alone between two words.
+  bool may_match_around_space() const override {
+    const bool spaces_alone = literal_.find_first_not_of(U' ') == std::u32string::npos;
+    return spaces_alone ? literal_.size() == 1 : literal_.find(U' ') != std::u32string::npos;
+  }
+
  private:
   std::u32string literal_;
 };
 
 class RegexPattern final : public Pattern {
  public:
-  explicit RegexPattern(RegexProgram program) : program_(std::move(program)) {}
+  explicit RegexPattern(RegexProgram program)
+      : joins_spaces_(program.source == " {2,}"), program_(std::move(program)) {}
 
   // As FindMatches of the Rust crate onig, which the Rust library tokenizers uses: behind an empty match the search
   // goes on one character further, and an empty match where the one before ended does not count.
@@ -47,7 +54,10 @@ class RegexPattern final : public Pattern {
     }
   }
 
+  bool may_match_around_space() const override { return !joins_spaces_; }
+
  private:
+  bool joins_spaces_;  // the one pattern that SentencePiece's conversions to tokenizer.json write
   CheckedRegex program_;
 };
 

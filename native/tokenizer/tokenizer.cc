@@ -132,9 +132,24 @@ Encoding Tokenizer::encode(const EncodeInput& input, const EncodeOptions& option
   for (size_t sample = 0; sample < samples; ++sample) {
     tokenize_sample(input.first, sample, job, job.workspace.first);
     if (input.has_second) tokenize_sample(input.second, sample, job, job.workspace.second);
-    append_rows(input.has_second, static_cast<int32_t>(sample), job, encoding);
+    append_rows(input.has_second, input.first_sample + static_cast<int32_t>(sample), job, encoding);
   }
   return encoding;
+}
+
+std::vector<Encoding> Tokenizer::encode(std::vector<EncodeInput> parts, const EncodeOptions& options,
+                                        ThreadPool* pool) const {
+  std::vector<Encoding> encodings(parts.size());
+  const auto encode_part = [&](size_t i, size_t) {
+    encodings[i] = encode(parts[i], options);
+    parts[i] = {};
+  };
+  if (pool != nullptr) {
+    pool->parallel_for(parts.size(), encode_part);
+  } else {
+    for (size_t i = 0; i < parts.size(); ++i) encode_part(i, 0);
+  }
+  return encodings;
 }
 
 void Tokenizer::tokenize_sample(const SampleTexts& texts, size_t sample, const EncodeJob& job, TokenRun& run) const {

@@ -10,6 +10,7 @@
 #include <unordered_map>
 #include <vector>
 
+#include "common/thread_pool.h"
 #include "tokenizer/added_tokens.h"
 #include "tokenizer/decoders/decoder.h"
 #include "tokenizer/decoders/wordpiece.h"
@@ -47,6 +48,9 @@ class Tokenizer {
 
   // Throws kTruncation, kOption, kMemory. Time is linear in the text.
   Encoding encode(const EncodeInput& input, const EncodeOptions& options) const;
+  // The parts of a larger input, each by itself, on the pool's threads if there is one. Texts are released as they are
+  // done with.
+  std::vector<Encoding> encode(std::vector<EncodeInput> parts, const EncodeOptions& options, ThreadPool* pool) const;
 
   // One row of ids to UTF-8. Throws kTokenId for an id that neither the vocabulary nor the added tokens have.
   std::string decode(std::span<const int32_t> ids, const DecodeOptions& options) const;

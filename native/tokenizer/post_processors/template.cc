@@ -42,8 +42,8 @@ void append_slice(const std::vector<T>& from, Range range, std::vector<T>& to) {
 
 void append_special(const TemplatePiece& piece, const EncodeOptions& options, Encoding& encoding) {
   encoding.ids.push_back(piece.special_id);
-  encoding.type_ids.push_back(piece.type_id);
-  encoding.sequence_ids.push_back(-1);
+  if (options.return_type_ids) encoding.type_ids.push_back(piece.type_id);
+  if (options.return_sequence_ids) encoding.sequence_ids.push_back(-1);
   if (options.return_offsets) encoding.offsets.push_back({});
   if (options.return_word_ids) encoding.word_ids.push_back(-1);
 }
@@ -68,7 +68,7 @@ void TemplateProcessor::append_row(RunSlice first, RunSlice second, const Encode
       const bool is_first = piece.kind == Kind::kFirst;
       append_text(is_first ? first : second,
                   options.add_special_tokens || options_.always_type_ids ? piece.type_id : uint8_t{0},
-                  static_cast<int8_t>(is_first ? 0 : 1), encoding);
+                  static_cast<int8_t>(is_first ? 0 : 1), options, encoding);
     }
   }
   if (encoding.ids.size() > static_cast<size_t>(std::numeric_limits<int32_t>::max())) {
@@ -79,12 +79,12 @@ void TemplateProcessor::append_row(RunSlice first, RunSlice second, const Encode
 }
 
 void TemplateProcessor::append_text(const RunSlice& slice, uint8_t type_id, int8_t sequence_id,
-                                    Encoding& encoding) const {
+                                    const EncodeOptions& options, Encoding& encoding) const {
   append_slice(slice.run->ids, slice.range, encoding.ids);
   append_slice(slice.run->offsets, slice.range, encoding.offsets);
   append_slice(slice.run->word_ids, slice.range, encoding.word_ids);
-  encoding.type_ids.resize(encoding.ids.size(), type_id);
-  encoding.sequence_ids.resize(encoding.ids.size(), sequence_id);
+  if (options.return_type_ids) encoding.type_ids.resize(encoding.ids.size(), type_id);
+  if (options.return_sequence_ids) encoding.sequence_ids.resize(encoding.ids.size(), sequence_id);
   if (slice.run->margins.empty()) return;
   const size_t count = slice.range.end - slice.range.begin;
   const std::span<Span> offsets(encoding.offsets);

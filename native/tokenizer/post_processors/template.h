@@ -44,7 +44,8 @@ class TemplateProcessor {
                   Encoding& encoding) const;
 
  private:
-  void append_text(const RunSlice& slice, uint8_t type_id, int8_t sequence_id, Encoding& encoding) const;
+  void append_text(const RunSlice& slice, uint8_t type_id, int8_t sequence_id, const EncodeOptions& options,
+                   Encoding& encoding) const;
 
   std::vector<TemplatePiece> single_, pair_;
   TemplateOptions options_;
