@@ -27,10 +27,7 @@ const loaders = {
     env.numThreads = threads;
     const tokenizer = await AutoTokenizer.from_pretrained(folder);
     return {
-      packed: (texts) =>
-        'encode_packed' in tokenizer
-          ? /** @type {any} */ (tokenizer).encode_packed(texts)
-          : pack(/** @type {number[][]} */ (tokenizer(texts, { return_tensor: false, verbose: false }).input_ids)),
+      packed: (texts) => tokenizer.encode_packed(texts, { verbose: false }),
       plain: (texts) => tokenizer(texts, { return_tensor: false, verbose: false }),
       tensors: (texts) => tokenizer(texts, { padding: true, truncation: true }),
     };

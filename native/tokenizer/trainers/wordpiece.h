@@ -35,8 +35,8 @@ struct TrainingProgress {
 };
 
 // Makes a vocabulary of WordPiece from texts: the words of BertNormalizer and BertPreTokenizer as characters, of which
-// the most frequent pairs are merged, one after another (Sennrich et al. 2016, "Neural Machine Translation of Rare Words
-// with Subword Units"), until the vocabulary is full.
+// the most frequent pairs are merged, one after another (Sennrich et al. 2016, "Neural Machine Translation of Rare
+// Words with Subword Units"), until the vocabulary is full.
 //
 // Gives what the trainer of the Rust library tokenizers gives, its order of the tokens included. Where that one follows
 // the order of a hash table, which is another in every run, this one follows the code points: characters that continue
