@@ -22,6 +22,8 @@ export interface NativeBinding {
   /** The same on a thread of the library. The arrays are read at the call. */
   create_tokenizer_model_async(description: NativeTokenizerModelDescription): Promise<NativeTokenizerModel>;
   create_tokenizer(description: NativeTokenizerDescription): NativeTokenizer;
+  /** @throws BertNativeError `ERR_OPTION` */
+  create_wordpiece_trainer(options: NativeTrainerOptions): NativeWordPieceTrainer;
 }
 
 export interface SystemInfo {
@@ -313,4 +315,38 @@ export interface NativeEncoding {
 export interface NativeDecodeOptions {
   readonly skip_special_tokens: boolean;
   readonly clean_up_tokenization_spaces: boolean;
+}
+
+/** What a vocabulary of WordPiece is made by; `train_wordpiece` says what each means. */
+export interface NativeTrainerOptions {
+  readonly vocab_size: number;
+  readonly min_frequency: number;
+  readonly limit_alphabet: number | null;
+  /** Characters, back to back. */
+  readonly initial_alphabet: string;
+  readonly special_tokens: readonly string[];
+  readonly continuing_subword_prefix: string;
+  readonly normalizer: {
+    readonly handle_chinese_chars: boolean;
+    readonly strip_accents: boolean;
+    readonly lowercase: boolean;
+  };
+}
+
+/** Calls run one after another, each on a thread of its own. */
+export interface NativeWordPieceTrainer {
+  /** Counts the words of texts, which are read at the call. */
+  count(texts: readonly string[]): Promise<void>;
+  train(): Promise<FlatStrings>;
+  progress(): NativeTrainingProgress;
+  /** What runs, and what is called later, rejects with `ERR_ABORTED`. */
+  abort(): void;
+}
+
+export interface NativeTrainingProgress {
+  /** Words are counted, pairs in them are counted, pairs are merged. */
+  readonly phase: 'words' | 'pairs' | 'merges';
+  /** Distinct words so far; the same, of which `total` are to be looked at; tokens, of which `total` are wanted. */
+  readonly done: number;
+  readonly total: number;
 }
