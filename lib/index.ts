@@ -31,14 +31,35 @@ export type { NestedList } from './tensor/nested.ts';
 export { type Slice, Tensor } from './tensor/tensor.ts';
 export { AutoTokenizer, type AutoTokenizerOptions } from './tokenizers/auto.ts';
 export { BatchEncoding, type TensorValues } from './tokenizers/batch-encoding.ts';
-export { BertTokenizer, BertTokenizerFast, type BertTokenizerOptions } from './tokenizers/bert.ts';
+export {
+  BertTokenizer,
+  BertTokenizerFast,
+  type BertTokenizerOptions,
+  DistilBertTokenizer,
+  DistilBertTokenizerFast,
+  ElectraTokenizer,
+  ElectraTokenizerFast,
+  MPNetTokenizer,
+  MPNetTokenizerFast,
+} from './tokenizers/bert.ts';
+export type { DecodeStream } from './tokenizers/decode-stream.ts';
 export type { EncodeOptions } from './tokenizers/encode-options.ts';
+export type { TokenizerOptions } from './tokenizers/family.ts';
+export { type FastTokenizerOptions, PreTrainedTokenizerFast } from './tokenizers/fast.ts';
 export type { PackedEncoding, PackedOptions } from './tokenizers/packed-encoding.ts';
+export { GPT2Tokenizer, GPT2TokenizerFast, RobertaTokenizer, RobertaTokenizerFast } from './tokenizers/roberta.ts';
+export {
+  AlbertTokenizer,
+  AlbertTokenizerFast,
+  CamembertTokenizer,
+  CamembertTokenizerFast,
+  DebertaV2Tokenizer,
+  DebertaV2TokenizerFast,
+  KoBertTokenizer,
+  XLMRobertaTokenizer,
+  XLMRobertaTokenizerFast,
+} from './tokenizers/sentencepiece.ts';
 export type { AddedTokenInput } from './tokenizers/special-tokens.ts';
 export type { TextInput } from './tokenizers/text-input.ts';
-export {
-  type DecodeOptions,
-  PreTrainedTokenizer,
-  type TokenIds,
-  type TokenizeOptions,
-} from './tokenizers/tokenizer.ts';
+export type { TokenIds } from './tokenizers/token-ids.ts';
+export { type DecodeOptions, PreTrainedTokenizer, type TokenizeOptions } from './tokenizers/tokenizer.ts';

@@ -32,7 +32,10 @@ export interface AddedToken {
  * An added token as files and callers spell it; members that are left out are false, but for `normalized`, which is true
  * for tokens that are not special.
  */
-export type AddedTokenInput = string | ({ readonly content: string } & { readonly [key: string]: unknown });
+export type AddedTokenInput =
+  | string
+  | AddedToken
+  | ({ readonly content: string } & { readonly [key: string]: unknown });
 
 export interface SpecialTokenOptions extends Partial<Record<SpecialTokenName, AddedTokenInput | null>> {
   readonly additional_special_tokens?: readonly AddedTokenInput[] | null;
@@ -61,8 +64,8 @@ export function toAddedToken(token: AddedTokenInput, special: boolean): AddedTok
 
 /** As `special_tokens_map.json` spells it: the bare string unless a member says more. */
 export function fromAddedToken(token: AddedToken): AddedTokenInput {
-  const { content, lstrip, rstrip, single_word } = token;
-  return lstrip || rstrip || single_word ? { content, lstrip, rstrip, single_word, normalized: false } : content;
+  const { content, lstrip, rstrip, single_word, normalized } = token;
+  return lstrip || rstrip || single_word ? { content, lstrip, rstrip, single_word, normalized } : content;
 }
 
 export const addedTokenRule: OptionRule = {

@@ -2,8 +2,8 @@ import { join } from 'node:path';
 import { BertNativeError } from '../errors.ts';
 import { type JsonObject, readJsonObjectIfPresent } from '../files.ts';
 import { checkConfigValue, checkConfigValues, type GivenOptions, integerRule, type OptionRules } from '../options.ts';
+import type { TokenizerSettings } from './settings.ts';
 import { type AddedTokenInput, type SpecialTokenOptions, specialTokenRules } from './special-tokens.ts';
-import type { TokenizerSettings } from './tokenizer.ts';
 
 /** What the files beside a vocabulary say. */
 export interface TokenizerConfig<Options> {

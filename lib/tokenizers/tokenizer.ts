@@ -3,25 +3,26 @@ import { join } from 'node:path';
 import { type InspectOptions, inspect } from 'node:util';
 import { nativeBinding } from '../binding/load.ts';
 import type {
+  NativeAddedToken,
   NativeEncoding,
+  NativeModelOptions,
   NativePackedCall,
   NativeTokenizer,
   NativeTokenizerDescription,
 } from '../binding/native.ts';
 import { Callable } from '../callable.ts';
 import { BertNativeError } from '../errors.ts';
-import { fileError, makeFolder, writeFileAtomically } from '../files.ts';
+import { fileError, type JsonObject, makeFolder, writeFileAtomically } from '../files.ts';
 import {
   booleanRule,
   checkOption,
   checkOptions,
   describe,
   type GivenOptions,
-  integerRule,
   type OptionRules,
   stringRule,
 } from '../options.ts';
-import { Tensor } from '../tensor/tensor.ts';
+import type { Tensor } from '../tensor/tensor.ts';
 import {
   type ArrayValues,
   BatchEncoding,
@@ -30,18 +31,19 @@ import {
   type RowValues,
   type TensorValues,
 } from './batch-encoding.ts';
+import { DecodeStream } from './decode-stream.ts';
 import {
   type EncodeOptions,
   type EncodePlan,
   encodeOptionRules,
   planEncoding,
   type Side,
-  sideRule,
   veryLargeInteger,
   type WarnOnce,
 } from './encode-options.ts';
 import { type PackedEncoding, type PackedOptions, packedCall, packedOptionRules } from './packed-encoding.ts';
 import { PaddedRows } from './padded-rows.ts';
+import { type TokenizerSettings, tokenizerSettingRules } from './settings.ts';
 import {
   type AddedToken,
   type AddedTokenInput,
@@ -54,8 +56,10 @@ import {
   toAddedToken,
 } from './special-tokens.ts';
 import { checkInput, type TextInput } from './text-input.ts';
+import { checkIds, splitRows, type TokenIds } from './token-ids.ts';
 import { TokenTable } from './token-table.ts';
-import { inexpressible, type TokenizerJsonSource, tokenizerJson } from './tokenizer-json.ts';
+import type { AddedTokenWithId } from './tokenizer-json/added-tokens.ts';
+import { tokenizerJsonText } from './tokenizer-json/write.ts';
 import type { Vocabulary } from './vocabulary.ts';
 
 export interface SkipOptions {
@@ -80,41 +84,6 @@ export interface AddTokensOptions {
   readonly special_tokens?: boolean | null;
 }
 
-/** Token ids of one row. */
-export type TokenIds = Tensor | ArrayLike<number> | ArrayLike<bigint>;
-
-/** What every kind of tokenizer is made with. */
-export interface TokenizerSettings {
-  readonly model_max_length?: number | null;
-  readonly padding_side?: Side | null;
-  readonly truncation_side?: Side | null;
-  readonly clean_up_tokenization_spaces?: boolean | null;
-  readonly model_input_names?: readonly string[] | null;
-  /** Tokens beyond the vocabulary, and those of the vocabulary that are found in the raw text, by id. */
-  readonly added_tokens_decoder?: Readonly<Record<string, AddedTokenInput>> | null;
-}
-
-export const tokenizerSettingRules: OptionRules<TokenizerSettings> = {
-  model_max_length: integerRule(1),
-  padding_side: sideRule,
-  truncation_side: sideRule,
-  clean_up_tokenization_spaces: booleanRule,
-  model_input_names: {
-    expected: 'an array of names, input_ids among them',
-    accepts: (value) =>
-      Array.isArray(value) && value.every((name) => typeof name === 'string') && value.includes('input_ids'),
-  },
-  added_tokens_decoder: {
-    expected: 'an object of tokens by id',
-    accepts: (value) =>
-      typeof value === 'object' &&
-      value !== null &&
-      Object.entries(value).every(
-        ([id, token]) => /^\d+$/.test(id) && isTokenId(Number(id)) && addedTokenRule.accepts(token),
-      ),
-  },
-};
-
 const skipOptionRules: OptionRules<SkipOptions> = { skip_special_tokens: booleanRule };
 
 const addTokensOptionRules: OptionRules<AddTokensOptions> = { special_tokens: booleanRule };
@@ -125,6 +94,26 @@ const decodeOptionRules: OptionRules<DecodeOptions> = {
 };
 
 const tokenizeOptionRules: OptionRules<TokenizeOptions> = { pair: stringRule, add_special_tokens: booleanRule };
+
+/** The parts of a tokenizer around its model. */
+export type TokenizerParts = Omit<NativeTokenizerDescription, 'model' | 'added_tokens'>;
+
+/** What a kind of tokenizer hands to its base. */
+export interface TokenizerCore {
+  readonly vocabulary: Vocabulary;
+  /** What the vocabulary's model was made of. */
+  readonly model: NativeModelOptions;
+  /** The tokens beside the vocabulary that its own file names. */
+  readonly added_tokens: readonly AddedTokenWithId[];
+  /** Whether added tokens are numbered behind the vocabulary without a gap, as readers of `tokenizer.json` do. */
+  readonly consecutive_ids: boolean;
+  /** Whether added tokens are all found in the raw text, whatever they say themselves. */
+  readonly matches_raw: boolean;
+  /** Flags of special tokens that are given by their content alone. */
+  readonly special_token_flags: Readonly<Partial<Record<SpecialTokenName, Partial<AddedToken>>>>;
+  readonly clean_up_tokenization_spaces: boolean;
+  readonly model_input_names: readonly string[];
+}
 
 type SpecialTokenFields = { readonly [Name in SpecialTokenName]: string | null } & {
   readonly [Name in SpecialTokenName as `${Name}_id`]: number | null;
@@ -174,9 +163,11 @@ export abstract class PreTrainedTokenizer extends Callable {
   readonly model_input_names: readonly string[];
   /** What `decode` does unless it is told. */
   readonly clean_up_tokenization_spaces: boolean;
+  readonly #core: TokenizerCore;
   readonly #table: TokenTable;
-  readonly #specialTokens = new Map<SpecialTokenName, AddedToken>();
-  #additionalSpecialTokens: readonly AddedToken[] = [];
+  /** Contents of the special tokens by name. */
+  readonly #specialTokens = new Map<SpecialTokenName, string>();
+  #additionalSpecialTokens: readonly string[] = [];
   #modelMaxLength: number;
   #paddingSide: Side;
   #truncationSide: Side;
@@ -187,13 +178,13 @@ export abstract class PreTrainedTokenizer extends Callable {
     for (const name of specialTokenNames) {
       Object.defineProperty(PreTrainedTokenizer.prototype, name, {
         get(this: PreTrainedTokenizer): string | null {
-          return this.#specialTokens.get(name)?.content ?? null;
+          return this.#specialTokens.get(name) ?? null;
         },
       });
       Object.defineProperty(PreTrainedTokenizer.prototype, `${name}_id`, {
         get(this: PreTrainedTokenizer): number | null {
           const token = this.#specialTokens.get(name);
-          return token === undefined ? null : this.#table.id(token.content)!;
+          return token === undefined ? null : this.#table.id(token)!;
         },
       });
     }
@@ -201,17 +192,19 @@ export abstract class PreTrainedTokenizer extends Callable {
 
   /** @param special_tokens those that the vocabulary lacks are added to it, with a warning */
   protected constructor(
-    vocabulary: Vocabulary,
+    core: TokenizerCore,
     special_tokens: SpecialTokenOptions,
     settings: GivenOptions<TokenizerSettings>,
   ) {
     super();
-    this.#table = new TokenTable(vocabulary);
+    this.#core = core;
+    this.#table = new TokenTable(core.vocabulary, core.consecutive_ids);
     this.#modelMaxLength = settings.model_max_length ?? veryLargeInteger;
     this.#paddingSide = settings.padding_side ?? 'right';
     this.#truncationSide = settings.truncation_side ?? 'right';
-    this.clean_up_tokenization_spaces = settings.clean_up_tokenization_spaces ?? true;
-    this.model_input_names = settings.model_input_names ?? ['input_ids', 'token_type_ids', 'attention_mask'];
+    this.clean_up_tokenization_spaces = settings.clean_up_tokenization_spaces ?? core.clean_up_tokenization_spaces;
+    this.model_input_names = settings.model_input_names ?? core.model_input_names;
+    for (const { token, id, where } of core.added_tokens) this.#table.addAt(token, id, where);
     for (const [id, token] of Object.entries(settings.added_tokens_decoder ?? {})) {
       this.#table.addAt(toAddedToken(token, false), Number(id), 'added_tokens_decoder');
     }
@@ -225,19 +218,16 @@ export abstract class PreTrainedTokenizer extends Callable {
   }
 
   /** The parts of the tokenizer that depend on its kind. */
-  protected abstract describe(): Omit<NativeTokenizerDescription, 'model' | 'added_tokens'>;
+  protected abstract parts(): TokenizerParts;
 
-  /** The model's options. */
-  protected abstract wordPiece(): TokenizerJsonSource['model'];
+  /** `tokenizer.json` but for the added tokens and the model's vocabulary; null, and why, where it cannot say what this is. */
+  protected abstract definition(): { readonly json: JsonObject } | { readonly objection: string };
 
   /** What `tokenizer_config.json` holds beyond what every tokenizer writes there. */
   protected abstract savedSettings(): Record<string, unknown>;
 
-  /** Words of the caller's own that are neither lower-cased nor split; special tokens not among them. */
-  protected abstract neverSplit(): readonly string[];
-
-  /** The files that hold the vocabulary: contents by name. */
-  protected abstract vocabularyFiles(): ReadonlyMap<string, Uint8Array>;
+  /** The files that hold the vocabulary, `tokenizer.json` aside: contents by name. */
+  protected abstract vocabularyFiles(): Readonly<Record<string, Uint8Array>>;
 
   // --- fields ---
 
@@ -276,7 +266,7 @@ export abstract class PreTrainedTokenizer extends Callable {
 
   /** Special tokens beyond those that have a name. */
   get additional_special_tokens(): string[] {
-    return this.#additionalSpecialTokens.map(({ content }) => content);
+    return [...this.#additionalSpecialTokens];
   }
 
   get additional_special_tokens_ids(): number[] {
@@ -285,22 +275,26 @@ export abstract class PreTrainedTokenizer extends Callable {
 
   /** The special tokens by name. */
   get special_tokens_map(): Partial<Record<SpecialTokenName, string>> & { additional_special_tokens?: string[] } {
-    const named = [...this.#namedSpecialTokens()].map(([name, { content }]) => [name, content]);
     const additional = this.additional_special_tokens;
     return {
-      ...Object.fromEntries(named),
+      ...Object.fromEntries(this.#namedSpecialTokens()),
       ...(additional.length > 0 ? { additional_special_tokens: additional } : {}),
     };
   }
 
   /** Every special token once. */
   get all_special_tokens(): string[] {
-    const named = [...this.#namedSpecialTokens()].map(([, { content }]) => content);
+    const named = [...this.#namedSpecialTokens()].map(([, content]) => content);
     return [...new Set([...named, ...this.additional_special_tokens])];
   }
 
   get all_special_ids(): number[] {
     return this.convert_tokens_to_ids(this.all_special_tokens);
+  }
+
+  /** Whether tokens know where they stand in the text: always. */
+  get is_fast(): true {
+    return true;
   }
 
   // --- text to ids ---
@@ -377,7 +371,7 @@ export abstract class PreTrainedTokenizer extends Callable {
 
   /** The number of special tokens that are put around a text, or around a pair. */
   num_special_tokens_to_add(pair = false): number {
-    const { single, pair: double } = this.describe().post_processor;
+    const { single, pair: double } = this.parts().post_processor;
     return (pair ? double : single).filter((piece) => 'special_id' in piece).length;
   }
 
@@ -426,7 +420,38 @@ export abstract class PreTrainedTokenizer extends Callable {
   }
 
   /** The tokens joined to a text, without clean-up. */
-  abstract convert_tokens_to_string(tokens: readonly string[]): string;
+  convert_tokens_to_string(tokens: readonly string[]): string {
+    const strings = Array.from(tokens, (token, i) => checkToken(token, `tokens[${i}]`));
+    return this.#nativeTokenizer().join_tokens(strings);
+  }
+
+  /**
+   * Decodes ids that come one by one, as from a model that generates text.
+   *
+   * @returns what takes the ids and gives the text that is certain
+   */
+  decode_stream(options?: SkipOptions | null): DecodeStream {
+    const { skip_special_tokens = false } = checkOptions('decode_stream()', options, skipOptionRules);
+    return new DecodeStream({
+      decode: (ids) =>
+        this.#decode(
+          [Int32Array.from(ids)],
+          { skip_special_tokens, clean_up_tokenization_spaces: false },
+          'step()',
+        )[0]!,
+      isSkipped: (id) => skip_special_tokens && this.#table.addedToken(this.#tokenOf(id))?.special === true,
+    });
+  }
+
+  /** Two rows of ids with the special tokens of the model around them, as a call would put them there. */
+  build_inputs_with_special_tokens(ids: TokenIds, pair_ids?: TokenIds | null): number[] {
+    const first = checkIds(ids, 'ids');
+    const second = pair_ids == null ? null : checkIds(pair_ids, 'pair_ids');
+    const { single, pair } = this.parts().post_processor;
+    return (second === null ? single : pair).flatMap((piece) =>
+      'special_id' in piece ? [piece.special_id] : [...(piece.sequence === 'A' ? first : second!)],
+    );
+  }
 
   /** Every token, added ones included, and its id. */
   get_vocab(): Map<string, number> {
@@ -435,9 +460,15 @@ export abstract class PreTrainedTokenizer extends Callable {
     return vocab;
   }
 
+  /** The added tokens, those that the vocabulary has among them, and their ids. */
+  get_added_vocab(): Map<string, number> {
+    return new Map([...this.#table.added].sort((a, b) => a.id - b.id).map(({ content, id }) => [content, id]));
+  }
+
   /**
-   * Adds tokens that are found as a whole in the raw text, as they are written: before anything is lower-cased. Those that
-   * the vocabulary has keep their ids.
+   * Adds tokens that are found as a whole. Those that the vocabulary has keep their ids. `normalized` (default: of tokens
+   * that are not special) finds them in what the normalizer makes of a text; tokenizers of BERT's that were read from
+   * `vocab.txt` find all of them as they are written, before anything is lower-cased.
    *
    * @returns how many were new; the model's embeddings need as many more rows
    */
@@ -473,9 +504,8 @@ export abstract class PreTrainedTokenizer extends Callable {
    */
   async save_pretrained(folder: string): Promise<string[]> {
     checkOption('folder', folder, stringRule);
-    const beyond = [...this.#table.added].filter(({ id }) => !this.#table.isInVocabulary(id));
-    const added = Object.fromEntries(beyond.map(({ content, id }) => [content, id]));
-    const special = this.#savedSpecialTokens();
+    const { beyond } = this.#table;
+    const vocabularyFiles = this.vocabularyFiles();
     const config = {
       ...this.savedSettings(),
       // Their flags stand in added_tokens_decoder: older versions of transformers take only strings here.
@@ -485,24 +515,23 @@ export abstract class PreTrainedTokenizer extends Callable {
       truncation_side: this.#truncationSide,
       clean_up_tokenization_spaces: this.clean_up_tokenization_spaces,
       model_input_names: this.model_input_names,
-      added_tokens_decoder: Object.fromEntries(
-        [...this.#table.added].map(({ id, ...token }) => [id, { ...token, normalized: !token.special }]),
-      ),
+      added_tokens_decoder: Object.fromEntries([...this.#table.added].map(({ id, ...token }) => [id, token])),
     };
+    const files = new Map<string, string | Uint8Array | Iterable<string>>(Object.entries(vocabularyFiles));
     const fast = this.#tokenizerJson();
-    const files = new Map<string, string | Uint8Array>([
-      ...this.vocabularyFiles(),
-      ...(fast !== null ? ([['tokenizer.json', fast]] as const) : []),
-      ['special_tokens_map.json', toJson(special)],
-      ...(beyond.length > 0 ? ([['added_tokens.json', toJson(added)]] as const) : []),
-      ['tokenizer_config.json', toJson(config)],
-    ]);
+    if (fast !== null) files.set('tokenizer.json', fast);
+    files.set('special_tokens_map.json', toJson(this.#savedSpecialTokens()));
+    // Beside tokenizer.json alone nobody looks for it.
+    if (beyond.length > 0 && Object.keys(vocabularyFiles).length > 0) {
+      files.set('added_tokens.json', toJson(Object.fromEntries(beyond.map(({ content, id }) => [content, id]))));
+    }
+    files.set('tokenizer_config.json', toJson(config));
     await makeFolder(folder);
-    // One that lies there from another tokenizer would be read with this one, or in its place.
+    // Ones that lie there from another tokenizer would be read with this one, or in its place.
     for (const name of ['added_tokens.json', 'tokenizer.json']) {
       if (!files.has(name)) await removeFile(join(folder, name));
     }
-    for (const [name, content] of files) await writeFileAtomically(join(folder, name), content);
+    for (const [name, content] of files) await writeFile(join(folder, name), content);
     return [...files.keys()].map((name) => join(folder, name));
   }
 
@@ -513,14 +542,17 @@ export abstract class PreTrainedTokenizer extends Callable {
       padding_side: this.padding_side,
       truncation_side: this.truncation_side,
       special_tokens: this.special_tokens_map,
-      added_tokens: [...this.#table.added]
-        .filter(({ id }) => !this.#table.isInVocabulary(id))
-        .map(({ content }) => content),
+      added_tokens: this.#table.beyond.map(({ content }) => content),
     };
     return `${this.constructor.name} ${inspect(shown, options)}`;
   }
 
   // --- for subclasses ---
+
+  /** Whether an id is that of a token. */
+  protected hasId(id: number): boolean {
+    return this.#table.token(id) !== undefined;
+  }
 
   /** @throws BertNativeError `ERR_CONFIG` where the tokenizer has no such special token */
   protected specialId(name: SpecialTokenName): number {
@@ -529,19 +561,18 @@ export abstract class PreTrainedTokenizer extends Callable {
     return id;
   }
 
-  #tokenizerJson(): string | null {
-    const { normalizer, post_processor, decoder } = this.describe();
-    const source = {
-      normalizer: normalizer as TokenizerJsonSource['normalizer'],
-      model: this.wordPiece(),
-      post_processor,
-      decoder: decoder as TokenizerJsonSource['decoder'],
-      table: this.#table,
-      clean_up_tokenization_spaces: this.clean_up_tokenization_spaces,
-      never_split: this.neverSplit(),
-    };
-    const objection = inexpressible(source);
-    if (objection === null) return tokenizerJson(source);
+  /** The text of the file; null, after a warning, where it would load and give other ids than ours: better none. */
+  #tokenizerJson(): Iterable<string> | null {
+    const definition = this.definition();
+    const objection = 'objection' in definition ? definition.objection : this.#numberingObjection();
+    if ('json' in definition && objection === null) {
+      return tokenizerJsonText({
+        definition: definition.json,
+        added_tokens: this.#nativeAddedTokens(),
+        vocabulary: this.#table.vocabulary,
+        model: this.#core.model,
+      });
+    }
     this.#warnOnce(
       'BERT_NATIVE_TOKENIZER_JSON_LEFT_OUT',
       `save_pretrained writes no tokenizer.json: ${objection}. transformers.js cannot load this tokenizer.`,
@@ -549,13 +580,29 @@ export abstract class PreTrainedTokenizer extends Callable {
     return null;
   }
 
+  /** A reader of the file numbers the tokens beyond the vocabulary itself: in their order, from the vocabulary's size on. */
+  #numberingObjection(): string | null {
+    if (this.#core.consecutive_ids) return null;
+    const { size } = this.#table.vocabulary;
+    for (const [index, { content, id }] of this.#table.beyond.entries()) {
+      if (id === size + index) continue;
+      return `the added token ${JSON.stringify(content)} has the id ${id}, where readers of that file would give it ${size + index}`;
+    }
+    return null;
+  }
+
   #nativeTokenizer(): NativeTokenizer {
     this.#native ??= nativeBinding().create_tokenizer({
-      ...this.describe(),
+      ...this.parts(),
       model: this.#table.vocabulary.model,
-      added_tokens: [...this.#table.added].map((token) => ({ ...token, normalized: false })),
+      added_tokens: this.#nativeAddedTokens(),
     });
     return this.#native;
+  }
+
+  #nativeAddedTokens(): NativeAddedToken[] {
+    const { matches_raw } = this.#core;
+    return [...this.#table.added].map((token) => ({ ...token, normalized: token.normalized && !matches_raw }));
   }
 
   #encode(
@@ -641,10 +688,7 @@ export abstract class PreTrainedTokenizer extends Callable {
   }
 
   #idOf(token: unknown, name: string): number {
-    if (typeof token !== 'string') {
-      throw new BertNativeError('ERR_DTYPE', `${name} is ${describe(token)}: expected a string`);
-    }
-    return this.#table.id(token) ?? this.specialId('unk_token');
+    return this.#table.id(checkToken(token, name)) ?? this.specialId('unk_token');
   }
 
   #tokenOf(id: number): string {
@@ -660,21 +704,29 @@ export abstract class PreTrainedTokenizer extends Callable {
 
   /** @returns the tokens that were new */
   #setSpecialTokens(special_tokens: SpecialTokenOptions): string[] {
-    const { additional_special_tokens: additional, ...named } = special_tokens;
-    for (const [name, token] of Object.entries(named)) {
-      if (token) this.#specialTokens.set(name as SpecialTokenName, toAddedToken(token, true));
+    const added: string[] = [];
+    const add = (token: AddedTokenInput, flags: object = {}): string => {
+      // A bare name leaves the flags to whoever added the token with some.
+      const isName = typeof token === 'string';
+      const full = toAddedToken(isName ? { content: token, ...flags } : token, true);
+      if (this.#add(full, isName)) added.push(full.content);
+      return full.content;
+    };
+    for (const name of specialTokenNames) {
+      const token = special_tokens[name];
+      if (token) this.#specialTokens.set(name, add(token, this.#core.special_token_flags[name]));
     }
-    if (additional) this.#additionalSpecialTokens = additional.map((token) => toAddedToken(token, true));
-    const tokens = [...this.#specialTokens.values(), ...this.#additionalSpecialTokens];
-    return tokens.filter((token) => this.#add(token)).map(({ content }) => content);
+    const { additional_special_tokens: additional } = special_tokens;
+    if (additional) this.#additionalSpecialTokens = additional.map((token) => add(token));
+    return added;
   }
 
-  #add(token: AddedToken): boolean {
+  #add(token: AddedToken, keepFlags = false): boolean {
     this.#native = undefined;
-    return this.#table.add(token);
+    return this.#table.add(token, keepFlags);
   }
 
-  *#namedSpecialTokens(): Generator<[SpecialTokenName, AddedToken]> {
+  *#namedSpecialTokens(): Generator<[SpecialTokenName, string]> {
     for (const name of specialTokenNames) {
       const token = this.#specialTokens.get(name);
       if (token !== undefined) yield [name, token];
@@ -682,9 +734,10 @@ export abstract class PreTrainedTokenizer extends Callable {
   }
 
   #savedSpecialTokens(): SpecialTokenOptions {
-    const additional = this.#additionalSpecialTokens.map(fromAddedToken);
+    const saved = (content: string): AddedTokenInput => fromAddedToken(this.#table.addedToken(content)!);
+    const additional = this.#additionalSpecialTokens.map(saved);
     return {
-      ...Object.fromEntries([...this.#namedSpecialTokens()].map(([name, token]) => [name, fromAddedToken(token)])),
+      ...Object.fromEntries([...this.#namedSpecialTokens()].map(([name, content]) => [name, saved(content)])),
       ...(additional.length > 0 ? { additional_special_tokens: additional } : {}),
     };
   }
@@ -700,54 +753,16 @@ export abstract class PreTrainedTokenizer extends Callable {
   }
 }
 
-/** The rows of a tensor or of an array of rows. */
-function splitRows(rows: unknown): readonly unknown[] {
-  if (!(rows instanceof Tensor)) {
-    if (Array.isArray(rows)) return rows;
-    throw new BertNativeError('ERR_DTYPE', `ids are ${describe(rows)}: expected an array of rows or a tensor`);
-  }
-  const [count, width] = rows.dims;
-  if (rows.dims.length !== 2) {
-    throw new BertNativeError('ERR_SHAPE', `ids have the dims [${rows.dims.join(', ')}]: expected [rows, tokens]`);
-  }
-  return Array.from({ length: count! }, (_, i) => rows.data.subarray(i * width!, (i + 1) * width!));
+function checkToken(token: unknown, name: string): string {
+  if (typeof token === 'string') return token;
+  throw new BertNativeError('ERR_DTYPE', `${name} is ${describe(token)}: expected a string`);
 }
 
-/** Token ids of one row, checked for what they are, not yet against the vocabulary. */
-function checkIds(ids: unknown, name: string): Int32Array {
-  if (ids instanceof Tensor) {
-    const { dims } = ids;
-    if (dims.length !== 1 && !(dims.length === 2 && dims[0] === 1)) {
-      const found = `${name} have the dims [${dims.join(', ')}]`;
-      throw new BertNativeError('ERR_SHAPE', `${found}: expected one row, [tokens]; batch_decode() takes several`);
-    }
-    return checkIds(ids.data, name);
-  }
-  if (!Array.isArray(ids) && (!ArrayBuffer.isView(ids) || ids instanceof DataView)) {
-    throw new BertNativeError('ERR_DTYPE', `${name} is ${describe(ids)}: expected an array of ids or a tensor`);
-  }
-  const { length } = ids as ArrayLike<unknown>;
-  const checked = new Int32Array(length);
-  for (let i = 0; i < length; ++i) checked[i] = checkId((ids as ArrayLike<unknown>)[i], name, i);
-  return checked;
-}
-
-function checkId(id: unknown, name: string, i: number): number {
-  if (typeof id !== 'number' && typeof id !== 'bigint') {
-    throw new BertNativeError('ERR_DTYPE', `${name}[${i}] is ${describe(id)}: expected a token id`);
-  }
-  const number = Number(id);
-  if (!isTokenId(number)) {
-    throw new BertNativeError(
-      'ERR_TOKEN_ID',
-      `${name}[${i}] is ${id}: expected the id of a token, an integer from 0 up`,
-    );
-  }
-  return number;
-}
-
-function isTokenId(id: number): boolean {
-  return Number.isInteger(id) && id >= 0 && id < 2 ** 31;
+async function writeFile(path: string, content: string | Uint8Array | Iterable<string>): Promise<void> {
+  if (typeof content === 'string' || content instanceof Uint8Array) return writeFileAtomically(path, content);
+  return writeFileAtomically(path, async (file) => {
+    for (const chunk of content) await file.write(Buffer.from(chunk));
+  });
 }
 
 async function removeFile(path: string): Promise<void> {

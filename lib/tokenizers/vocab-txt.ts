@@ -2,7 +2,8 @@ import { isUtf8 } from 'node:buffer';
 import type { FlatStrings } from '../binding/native.ts';
 import { BertNativeError } from '../errors.ts';
 import { describe } from '../options.ts';
-import { flatten } from './flat-strings.ts';
+import { countOf } from './flat-strings.ts';
+import { maxTokens } from './tokenizer-json/models.ts';
 
 /** A `vocab.txt`: the vocabulary, and the bytes it was read from, which are what is saved again. */
 export class VocabTxt {
@@ -21,18 +22,17 @@ export class VocabTxt {
     if (!isUtf8(bytes)) {
       throw new BertNativeError('ERR_FILE_FORMAT', `${path}: line ${invalidLine(bytes)} is not UTF-8`);
     }
-    if (lineBreaks(bytes) > maxTokens) {
+    const breaks = lineBreaks(bytes);
+    if (breaks > maxTokens) {
       throw new BertNativeError(
         'ERR_FILE_FORMAT',
         `${path} has more than ${maxTokens} lines: expected one token per line`,
       );
     }
-    const lines = new TextDecoder().decode(bytes).split(/\r\n|\r|\n/);
-    if (lines.at(-1) === '') lines.pop();
-    if (lines.length === 0) {
+    this.tokens = splitLines(bytes, breaks + 1);
+    if (countOf(this.tokens) === 0) {
       throw new BertNativeError('ERR_FILE_FORMAT', `${path} is empty: expected one token per line`);
     }
-    this.tokens = flatten(lines);
     this.bytes = bytes;
   }
 
@@ -54,18 +54,39 @@ export class VocabTxt {
   }
 }
 
-/** Several times the largest vocabulary there is. */
-const maxTokens = 1 << 23;
+const newline = 0x0a;
+const carriageReturn = 0x0d;
+const byteOrderMark = [0xef, 0xbb, 0xbf];
 
 function lineBreaks(bytes: Uint8Array): number {
   let count = 0;
-  for (const byte of bytes) if (byte === 0x0a || byte === 0x0d) count++;
+  for (const byte of bytes) if (byte === newline || byte === carriageReturn) count++;
   return count;
+}
+
+/** The lines, at most `limit` of them, without making a string of each: vocabularies have half a million. */
+function splitLines(bytes: Uint8Array, limit: number): FlatStrings {
+  const text = new Uint8Array(bytes.length);
+  const starts = new Uint32Array(limit + 1);
+  let lines = 0;
+  let end = 0;
+  const first = byteOrderMark.every((byte, i) => bytes[i] === byte) ? byteOrderMark.length : 0;
+  for (let i = first; i < bytes.length; ++i) {
+    const byte = bytes[i]!;
+    if (byte !== newline && byte !== carriageReturn) {
+      text[end++] = byte;
+      continue;
+    }
+    if (byte === carriageReturn && bytes[i + 1] === newline) ++i;
+    starts[++lines] = end;
+  }
+  // The last line may lack its end.
+  if (end > starts[lines]!) starts[++lines] = end;
+  return { bytes: text.slice(0, end), starts: starts.slice(0, lines + 1) };
 }
 
 /** The first line, counted from 1, whose bytes are not UTF-8. */
 function invalidLine(bytes: Uint8Array): number {
-  const newline = 0x0a;
   let line = 1;
   for (let start = 0; ; ++line) {
     const end = bytes.indexOf(newline, start);

@@ -10,12 +10,15 @@ export class Vocabulary {
   /** Every token; its index is its id. */
   readonly strings: FlatStrings;
   readonly model: NativeTokenizerModel;
+  /** Ids that belong to no token of the vocabulary. */
+  readonly holes: ReadonlySet<number>;
   #size: number | undefined;
 
   /** @param size the number of different tokens, where it is known */
-  constructor(strings: FlatStrings, model: NativeTokenizerModel, size?: number) {
+  constructor(strings: FlatStrings, model: NativeTokenizerModel, holes: Iterable<number> = [], size?: number) {
     this.strings = strings;
     this.model = model;
+    this.holes = new Set(holes);
     this.#size = size;
   }
 
@@ -26,24 +29,27 @@ export class Vocabulary {
 
   /** The number of different tokens, which is what transformers calls `vocab_size`. */
   get size(): number {
-    this.#size ??= new Set(stringsOf(this.strings)).size;
+    this.#size ??= this.entries().size;
     return this.#size;
   }
 
   id(token: string): number | undefined {
     const id = isWellFormed(token) ? this.model.token_to_id(token) : -1;
-    return id < 0 ? undefined : id;
+    return id < 0 || this.holes.has(id) ? undefined : id;
   }
 
   token(id: number): string | undefined {
-    return this.model.id_to_token(id) ?? undefined;
+    return this.holes.has(id) ? undefined : (this.model.id_to_token(id) ?? undefined);
   }
 
   /** Every different token with its id. */
   entries(): Map<string, number> {
     const ids = new Map<string, number>();
     let id = 0;
-    for (const token of stringsOf(this.strings)) ids.set(token, id++);
+    for (const token of stringsOf(this.strings)) {
+      if (!this.holes.has(id)) ids.set(token, id);
+      id++;
+    }
     return ids;
   }
 }

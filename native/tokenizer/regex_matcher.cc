@@ -22,7 +22,7 @@ uint64_t ordinary_steps(size_t size) { return kSmallTextSteps + kOrdinarySteps *
 
 // Memory of failures brings the cost of a code point down to a few steps for each alternative of the program.
 uint64_t step_budget(size_t size, size_t instructions) {
-  const uint64_t per_code_point = std::min<uint64_t>(64 + 8 * static_cast<uint64_t>(instructions), 4096);
+  const uint64_t per_code_point = std::min<uint64_t>(128 + 4 * static_cast<uint64_t>(instructions), 1024);
   return 100 * kSmallTextSteps + per_code_point * size;
 }
 
@@ -91,7 +91,10 @@ bool RegexMatcher::match_at(Position start) {
         if (instruction.d >= 0 &&
             (position_ == end_ || !program_.classes[static_cast<size_t>(instruction.d)].contains(text_[position_]))) {
           pc_ = static_cast<uint32_t>(instruction.b);
+        } else if (has_failed(instruction.c, position_)) {
+          goes_on = false;
         } else {
+          push_memo(instruction.c, position_);
           push({EntryKind::kBranch, pc_, position_, 0, 0});
           pc_ = static_cast<uint32_t>(instruction.a);
         }
@@ -139,45 +142,85 @@ bool RegexMatcher::begin_run(const RegexInstruction& run) {
   const RegexClass& members = program_.classes[static_cast<size_t>(run.a)];
   const auto min = static_cast<Position>(run.b);
   const Position begin = position_;
-  if (end_ - begin < min) return false;
+  if (end_ - begin < min || has_failed(run.e, begin)) return false;
   const Position low = begin + min;
-  while (position_ < low && members.contains(text_[position_])) ++position_;
-  count_steps((position_ - begin) / kOrdinarySteps);
-  if (position_ < low) return false;
-
-  if (static_cast<RegexRun>(run.d) == RegexRun::kLazy) {
-    if (failed_before(run, low)) {
-      position_ = failed_runs_[pc_].high;
-      if (position_ == end_ || !members.contains(text_[position_])) return false;
-      ++position_;
-    }
-    push_lazy_run(run, begin);
-    ++pc_;
-    return true;
+  if (!scan(members, low)) return false;
+  switch (static_cast<RegexRun>(run.d)) {
+    case RegexRun::kGreedy:
+      return go_far(run, begin, low);
+    case RegexRun::kLazy:
+      return go_near(run, begin);
+    case RegexRun::kPossessive:
+      break;
   }
-  if (failed_before(run, low)) return false;
-  const Position end =
-      run.c < 0 || static_cast<Position>(run.c) > end_ - begin ? end_ : begin + static_cast<Position>(run.c);
+  if (failed_run(run, low) != nullptr) return false;
+  scan(members, run_limit(run, begin));
+  if (remembers_ && is_unlimited(run)) push({EntryKind::kPossessiveRun, pc_, position_, low, 0});
+  ++pc_;
+  return true;
+}
+
+// Over members of the class up to `end`, and no further. True: all are.
+bool RegexMatcher::scan(const RegexClass& members, Position end) {
+  const Position begin = position_;
   while (position_ < end && members.contains(text_[position_])) ++position_;
-  count_steps((position_ - low) / kOrdinarySteps);
-  if (position_ > low && static_cast<RegexRun>(run.d) == RegexRun::kGreedy) {
-    push({EntryKind::kGreedyRun, pc_, position_, low, position_});
+  count_steps((position_ - begin) / kOrdinarySteps);
+  return position_ == end;
+}
+
+bool RegexMatcher::go_far(const RegexInstruction& run, Position begin, Position low) {
+  if (failed_run(run, low) != nullptr) return false;
+  const RegexClass& members = program_.classes[static_cast<size_t>(run.a)];
+  Position end = run_limit(run, begin);
+  // Where what follows failed from here on to the end of the run, it is tried before that alone.
+  const FailedRun* failed = is_unlimited(run) && !failed_runs_.empty() ? &failed_runs_[pc_] : nullptr;
+  if (failed != nullptr && failed->low <= failed->high && failed->low > low && failed->high <= end &&
+      scan(members, failed->low)) {
+    end = failed->high;
+    --position_;
+  } else {
+    scan(members, end);
+    if (position_ == low) {
+      ++pc_;
+      return true;
+    }
+    end = position_;
+  }
+  push_memo(run.e, begin);
+  push({EntryKind::kGreedyRun, pc_, position_, low, end});
+  ++pc_;
+  return true;
+}
+
+bool RegexMatcher::go_near(const RegexInstruction& run, Position begin) {
+  const Position low = position_;
+  const Position limit = run_limit(run, begin);
+  if (const FailedRun* failed = failed_run(run, low)) {
+    position_ = failed->high;
+    if (position_ == limit || !program_.classes[static_cast<size_t>(run.a)].contains(text_[position_])) return false;
+    ++position_;
+  }
+  if (position_ < limit) {
+    push_memo(run.e, begin);
+    push({EntryKind::kLazyRun, pc_, position_, position_, limit});
   }
   ++pc_;
   return true;
 }
 
-void RegexMatcher::push_lazy_run(const RegexInstruction& run, Position begin) {
-  const Position limit =
-      run.c < 0 || static_cast<Position>(run.c) > end_ - begin ? end_ : begin + static_cast<Position>(run.c);
-  if (position_ < limit) push({EntryKind::kLazyRun, pc_, position_, position_, limit});
+RegexMatcher::Position RegexMatcher::run_limit(const RegexInstruction& run, Position begin) const {
+  const auto max = static_cast<Position>(run.c);
+  return run.c < 0 || max > end_ - begin ? end_ : begin + max;
 }
 
-// Only of unlimited runs: their ends do not depend on where they began.
-bool RegexMatcher::failed_before(const RegexInstruction& run, Position position) const {
-  if (run.e == 0 || run.c >= 0 || failed_runs_.empty()) return false;
+// Failures are remembered of unlimited runs: their ends do not depend on where they began.
+bool RegexMatcher::is_unlimited(const RegexInstruction& run) { return run.e >= 0 && run.c < 0; }
+
+// The failures that leave nothing to try for a run that may end at `low` and behind it, or nullptr.
+const RegexMatcher::FailedRun* RegexMatcher::failed_run(const RegexInstruction& run, Position low) const {
+  if (!is_unlimited(run) || failed_runs_.empty()) return nullptr;
   const FailedRun& failed = failed_runs_[pc_];
-  return position >= failed.low && position <= failed.high;
+  return low >= failed.low && low <= failed.high ? &failed : nullptr;
 }
 
 bool RegexMatcher::enter_lookbehind(const RegexInstruction& group) {
@@ -236,11 +279,17 @@ bool RegexMatcher::backtrack() {
 bool RegexMatcher::resume(Entry& entry) {
   switch (entry.kind) {
     case EntryKind::kBranch:
-      return resume_branch(entry);
+      pc_ = static_cast<uint32_t>(program_.instructions[entry.pc].b);
+      position_ = entry.position;
+      stack_.pop_back();
+      return true;
     case EntryKind::kGreedyRun:
       return resume_greedy_run(entry);
     case EntryKind::kLazyRun:
       return resume_lazy_run(entry);
+    case EntryKind::kPossessiveRun:
+      failures_of(entry.pc) = {entry.low, entry.position};
+      break;
     case EntryKind::kGroup:
       return resume_group(entry);
     case EntryKind::kRestore:
@@ -254,24 +303,9 @@ bool RegexMatcher::resume(Entry& entry) {
   return false;
 }
 
-bool RegexMatcher::resume_branch(Entry entry) {
-  stack_.pop_back();
-  const RegexInstruction& split = program_.instructions[entry.pc];
-  if (remembers_ && split.c >= 0) {
-    const size_t bit = memo_bit(static_cast<size_t>(split.c), entry.position);
-    if (memo_[bit / 64] >> (bit % 64) & 1) return false;
-    push({EntryKind::kMemo, static_cast<uint32_t>(split.c), entry.position, 0, 0});
-  }
-  pc_ = static_cast<uint32_t>(split.b);
-  position_ = entry.position;
-  return true;
-}
-
 bool RegexMatcher::resume_greedy_run(Entry& entry) {
-  const RegexInstruction& run = program_.instructions[entry.pc];
-  if (run.e == 1 && run.c < 0) {
-    if (failed_runs_.empty()) failed_runs_.resize(program_.instructions.size());
-    FailedRun& failed = failed_runs_[entry.pc];
+  if (is_unlimited(program_.instructions[entry.pc])) {
+    FailedRun& failed = failures_of(entry.pc);
     if (failed.low <= failed.high && failed.high == entry.extra) {
       if (entry.position + 1 == failed.low) failed.low = entry.position;
     } else if (entry.position == entry.extra) {
@@ -289,23 +323,32 @@ bool RegexMatcher::resume_greedy_run(Entry& entry) {
 
 bool RegexMatcher::resume_lazy_run(Entry& entry) {
   const RegexInstruction& run = program_.instructions[entry.pc];
-  if (run.e == 1 && run.c < 0) {
-    if (failed_runs_.empty()) failed_runs_.resize(program_.instructions.size());
-    FailedRun& failed = failed_runs_[entry.pc];
+  const RegexClass& members = program_.classes[static_cast<size_t>(run.a)];
+  const bool grows = entry.position < entry.extra && members.contains(text_[entry.position]);
+  if (is_unlimited(run)) {
+    FailedRun& failed = failures_of(entry.pc);
     if (entry.position == failed.high + 1 && entry.low >= failed.low && entry.low <= failed.high) {
       failed.high = entry.position;
+    } else if (grows && entry.position + 1 == failed.low && failed.low <= failed.high && failed.high <= entry.extra) {
+      failed.low = entry.position;
+      entry.position = failed.high;
+      return resume_lazy_run(entry);
     } else if (entry.position < failed.low || entry.position > failed.high) {
       failed = {entry.position, entry.position};
     }
   }
-  const RegexClass& members = program_.classes[static_cast<size_t>(run.a)];
-  if (entry.position == entry.extra || !members.contains(text_[entry.position])) {
+  if (!grows) {
     stack_.pop_back();
     return false;
   }
   position_ = ++entry.position;
   pc_ = entry.pc + 1;
   return true;
+}
+
+RegexMatcher::FailedRun& RegexMatcher::failures_of(uint32_t pc) {
+  if (failed_runs_.empty()) failed_runs_.resize(program_.instructions.size());
+  return failed_runs_[pc];
 }
 
 // Everything inside the group failed.
@@ -350,6 +393,17 @@ bool RegexMatcher::is_word_boundary(const RegexClass& word) const {
 void RegexMatcher::push(const Entry& entry) {
   if (stack_.size() == kMaxStack) refuse_text(program_, size_, "much memory");
   stack_.push_back(entry);
+}
+
+bool RegexMatcher::has_failed(int32_t memo_slot, Position position) const {
+  if (!remembers_ || memo_slot < 0) return false;
+  const size_t bit = memo_bit(static_cast<size_t>(memo_slot), position);
+  return memo_[bit / 64] >> (bit % 64) & 1;
+}
+
+// What is pushed above the entry will be spent when it comes to light again.
+void RegexMatcher::push_memo(int32_t memo_slot, Position position) {
+  if (remembers_ && memo_slot >= 0) push({EntryKind::kMemo, static_cast<uint32_t>(memo_slot), position, 0, 0});
 }
 
 void RegexMatcher::count_steps(size_t steps) {

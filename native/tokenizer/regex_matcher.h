@@ -14,7 +14,7 @@ namespace bert_native {
 // Finds matches of one program in one text: a backtracking machine whose stack lies on the heap. It prefers what
 // Oniguruma prefers: the leftmost match, and there the first alternative that leads to one.
 //
-// Steps are counted. Once a text has cost many, the machine remembers which alternatives failed where (Davis, Servant
+// Steps are counted. Once a text has cost many, the machine remembers which choices failed where (Davis, Servant
 // and Lee 2021, "Using selective memoization to defeat regular expression denial of service"); past the budget it
 // throws.
 class RegexMatcher {
@@ -29,7 +29,7 @@ class RegexMatcher {
   using Position = uint32_t;
   static constexpr Position kNone = std::numeric_limits<Position>::max();
 
-  enum class EntryKind : uint32_t { kBranch, kGreedyRun, kLazyRun, kGroup, kRestore, kMemo };
+  enum class EntryKind : uint32_t { kBranch, kGreedyRun, kLazyRun, kPossessiveRun, kGroup, kRestore, kMemo };
 
   // What to go on with after a failure.
   struct Entry {
@@ -40,7 +40,8 @@ class RegexMatcher {
     Position extra;  // of a greedy run: its end; of a lazy run: where it may not grow past; of kLookbehind: the length
   };
 
-  // What follows a run failed at every position of [low, high], all of one run.
+  // What follows a run failed at every position of [low, high], all of one run: those of an unlimited run that may end
+  // at `low` at the earliest.
   struct FailedRun {
     Position low = 1;
     Position high = 0;
@@ -48,21 +49,27 @@ class RegexMatcher {
 
   bool match_at(Position start);
   bool begin_run(const RegexInstruction& run);
-  void push_lazy_run(const RegexInstruction& run, Position begin);
+  bool scan(const RegexClass& members, Position end);
+  bool go_far(const RegexInstruction& run, Position begin, Position low);
+  bool go_near(const RegexInstruction& run, Position begin);
+  Position run_limit(const RegexInstruction& run, Position begin) const;
   bool enter_lookbehind(const RegexInstruction& group);
   bool end_group();
   void leave_group(const Entry& entry);
   bool backtrack();
   bool resume(Entry& entry);
-  bool resume_branch(Entry entry);
   bool resume_greedy_run(Entry& entry);
   bool resume_lazy_run(Entry& entry);
   bool resume_group(Entry& entry);
   bool holds(RegexAssertion assertion) const;
   bool is_word_boundary(const RegexClass& word) const;
-  bool failed_before(const RegexInstruction& run, Position position) const;
+  static bool is_unlimited(const RegexInstruction& run);
+  const FailedRun* failed_run(const RegexInstruction& run, Position low) const;
+  FailedRun& failures_of(uint32_t pc);
 
   void push(const Entry& entry);
+  bool has_failed(int32_t memo_slot, Position position) const;
+  void push_memo(int32_t memo_slot, Position position);
   void count_steps(size_t steps);
   void spent();
   size_t memo_bit(size_t slot, Position position) const { return position * program_.memo_slots + slot; }

@@ -93,6 +93,9 @@ class Checker {
     const auto is_register = [this](int32_t number) {
       return number >= 0 && static_cast<size_t>(number) < out_.registers;
     };
+    const auto is_memo_slot = [this](int32_t number) {
+      return number >= -1 && number < static_cast<int32_t>(out_.memo_slots);
+    };
     const auto is_flag = [](int32_t number) { return number == 0 || number == 1; };
     const auto is_interval = [](int32_t min, int32_t max) { return min >= 0 && (max == -1 || max >= min); };
     switch (op) {
@@ -108,12 +111,13 @@ class Checker {
       case RegexOp::kRun:
         require(is_class(a), "class");
         require(is_interval(b, c), "repetition");
-        return require(d >= 0 && d <= static_cast<int32_t>(RegexRun::kPossessive) && is_flag(e), "repetition");
+        require(d >= 0 && d <= static_cast<int32_t>(RegexRun::kPossessive), "repetition");
+        return require(is_memo_slot(e), "memo slot");
       case RegexOp::kJump:
         return require(is_target(a), "target");
       case RegexOp::kSplit:
         require(is_target(a) && is_target(b), "target");
-        require(c >= -1 && c < static_cast<int32_t>(out_.memo_slots), "memo slot");
+        require(is_memo_slot(c), "memo slot");
         return require(d == -1 || is_class(d), "class");
       case RegexOp::kMarkPosition:
         return require(is_register(a), "register");

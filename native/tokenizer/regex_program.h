@@ -15,7 +15,7 @@ enum class RegexOp : int32_t {
   kMatch = 0,          // the end
   kCharacter = 1,      // code point
   kClass = 2,          // class
-  kRun = 3,            // class, min, max (-1: no limit), RegexRun, 1 where failures may be remembered
+  kRun = 3,            // class, min, max (-1: no limit), RegexRun, memo slot or -1
   kJump = 4,           // target
   kSplit = 5,          // tried first; tried second; memo slot or -1; class that the first one starts with or -1
   kMarkPosition = 6,   // register

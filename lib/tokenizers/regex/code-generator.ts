@@ -132,8 +132,11 @@ class CodeGenerator {
   /** A split that tries the next instruction, which starts with `start`, first; where else to go is patched in. */
   private emitSplit(start: Start): number {
     const { builder } = this;
-    const slot = this.remembers ? builder.newMemoSlot() : -1;
-    return builder.emit('split', builder.next + 1, 0, slot, this.guard(start));
+    return builder.emit('split', builder.next + 1, 0, this.memoSlot(), this.guard(start));
+  }
+
+  private memoSlot(): number {
+    return this.remembers ? this.builder.newMemoSlot() : -1;
   }
 
   private guard(start: Start): number {
@@ -166,7 +169,7 @@ class CodeGenerator {
     const limit = max === Number.POSITIVE_INFINITY ? -1 : max;
     const keepsAll = mode === 'possessive' || (mode === 'greedy' && cannotUseLess(set, follow));
     const runMode = keepsAll ? runModes.possessive : runModes[mode];
-    builder.emit('run', builder.classOf(set), min, limit, runMode, this.remembers ? 1 : 0);
+    builder.emit('run', builder.classOf(set), min, limit, runMode, this.memoSlot());
   }
 
   /** As often as possible, or with `lazy` as rarely; an iteration that consumes nothing is the last. */

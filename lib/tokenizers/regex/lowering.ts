@@ -38,7 +38,7 @@ export function lower(node: RegexNode, inLookbehind = false): LoweredNode {
     case 'capture':
       return lower(node.body, inLookbehind);
     case 'atomic':
-      return { type: 'atomic', body: lower(node.body, inLookbehind) };
+      return atomicOf(lower(node.body, inLookbehind));
     case 'lookahead':
     case 'lookbehind': {
       const body = lower(node.body, inLookbehind || node.type === 'lookbehind');
@@ -177,6 +177,12 @@ function sequenceOf(items: readonly LoweredNode[]): LoweredNode {
 
 function alternationOf(branches: readonly LoweredNode[]): LoweredNode {
   return branches.length === 1 ? branches[0]! : { type: 'alternation', branches };
+}
+
+function atomicOf(body: LoweredNode): LoweredNode {
+  if (body.type === 'repeat' && body.body.type === 'set' && body.mode !== 'lazy')
+    return { ...body, mode: 'possessive' };
+  return { type: 'atomic', body };
 }
 
 function sum(numbers: readonly number[]): number {

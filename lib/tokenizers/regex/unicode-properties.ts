@@ -1,4 +1,4 @@
-import { type CodePointSet, complement, intersection, setOfRange, union } from './code-point-set.ts';
+import { type CodePointSet, intersection, setOfRange, union } from './code-point-set.ts';
 
 /**
  * The code points of a property as Oniguruma's `\p{...}` names it: a general category, a script, a binary property or a
@@ -124,52 +124,87 @@ function namedProperty(key: string): CodePointSet | undefined {
   }
 }
 
-/** Planes with more than one kind of code point, apart from their last two, which are noncharacters. */
-const mixedPlanes = [0, 1, 2, 3, 14];
-const planeSize = 0x10000;
-const [firstSurrogate, lastSurrogate] = [0xd800, 0xdfff];
+/** Scanned one by one; each takes as many UTF-16 units as its neighbours. */
+const mixedRanges: CodePointSet = [0, 0xd7ff, 0xe000, 0xffff, 0x10000, 0x1ffff, 0xe0000, 0xe0fff];
+/** Ideographs: a column of the code charts changes once at most. */
+const ideographicRange: CodePointSet = [0x20000, 0x3fffd];
+const columnSize = 16;
+/** Within each of them, all are alike. */
+const uniformRanges: CodePointSet = [
+  ...[0xd800, 0xdfff, 0xe1000, 0xefffd],
+  ...[4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 15, 16].flatMap((plane) => [plane << 16, (plane << 16) + 0xfffd]),
+  ...[2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 16].flatMap((plane) => [
+    (plane << 16) + 0xfffe,
+    (plane << 16) + 0xffff,
+  ]),
+];
 
 function scan(pattern: string): CodePointSet {
-  const one = new RegExp(`^${pattern}$`, 'v');
-  const run = new RegExp(`${pattern}+`, 'gv');
-  const ranges: CodePointSet[] = [];
-  for (let plane = 0; plane <= 16; plane++) {
-    const start = plane * planeSize;
-    if (mixedPlanes.includes(plane)) ranges.push(scanPlane(plane, run));
-    else if (one.test(String.fromCodePoint(start))) ranges.push(setOfRange(start, start + planeSize - 3));
-    for (const noncharacter of [start + planeSize - 2, start + planeSize - 1]) {
-      if (one.test(String.fromCodePoint(noncharacter))) ranges.push(setOfRange(noncharacter, noncharacter));
-    }
+  const matchesOne = new RegExp(`^${pattern}`, 'v');
+  const has = (codePoint: number): boolean => matchesOne.test(String.fromCodePoint(codePoint));
+  const found: CodePointSet[] = [];
+  for (let i = 0; i < mixedRanges.length; i += 2) found.push(scanText(pattern, mixedRanges[i]!, mixedRanges[i + 1]!));
+  found.push(scanColumns(has, ideographicRange[0]!, ideographicRange[1]!));
+  for (let i = 0; i < uniformRanges.length; i += 2) {
+    if (has(uniformRanges[i]!)) found.push(setOfRange(uniformRanges[i]!, uniformRanges[i + 1]!));
   }
-  const surrogates = setOfRange(firstSurrogate, lastSurrogate);
-  const set = union(...ranges);
-  return one.test('\ud800') ? union(set, surrogates) : intersection(set, complement(surrogates));
+  return union(...found);
 }
 
-function scanPlane(plane: number, run: RegExp): CodePointSet {
-  const { text, units } = planeText(plane);
+function scanText(pattern: string, first: number, last: number): CodePointSet {
+  const run = new RegExp(`${pattern}+`, 'gv');
+  const text = textOf(first, last);
+  const units = first < 0x10000 ? 1 : 2;
   const ranges: number[] = [];
-  run.lastIndex = 0;
   for (let match = run.exec(text); match !== null; match = run.exec(text)) {
-    const first = plane * planeSize + match.index / units;
-    ranges.push(first, first + match[0].length / units - 1);
+    const begin = first + match.index / units;
+    ranges.push(begin, begin + match[0].length / units - 1);
   }
   return ranges;
 }
 
-/** All code points of a plane but the last two in order; U+FFFE, a noncharacter as well, stands for surrogates. */
-function planeText(plane: number): { readonly text: string; readonly units: 1 | 2 } {
-  let text = planeTexts.get(plane);
+function textOf(first: number, last: number): string {
+  let text = texts.get(first);
   if (text === undefined) {
-    const codePoints = Array.from({ length: planeSize - 2 }, (_, i) => {
-      const codePoint = plane * planeSize + i;
-      return codePoint >= firstSurrogate && codePoint <= lastSurrogate ? 0xfffe : codePoint;
-    });
     text = '';
-    for (let i = 0; i < codePoints.length; i += 4096) text += String.fromCodePoint(...codePoints.slice(i, i + 4096));
-    planeTexts.set(plane, text);
+    const chunk = 4096;
+    for (let start = first; start <= last; start += chunk) {
+      const length = Math.min(chunk, last + 1 - start);
+      text += String.fromCodePoint(...Array.from({ length }, (_, i) => start + i));
+    }
+    texts.set(first, text);
   }
-  return { text, units: plane === 0 ? 1 : 2 };
+  return text;
 }
 
-const planeTexts = new Map<number, string>();
+const texts = new Map<number, string>();
+
+function scanColumns(has: (codePoint: number) => boolean, first: number, last: number): CodePointSet {
+  const ranges: number[] = [];
+  let begin = has(first) ? first : -1;
+  let low = first;
+  while (low < last) {
+    const isColumnStart = low % columnSize === 0;
+    const high = Math.min(low + (isColumnStart ? columnSize - 1 : 1), last);
+    if (has(high) !== begin >= 0) {
+      const change = firstChange(has, low, high);
+      if (begin >= 0) ranges.push(begin, change - 1);
+      begin = begin >= 0 ? -1 : change;
+    }
+    low = high;
+  }
+  if (begin >= 0) ranges.push(begin, last);
+  return ranges;
+}
+
+/** The first code point behind `low` that is not as `low` is; `high` is one, and they change once. */
+function firstChange(has: (codePoint: number) => boolean, low: number, high: number): number {
+  const before = has(low);
+  let [same, other] = [low, high];
+  while (other - same > 1) {
+    const middle = (same + other) >> 1;
+    if (has(middle) === before) same = middle;
+    else other = middle;
+  }
+  return other;
+}

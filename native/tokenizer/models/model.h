@@ -15,7 +15,8 @@ namespace bert_native {
 class WordPiece;
 struct WordPieceOptions;
 
-// A token of a word: bytes [begin, end) of it.
+// A token of a word: bytes [begin, end) of it. They may cut a character, and tokens may overlap: bytes of an unknown
+// character are tokens, and BPE adds sizes up as if what it drops had not been there.
 struct ModelToken {
   int32_t id = 0;
   size_t begin = 0;
@@ -36,7 +37,8 @@ class Model {
   virtual ~Model() = default;
 
   virtual std::unique_ptr<Scratch> make_scratch() const = 0;
-  // Appends the tokens of `word`, which is UTF-8 and not empty. Time is at most n log n in its length.
+  // Appends the tokens of `word`, which is UTF-8 and not empty. Time is at most n log n in its length. Throws kOption
+  // where the Rust library fails: at what is unknown to a Unigram or WordLevel model without an unknown token.
   virtual void tokenize(std::string_view word, Scratch& scratch, std::vector<ModelToken>& tokens) const = 0;
   // What the vocabulary has under that string, or kNoId.
   virtual int32_t id_of(std::string_view token) const = 0;

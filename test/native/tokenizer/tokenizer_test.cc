@@ -12,6 +12,7 @@
 #include "common/errors.h"
 #include "harness.h"
 #include "tokenizer/double_array_trie.h"
+#include "tokenizer/flat.h"
 #include "tokenizer/pipelines/bert.h"
 #include "tokenizer/pre_tokenizers/bert.h"
 #include "tokenizer/unicode.h"
@@ -32,16 +33,6 @@ void check_throws(ErrorCode code, const std::string& part_of_message, Body&& bod
     return;
   }
   BN_CHECK(false, "nothing was thrown");
-}
-
-FlatStrings flat(const std::vector<std::string>& strings) {
-  std::string bytes;
-  std::vector<uint32_t> starts{0};
-  for (const std::string& string : strings) {
-    bytes += string;
-    starts.push_back(static_cast<uint32_t>(bytes.size()));
-  }
-  return FlatStrings(std::move(bytes), std::move(starts));
 }
 
 std::string hex(const std::string& text) {
