@@ -26,7 +26,7 @@ DoubleArrayTrie never_split_trie(const std::vector<std::u16string>& words, const
   return DoubleArrayTrie(std::move(entries));
 }
 
-constexpr size_t kCacheEntries = size_t{1} << 15;  // 1 MB
+constexpr size_t kCacheEntries = size_t{1} << 16;  // 2 MiB
 constexpr size_t kSegmentUnits = 1024;
 constexpr size_t kMaxDirectUnits = 64;
 constexpr size_t kMaxWordBytes = kMaxDirectUnits * 9;  // a Hangul syllable as three letters
