@@ -187,7 +187,9 @@ void programs_that_do_not_hold_together_are_refused() {
   refuses(one(Op::kSplit, {0, 1, 0, 1}), "class");
   refuses(one(Op::kMarkPosition, {1}), "register");
   refuses(one(Op::kJumpIfEmpty, {0, 2}), "register");
+  refuses(one(Op::kAtomic, {2}), "atomic group");
   refuses(one(Op::kLookahead, {2, 1}), "lookahead");
+  refuses(one(Op::kLookahead, {0, 1, -1}), "lookahead");
   refuses(one(Op::kLookbehind, {0, 1, 2, 1}), "lookbehind");
   refuses(one(Op::kAssert, {5}), "assertion");
   refuses(one(Op::kWordBoundary, {0, 1}), "word boundary");
