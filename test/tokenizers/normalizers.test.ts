@@ -195,8 +195,10 @@ describe('normalization forms', () => {
   });
 
   test.each(formNames)('%s of a megabyte of marks', (form) => {
-    const marks = '\u0301\u0323\u0327\u0345\u0334'.repeat(100_000);
-    const sorted = `a${marks}`.normalize('NFD');
+    const ordered = ['\u0334', '\u0327', '\u0323', '\u0301', '\u0345'];
+    const marks = ordered.toReversed().join('').repeat(100_000);
+    // JavaScript takes quadratic time to put marks in order, but none for what is.
+    const sorted = `a${ordered.map((mark) => mark.repeat(100_000)).join('')}`;
     expect(tokenizerWith({ type: form }).normalize(`a${marks}`) === sorted.normalize(form)).toBe(true);
   });
 });
