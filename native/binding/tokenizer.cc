@@ -421,9 +421,7 @@ class EncodeJob : public ThreadJob {
 
   void run(ThreadPool&) override {
     const size_t threads = parts_.size() > 1 ? Scheduler::instance().thread_count() : 1;
-    const auto encode = [&](ThreadPool* pool) {
-      encodings_ = tokenizer_->encode(std::move(parts_), options_, pool);
-    };
+    const auto encode = [&](ThreadPool* pool) { encodings_ = tokenizer_->encode(std::move(parts_), options_, pool); };
     if (threads == 1) {
       encode(nullptr);
     } else {
@@ -473,8 +471,8 @@ Napi::Value encode_async(const Napi::CallbackInfo& info, const SharedTokenizer& 
   });
 }
 
-// (first, second, add_special_tokens, truncation, max_length, truncate_left, return_type_ids): one by one, since looking
-// up fields takes longer than tokenizing a short text.
+// (first, second, add_special_tokens, truncation, max_length, truncate_left, return_type_ids): one by one, since
+// looking up fields takes longer than tokenizing a short text.
 struct PackedCall {
   explicit PackedCall(const Napi::CallbackInfo& info)
       : samples(TextReader(info[0], info.Env().Null(), ""), read_second(info)) {

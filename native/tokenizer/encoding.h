@@ -27,7 +27,7 @@ struct SampleTexts {
 struct EncodeInput {
   SampleTexts first;
   bool has_second = false;
-  SampleTexts second;  // as many samples as `first`
+  SampleTexts second;        // as many samples as `first`
   int32_t first_sample = 0;  // the number of the first one, if this is a part of a larger input
 };
 

@@ -32,7 +32,8 @@ constexpr size_t kMaxDirectUnits = 64;
 constexpr size_t kMaxWordBytes = kMaxDirectUnits * 9;  // a Hangul syllable as three letters
 constexpr size_t kRoomForIds = kSegmentUnits + kMaxWordBytes;
 
-// A part of a text, cut into pieces: single characters of ASCII punctuation, and what lies between those and white space.
+// A part of a text, cut into pieces: single characters of ASCII punctuation, and what lies between those and white
+// space.
 class Segment {
  public:
   // Reads at most kSegmentUnits units of the text from `begin` on.
@@ -145,7 +146,6 @@ class BertPipeline : public Pipeline {
   }
 
  private:
-
   // All the text from `begin` on.
   int32_t split(std::u16string_view text, size_t begin, const RunOptions& options, int32_t first_word,
                 BertScratch& scratch, TokenRun& run) const {
@@ -204,9 +204,7 @@ class BertPipeline : public Pipeline {
     TokenRun& run() { return run_; }
 
    private:
-    void set_full() {
-      full_ = ids_.data() + std::min(kSegmentUnits, limit_ - std::min(limit_, run_.size()));
-    }
+    void set_full() { full_ = ids_.data() + std::min(kSegmentUnits, limit_ - std::min(limit_, run_.size())); }
 
     std::array<int32_t, kRoomForIds>& ids_;
     int32_t* end_;

@@ -1,5 +1,3 @@
-#include "tokenizer/pipelines/bert.h"
-
 #include <cstdint>
 #include <cstring>
 #include <limits>
@@ -9,6 +7,7 @@
 #include <vector>
 
 #include "harness.h"
+#include "tokenizer/pipelines/bert.h"
 #include "tokenizer/text_scan.h"
 #include "tokenizer/unicode.h"
 #include "tokenizer/word_cache.h"
@@ -29,9 +28,9 @@ FlatStrings flat(const std::vector<std::string>& strings) {
 
 // Pieces of one to three of the characters that random_text() draws words of, so that many words fall into several.
 std::shared_ptr<const TokenizerModel> small_model() {
-  const std::vector<std::string> characters{"a",      "b",      "c",      "A",      "B",      "1",      "한",    "국",
-                                            "\u1112", "\u1161", "\u11ab", "\u1100", "\u116e", "\u11a8", "é",     "e",
-                                            "ж",      "か",     "中",     "文",     "。",     "\U0001F600", "[", "]"};
+  const std::vector<std::string> characters{"a",      "b",      "c",      "A",      "B",      "1",          "한", "국",
+                                            "\u1112", "\u1161", "\u11ab", "\u1100", "\u116e", "\u11a8",     "é",  "e",
+                                            "ж",      "か",     "中",     "文",     "。",     "\U0001F600", "[",  "]"};
   std::vector<std::string> entries{"[UNK]", "[CLS]", "[X", ".", ",", "-", "don't", "\u2014"};
   for (const std::string& first : characters) {
     entries.push_back(first);
@@ -56,7 +55,8 @@ class TextMaker {
     std::u16string text;
     for (size_t i = 0; i < words; ++i) {
       text += word();
-      text += pick({u" ", u" ", u"  ", u".", u", ", u"\n", u"\t", u"-", u"\x85", u"\u3000", u"\u2014", u"\u200b ", u""});
+      text +=
+          pick({u" ", u" ", u"  ", u".", u", ", u"\n", u"\t", u"-", u"\x85", u"\u3000", u"\u2014", u"\u200b ", u""});
     }
     return text;
   }
@@ -74,7 +74,8 @@ class TextMaker {
         {u"[", u"]", u"[CLS]", u"[C\u200bLS]", u"[cls]", u"[X", u"\u200b[X", u"[\u0301X", u"中[X"},
         {u"don't", u"DON'T", u"'", u";", u"\u037e", u"`", u"\u226e"}};
     const auto& alphabet = alphabets[below(alphabets.size())];
-    static const std::vector<size_t> lengths{0, 1, 1, 2, 2, 3, 3, 4, 5, 6, 7, 8, 14, 15, 16, 17, 63, 64, 65, 99, 100, 101};
+    static const std::vector<size_t> lengths{0, 1,  1,  2,  2,  3,  3,  4,  5,  6,   7,
+                                             8, 14, 15, 16, 17, 63, 64, 65, 99, 100, 101};
     std::u16string word;
     for (size_t i = below(10) == 0 ? lengths[below(lengths.size())] : below(9); i > 0; --i) word += pick(alphabet);
     return word;
@@ -125,8 +126,8 @@ void add_pipeline_tests() {
     const auto pipeline = make_bert_pipeline(small_model(), {}, {u"[CLS]"});
     const auto scratch = pipeline->make_scratch();
     TextMaker maker(1);
-    std::vector<std::u16string> texts{std::u16string(5000, u'a'), std::u16string(1024, u'a') + u" b",
-                                      std::u16string(1023, u'a') + u" b", std::u16string(1025, u' ') + u"b",
+    std::vector<std::u16string> texts{std::u16string(5000, u'a'),          std::u16string(1024, u'a') + u" b",
+                                      std::u16string(1023, u'a') + u" b",  std::u16string(1025, u' ') + u"b",
                                       std::u16string(5000, u'한') + u".a", std::u16string(7000, u'.')};
     for (const size_t words : {300u, 1000u, 3000u}) texts.push_back(maker.text(words));
     for (const std::u16string& text : texts) {
@@ -196,7 +197,8 @@ void add_scan_tests() {
     for (char32_t c = 0x80; c <= unicode::kLastCodePoint; ++c) {
       const uint16_t record = unicode::record(c);
       const auto check = [&](char32_t part) {
-        const bool known = part >= 0x80 || std::string_view("`;<=>").find(static_cast<char>(part)) != std::string_view::npos;
+        const bool known =
+            part >= 0x80 || std::string_view("`;<=>").find(static_cast<char>(part)) != std::string_view::npos;
         BN_CHECK(known || !scan::is_punctuation(static_cast<unsigned char>(part)), std::to_string(c));
       };
       const BertNormalizer normalizer({true, true, true, true});
