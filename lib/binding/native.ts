@@ -184,7 +184,11 @@ export type PrependScheme = 'always' | 'never' | 'first';
 export interface NativePostProcessor {
   readonly single: readonly TemplatePiece[];
   readonly pair: readonly TemplatePiece[];
-  /** Whether type ids follow the templates without special tokens, too, as in the Rust tokenizers; else they are 0 then. */
+  /**
+   * As in the Rust tokenizers: type ids follow the templates without special tokens, too, and where `longest_first` cuts
+   * two texts to an odd number of tokens, the longer one keeps one more, or the second. Else, as in the slow Python ones:
+   * type ids are 0 then, and the first text keeps one more.
+   */
   readonly always_type_ids: boolean;
   /** Takes white space out of the offsets of byte-level tokens; null: it stays. */
   readonly trim_offsets: { readonly add_prefix_space: boolean } | null;
