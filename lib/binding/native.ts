@@ -134,6 +134,8 @@ export type NativeNormalizer =
       readonly handle_chinese_chars: boolean;
       readonly strip_accents: boolean;
       readonly lowercase: boolean;
+      /** Whose character classes: the original's of the newest Unicode, or those of the Rust library's older tables. */
+      readonly characters: 'python' | 'rust';
     }
   | { readonly type: 'NFC' | 'NFD' | 'NFKC' | 'NFKD' | 'Lowercase' | 'StripAccents' | 'Nmt' | 'ByteLevel' }
   | { readonly type: 'Strip'; readonly strip_left: boolean; readonly strip_right: boolean }

@@ -1,4 +1,5 @@
 #include <cstdint>
+#include <cstring>
 #include <limits>
 #include <memory>
 #include <random>
@@ -237,6 +238,34 @@ void add_cache_tests() {
     cache.insert(WordCache::unit_key(units, 7), ids, 1);
     BN_CHECK(cache.find(nul) == nullptr, "the oldest has gone");
     BN_CHECK(cache.find(WordCache::unit_key(units, 7)) != nullptr, "the newest is there");
+  });
+  add("tokenizer/word cache: grows, keeps what it has, and stops", [] {
+    WordCache cache(size_t{1} << 14);
+    const auto key_of = [](uint32_t i) {
+      unsigned char bytes[16] = {};
+      std::memcpy(bytes, &i, sizeof i);
+      return WordCache::byte_key(bytes, 4 + i % 12);
+    };
+    const auto known = [&](uint32_t count) {
+      uint32_t found = 0;
+      for (uint32_t i = 0; i < count; ++i) {
+        const WordCache::Entry* const entry = cache.find(key_of(i));
+        if (entry == nullptr) continue;
+        ++found;
+        BN_CHECK(WordCache::id_count(*entry) == 2 && entry->ids[0] == static_cast<int32_t>(i), std::to_string(i));
+      }
+      return found;
+    };
+    const size_t first_size = cache.size_in_bytes();
+    for (uint32_t i = 0; i < 100000; ++i) {
+      const int32_t ids[]{static_cast<int32_t>(i), 7};
+      cache.insert(key_of(i), ids, 2);
+      BN_CHECK(cache.find(key_of(i)) != nullptr, std::to_string(i));
+      if (i + 1 == 600) BN_CHECK(known(600) > 450 && cache.size_in_bytes() == first_size, std::to_string(known(600)));
+      if (i + 1 == 6000) BN_CHECK(known(6000) > 4000, std::to_string(known(6000)));
+    }
+    BN_CHECK(cache.size_in_bytes() == sizeof(WordCache::Entry) << 14, std::to_string(cache.size_in_bytes()));
+    BN_CHECK(known(100000) > (1u << 13), std::to_string(known(100000)));
   });
   add("tokenizer/word cache: what stands behind a text is no part of its key", [] {
     unsigned char zeros[16] = {}, ones[16];
