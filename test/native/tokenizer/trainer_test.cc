@@ -104,7 +104,7 @@ WordPieceTrainer trainer_of(WordPieceTrainerOptions options) {
 
 void a_vocabulary_is_trained() {
   TrainingProgress progress;
-  const std::vector<std::string> expected{"[UNK]", ",",   "b",   "h",   "p",     "##e", "##g",
+  const std::vector<std::string> expected{"[UNK]", ",",   "b",   "h",    "p",   "##e",  "##g",
                                           "##n",   "##s", "##u", "##ug", "hug", "##un", "bun"};
   WordPieceTrainerOptions options{100, 2, {}, {}, {"[UNK]"}, "##"};
   const std::vector<std::string> vocabulary = trainer_of(options).train(progress);
