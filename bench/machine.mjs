@@ -29,8 +29,8 @@ export function processorName({ processor }) {
   return words.filter((word) => !['r', 'tm', 'cpu', 'processor'].includes(word)).join('-');
 }
 
-/** @returns {Record<string, string>} */
-export function describeVersions() {
+/** @param {readonly string[]} packages further ones @returns {Record<string, string>} */
+export function describeVersions(packages = []) {
   const transformers = packageFolder(import.meta.url, '@huggingface/transformers');
   const onnxruntime = transformers && packageFolder(join(transformers, 'package.json'), 'onnxruntime-node');
   return {
@@ -38,6 +38,12 @@ export function describeVersions() {
     'bert-native': `${versionIn(root)} (${commit()})`,
     '@huggingface/transformers': transformers ? versionIn(transformers) : 'not installed',
     'onnxruntime-node': onnxruntime ? versionIn(onnxruntime) : 'not installed',
+    ...Object.fromEntries(
+      packages.map((name) => {
+        const folder = packageFolder(import.meta.url, name);
+        return [name, folder ? versionIn(folder) : 'not installed'];
+      }),
+    ),
   };
 }
 

@@ -63,3 +63,9 @@ export type { AddedTokenInput } from './tokenizers/special-tokens.ts';
 export type { TextInput } from './tokenizers/text-input.ts';
 export type { TokenIds } from './tokenizers/token-ids.ts';
 export { type DecodeOptions, PreTrainedTokenizer, type TokenizeOptions } from './tokenizers/tokenizer.ts';
+export {
+  type TrainingProgress,
+  type TrainWordPieceOptions,
+  train_wordpiece,
+} from './tokenizers/training/train-wordpiece.ts';
+export { TrainedWordPiece } from './tokenizers/training/trained-wordpiece.ts';

@@ -22,6 +22,8 @@ export interface NativeBinding {
   /** The same on a thread of the library. The arrays are read at the call. */
   create_tokenizer_model_async(description: NativeTokenizerModelDescription): Promise<NativeTokenizerModel>;
   create_tokenizer(description: NativeTokenizerDescription): NativeTokenizer;
+  /** @throws BertNativeError `ERR_OPTION` */
+  create_wordpiece_trainer(options: NativeTrainerOptions): NativeWordPieceTrainer;
 }
 
 export interface SystemInfo {
@@ -132,6 +134,8 @@ export type NativeNormalizer =
       readonly handle_chinese_chars: boolean;
       readonly strip_accents: boolean;
       readonly lowercase: boolean;
+      /** Whose character classes: the original's of the newest Unicode, or those of the Rust library's older tables. */
+      readonly characters: 'python' | 'rust';
     }
   | { readonly type: 'NFC' | 'NFD' | 'NFKC' | 'NFKD' | 'Lowercase' | 'StripAccents' | 'Nmt' | 'ByteLevel' }
   | { readonly type: 'Strip'; readonly strip_left: boolean; readonly strip_right: boolean }
@@ -180,7 +184,11 @@ export type PrependScheme = 'always' | 'never' | 'first';
 export interface NativePostProcessor {
   readonly single: readonly TemplatePiece[];
   readonly pair: readonly TemplatePiece[];
-  /** Whether type ids follow the templates without special tokens, too, as in the Rust tokenizers; else they are 0 then. */
+  /**
+   * As in the Rust tokenizers: type ids follow the templates without special tokens, too, and where `longest_first` cuts
+   * two texts to an odd number of tokens, the longer one keeps one more, or the second. Else, as in the slow Python ones:
+   * type ids are 0 then, and the first text keeps one more.
+   */
   readonly always_type_ids: boolean;
   /** Takes white space out of the offsets of byte-level tokens; null: it stays. */
   readonly trim_offsets: { readonly add_prefix_space: boolean } | null;
@@ -311,4 +319,38 @@ export interface NativeEncoding {
 export interface NativeDecodeOptions {
   readonly skip_special_tokens: boolean;
   readonly clean_up_tokenization_spaces: boolean;
+}
+
+/** What a vocabulary of WordPiece is made by; `train_wordpiece` says what each means. */
+export interface NativeTrainerOptions {
+  readonly vocab_size: number;
+  readonly min_frequency: number;
+  readonly limit_alphabet: number | null;
+  /** Characters, back to back. */
+  readonly initial_alphabet: string;
+  readonly special_tokens: readonly string[];
+  readonly continuing_subword_prefix: string;
+  readonly normalizer: {
+    readonly handle_chinese_chars: boolean;
+    readonly strip_accents: boolean;
+    readonly lowercase: boolean;
+  };
+}
+
+/** Calls run one after another, each on a thread of its own. */
+export interface NativeWordPieceTrainer {
+  /** Counts the words of texts, which are read at the call. */
+  count(texts: readonly string[]): Promise<void>;
+  train(): Promise<FlatStrings>;
+  progress(): NativeTrainingProgress;
+  /** What runs, and what is called later, rejects with `ERR_ABORTED`. */
+  abort(): void;
+}
+
+export interface NativeTrainingProgress {
+  /** Words are counted, pairs in them are counted, pairs are merged. */
+  readonly phase: 'words' | 'pairs' | 'merges';
+  /** Distinct words so far; the same, of which `total` are to be looked at; tokens, of which `total` are wanted. */
+  readonly done: number;
+  readonly total: number;
 }

@@ -8,10 +8,19 @@ import { type EmbedArguments, runEmbed } from './embed.ts';
 import { type ExportArguments, parseDtypes, runExport } from './export.ts';
 import { runInfo } from './info.ts';
 import { runTokenize, type TokenizeArguments } from './tokenize.ts';
+import { runTrainVocabulary, type TrainVocabularyArguments } from './train-vocabulary.ts';
 
 function positiveInteger(text: string): number {
   const value = Number(text);
   if (!Number.isSafeInteger(value) || value < 1) throw new InvalidArgumentError('Expected a whole number, at least 1.');
+  return value;
+}
+
+function wholeNumber(text: string): number {
+  const value = Number(text);
+  if (!Number.isSafeInteger(value) || value < 0 || text.trim() === '') {
+    throw new InvalidArgumentError('Expected a whole number.');
+  }
   return value;
 }
 
@@ -83,6 +92,25 @@ program
   .option('--no-tokenizer', 'leave the tokenizer out')
   .option('--force', 'write into a folder that holds files already')
   .action((options: ExportArguments) => runExport(options));
+
+program
+  .command('train-vocabulary')
+  .description('a WordPiece vocabulary of your own texts, as a tokenizer: vocab.txt, tokenizer.json and its settings')
+  .requiredOption(
+    '--input <files...>',
+    'UTF-8: .txt, a text per line; .jsonl, an object per line; - for standard input',
+  )
+  .addOption(new Option('--input-format <format>', 'where the name does not tell').choices(['txt', 'jsonl']))
+  .option('--field <name>', 'jsonl: where the text stands, such as text or document.body (default: "text")')
+  .requiredOption('--output <folder>', 'where to: a folder that is empty or not there yet')
+  .option('--vocab-size <n>', 'tokens of the vocabulary (default: 30000)', positiveInteger)
+  .option('--min-frequency <n>', 'how often two pieces must stand side by side to become one (default: 2)', wholeNumber)
+  .option('--limit-alphabet <n>', 'how many characters are kept, the most frequent ones (default: 1000)', wholeNumber)
+  .option('--cased', 'keep capital letters, and with them accents')
+  .option('--keep-accents', 'keep accents; Hangul stays in syllables, which --limit-alphabet should leave room for')
+  .option('--no-split-chinese', 'do not set every Chinese character apart as a word')
+  .option('--force', 'write into a folder that holds files already')
+  .action((options: TrainVocabularyArguments) => runTrainVocabulary(options));
 
 function report(error: BertNativeError): void {
   console.error(`bert-native: ${error.code}: ${error.message}`);

@@ -118,7 +118,7 @@ export class BertTokenizer extends PreTrainedTokenizerFast {
     const piece = ([name, type_id]: NamedPiece): TemplatePiece =>
       name === 'A' || name === 'B' ? { sequence: name, type_id } : { special_id: this.specialId(name), type_id };
     return {
-      normalizer: { type: 'BertNormalizer', ...this.#normalizer() },
+      normalizer: { type: 'BertNormalizer', ...this.#normalizer(), characters: 'python' },
       pre_tokenizer: {
         type: 'BertPreTokenizer',
         never_split: [...new Set([...never_split, ...this.all_special_tokens])],

@@ -8,6 +8,7 @@
 #include "binding/errors.h"
 #include "binding/module_lifetime.h"
 #include "binding/tokenizer.h"
+#include "binding/tokenizer_training.h"
 #include "binding/values.h"
 #include "common/cpu_features.h"
 #include "cpu/scheduler.h"
@@ -64,6 +65,7 @@ Napi::Object init(Napi::Env env, Napi::Object exports) {
   exports.Set("create_tokenizer_model", Napi::Function::New(env, create_tokenizer_model));
   exports.Set("create_tokenizer_model_async", Napi::Function::New(env, create_tokenizer_model_async));
   exports.Set("create_tokenizer", Napi::Function::New(env, create_tokenizer));
+  exports.Set("create_wordpiece_trainer", Napi::Function::New(env, create_wordpiece_trainer));
   return exports;
 }
 

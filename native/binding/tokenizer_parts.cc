@@ -96,7 +96,9 @@ std::vector<Part> read_sequence(const Fields& fields, const char* name, Read&& r
 
 BertNormalizerOptions read_bert_normalizer_options(const Fields& fields) {
   return {fields.boolean("clean_text"), fields.boolean("handle_chinese_chars"), fields.boolean("strip_accents"),
-          fields.boolean("lowercase")};
+          fields.boolean("lowercase"),
+          read_choice<BertCharacters>(fields, "characters",
+                                      {{"python", BertCharacters::kPython}, {"rust", BertCharacters::kRust}})};
 }
 
 NormalizerPointer read_normalizer(const Fields& fields) {

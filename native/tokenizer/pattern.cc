@@ -39,8 +39,8 @@ class RegexPattern final : public Pattern {
   explicit RegexPattern(RegexProgram program)
       : joins_spaces_(program.source == " {2,}"), program_(std::move(program)) {}
 
-  // As FindMatches of the Rust crate onig, which the Rust library tokenizers uses: behind an empty match the search goes
-  // on one character further, and an empty match where the one before ended does not count.
+  // As FindMatches of the Rust crate onig, which the Rust library tokenizers uses: behind an empty match the search
+  // goes on one character further, and an empty match where the one before ended does not count.
   void find_all(std::u32string_view text, std::vector<Range>& matches) const override {
     if (text.empty()) return;
     RegexMatcher matcher(program_, text);

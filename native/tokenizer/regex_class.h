@@ -22,6 +22,8 @@ class RegexClass {
     return contains_other(code_point);
   }
 
+  bool is_ascii() const { return few_.empty() && block_of_.empty(); }
+
  private:
   static constexpr char32_t kAscii = 0x80;
   static constexpr size_t kBlockBits = 8;

@@ -9,21 +9,23 @@ namespace bert_native {
 
 namespace {
 
+constexpr size_t kUsualStack = 32;
 // 160 MiB.
 constexpr size_t kMaxStack = size_t{1} << 23;
 // 64 MiB.
 constexpr size_t kMaxMemoBits = size_t{1} << 29;
 
-// An ordinary expression takes a few steps for each code point.
-constexpr uint64_t kOrdinarySteps = 16;
-constexpr uint64_t kSmallTextSteps = 1000;
+// Instructions count 1; what takes longer or less long:
+constexpr uint64_t kBacktrackSteps = 4;
+constexpr uint64_t kScannedPerStep = 4;
 
-uint64_t ordinary_steps(size_t size) { return kSmallTextSteps + kOrdinarySteps * size; }
+// An ordinary expression takes fewer than this for a code point.
+uint64_t ordinary_steps(size_t size) { return 4096 + 64 * uint64_t{size}; }
 
-// Memory of failures brings the cost of a code point down to a few steps for each alternative of the program.
+// Memory of failures brings the cost of a code point down to a few steps for each choice of the program.
 uint64_t step_budget(size_t size, size_t instructions) {
-  const uint64_t per_code_point = std::min<uint64_t>(128 + 4 * static_cast<uint64_t>(instructions), 1024);
-  return 100 * kSmallTextSteps + per_code_point * size;
+  const uint64_t per_code_point = std::min<uint64_t>(512 + 16 * uint64_t{instructions}, 4096);
+  return (uint64_t{1} << 20) + per_code_point * size;
 }
 
 [[noreturn]] void refuse_text(const CheckedRegex& program, size_t size, const char* why) {
@@ -37,6 +39,7 @@ RegexMatcher::RegexMatcher(const CheckedRegex& program, std::u32string_view text
     : program_(program), text_(text), size_(static_cast<Position>(text.size())), registers_(program.registers) {
   if (text.size() >= kNone) refuse_text(program, text.size(), "long");
   allowed_steps_ = ordinary_steps(text.size());
+  stack_.reserve(kUsualStack);
 }
 
 bool RegexMatcher::search(size_t begin, Range& match) {
@@ -62,7 +65,7 @@ bool RegexMatcher::match_at(Position start) {
   stack_.clear();
   group_ = kNone;
   end_ = size_;
-  pc_ = 0;
+  pc_ = start < size_ ? program_.entry_at(text_[start]) : 0;
   position_ = start;
   for (;;) {
     count_steps(1);
@@ -153,29 +156,37 @@ bool RegexMatcher::begin_run(const RegexInstruction& run) {
     case RegexRun::kPossessive:
       break;
   }
-  if (failed_run(run, low) != nullptr) return false;
-  scan(members, run_limit(run, begin));
-  if (remembers_ && is_unlimited(run)) push({EntryKind::kPossessiveRun, pc_, position_, low, 0});
-  ++pc_;
-  return true;
+  return go_to_the_end(run, begin, low);
 }
 
 // Over members of the class up to `end`, and no further. True: all are.
 bool RegexMatcher::scan(const RegexClass& members, Position end) {
   const Position begin = position_;
   while (position_ < end && members.contains(text_[position_])) ++position_;
-  count_steps((position_ - begin) / kOrdinarySteps);
+  count_steps((position_ - begin) / kScannedPerStep);
   return position_ == end;
 }
 
-bool RegexMatcher::go_far(const RegexInstruction& run, Position begin, Position low) {
-  if (failed_run(run, low) != nullptr) return false;
+bool RegexMatcher::go_to_the_end(const RegexInstruction& run, Position begin, Position low) {
   const RegexClass& members = program_.classes[static_cast<size_t>(run.a)];
+  if (FailedRun* failed = failures_behind(run, low)) {
+    if (scan(members, std::max(failed->low, low))) {
+      failed->low = std::min(failed->low, low);
+      return false;
+    }
+  }
+  scan(members, run_limit(run, begin));
+  if (remembers_ && is_unlimited(run)) push({EntryKind::kPossessiveRun, pc_, position_, low, 0});
+  ++pc_;
+  return true;
+}
+
+bool RegexMatcher::go_far(const RegexInstruction& run, Position begin, Position low) {
+  const RegexClass& members = program_.classes[static_cast<size_t>(run.a)];
+  FailedRun* failed = failures_behind(run, low);
   Position end = run_limit(run, begin);
-  // Where what follows failed from here on to the end of the run, it is tried before that alone.
-  const FailedRun* failed = is_unlimited(run) && !failed_runs_.empty() ? &failed_runs_[pc_] : nullptr;
-  if (failed != nullptr && failed->low <= failed->high && failed->low > low && failed->high <= end &&
-      scan(members, failed->low)) {
+  if (failed != nullptr && scan(members, std::max(failed->low, low))) {
+    if (failed->low <= low) return false;
     end = failed->high;
     --position_;
   } else {
@@ -195,7 +206,8 @@ bool RegexMatcher::go_far(const RegexInstruction& run, Position begin, Position 
 bool RegexMatcher::go_near(const RegexInstruction& run, Position begin) {
   const Position low = position_;
   const Position limit = run_limit(run, begin);
-  if (const FailedRun* failed = failed_run(run, low)) {
+  const FailedRun* failed = failures_behind(run, low);
+  if (failed != nullptr && failed->low <= low) {
     position_ = failed->high;
     if (position_ == limit || !program_.classes[static_cast<size_t>(run.a)].contains(text_[position_])) return false;
     ++position_;
@@ -216,11 +228,11 @@ RegexMatcher::Position RegexMatcher::run_limit(const RegexInstruction& run, Posi
 // Failures are remembered of unlimited runs: their ends do not depend on where they began.
 bool RegexMatcher::is_unlimited(const RegexInstruction& run) { return run.e >= 0 && run.c < 0; }
 
-// The failures that leave nothing to try for a run that may end at `low` and behind it, or nullptr.
-const RegexMatcher::FailedRun* RegexMatcher::failed_run(const RegexInstruction& run, Position low) const {
+// What is known to have failed at `low` or behind it, or nullptr.
+RegexMatcher::FailedRun* RegexMatcher::failures_behind(const RegexInstruction& run, Position low) {
   if (!is_unlimited(run) || failed_runs_.empty()) return nullptr;
-  const FailedRun& failed = failed_runs_[pc_];
-  return low >= failed.low && low <= failed.high ? &failed : nullptr;
+  FailedRun& failed = failed_runs_[pc_];
+  return failed.low <= failed.high && low <= failed.high ? &failed : nullptr;
 }
 
 bool RegexMatcher::enter_lookbehind(const RegexInstruction& group) {
@@ -248,9 +260,11 @@ bool RegexMatcher::end_group() {
   stack_.resize(group_);
   leave_group(entry);
   if (group.op == RegexOp::kAtomic) {
+    if (group.a == 1) forget_failures();
     ++pc_;
     return true;
   }
+  if (group.op == RegexOp::kLookahead && group.c == 1) forget_failures();
   position_ = entry.position;
   pc_ = static_cast<uint32_t>(group.b);
   return group.a == 0;
@@ -270,7 +284,7 @@ void RegexMatcher::leave_group(const Entry& entry) {
 // Goes on with the last thing that is left to try. False: nothing is.
 bool RegexMatcher::backtrack() {
   while (!stack_.empty()) {
-    count_steps(1);
+    count_steps(kBacktrackSteps);
     if (resume(stack_.back())) return true;
   }
   return false;
@@ -406,7 +420,7 @@ void RegexMatcher::push_memo(int32_t memo_slot, Position position) {
   if (remembers_ && memo_slot >= 0) push({EntryKind::kMemo, static_cast<uint32_t>(memo_slot), position, 0, 0});
 }
 
-void RegexMatcher::count_steps(size_t steps) {
+void RegexMatcher::count_steps(uint64_t steps) {
   steps_ += steps;
   if (steps_ > allowed_steps_) spent();
 }
@@ -429,10 +443,12 @@ void RegexMatcher::remember_failure(const Entry& entry) {
 }
 
 void RegexMatcher::forget_failures() {
+  count_steps(failed_runs_.size());
   std::fill(failed_runs_.begin(), failed_runs_.end(), FailedRun{});
   if (memo_low_ == kNone) return;
   const auto begin = memo_.begin() + static_cast<std::ptrdiff_t>(memo_bit(0, memo_low_) / 64);
   const auto end = memo_.begin() + static_cast<std::ptrdiff_t>(memo_bit(program_.memo_slots - 1, memo_high_) / 64 + 1);
+  count_steps(static_cast<uint64_t>(end - begin));
   std::fill(begin, end, 0);
   memo_low_ = kNone;
   memo_high_ = 0;

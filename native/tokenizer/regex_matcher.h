@@ -50,6 +50,7 @@ class RegexMatcher {
   bool match_at(Position start);
   bool begin_run(const RegexInstruction& run);
   bool scan(const RegexClass& members, Position end);
+  bool go_to_the_end(const RegexInstruction& run, Position begin, Position low);
   bool go_far(const RegexInstruction& run, Position begin, Position low);
   bool go_near(const RegexInstruction& run, Position begin);
   Position run_limit(const RegexInstruction& run, Position begin) const;
@@ -64,13 +65,13 @@ class RegexMatcher {
   bool holds(RegexAssertion assertion) const;
   bool is_word_boundary(const RegexClass& word) const;
   static bool is_unlimited(const RegexInstruction& run);
-  const FailedRun* failed_run(const RegexInstruction& run, Position low) const;
+  FailedRun* failures_behind(const RegexInstruction& run, Position low);
   FailedRun& failures_of(uint32_t pc);
 
   void push(const Entry& entry);
   bool has_failed(int32_t memo_slot, Position position) const;
   void push_memo(int32_t memo_slot, Position position);
-  void count_steps(size_t steps);
+  void count_steps(uint64_t steps);
   void spent();
   size_t memo_bit(size_t slot, Position position) const { return position * program_.memo_slots + slot; }
   void remember_failure(const Entry& entry);

@@ -34,6 +34,7 @@ class Checker {
     out_.start_class = code[kStartClass];
     require(out_.start_class == -1 || is_class(out_.start_class), "start class");
     read_instructions();
+    for (size_t i = 0; i <= CheckedRegex::kAscii; ++i) out_.entries[i] = find_entry(static_cast<char32_t>(i));
   }
 
  private:
@@ -88,6 +89,18 @@ class Checker {
     }
   }
 
+  uint32_t find_entry(char32_t code_point) const {
+    uint32_t pc = 0;
+    for (size_t steps = 0; steps < size_; ++steps) {
+      const RegexInstruction& split = out_.instructions[pc];
+      if (split.op != RegexOp::kSplit || split.d < 0) break;
+      const RegexClass& first = out_.classes[static_cast<size_t>(split.d)];
+      if (code_point < CheckedRegex::kAscii ? first.contains(code_point) : !first.is_ascii()) break;
+      pc = static_cast<uint32_t>(split.b);
+    }
+    return pc;
+  }
+
   void check(const RegexInstruction& instruction) const {
     const auto& [op, a, b, c, d, e] = instruction;
     const auto is_register = [this](int32_t number) {
@@ -100,7 +113,6 @@ class Checker {
     const auto is_interval = [](int32_t min, int32_t max) { return min >= 0 && (max == -1 || max >= min); };
     switch (op) {
       case RegexOp::kMatch:
-      case RegexOp::kAtomic:
       case RegexOp::kGroupEnd:
       case RegexOp::kFail:
         return;
@@ -123,8 +135,10 @@ class Checker {
         return require(is_register(a), "register");
       case RegexOp::kJumpIfEmpty:
         return require(is_register(a) && is_target(b), "register");
+      case RegexOp::kAtomic:
+        return require(is_flag(a), "atomic group");
       case RegexOp::kLookahead:
-        return require(is_flag(a) && is_target(b), "lookahead");
+        return require(is_flag(a) && is_target(b) && is_flag(c), "lookahead");
       case RegexOp::kLookbehind:
         return require(is_flag(a) && is_target(b) && is_interval(c, d), "lookbehind");
       case RegexOp::kAssert:

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <array>
 #include <cstddef>
 #include <cstdint>
 #include <string>
@@ -20,8 +21,8 @@ enum class RegexOp : int32_t {
   kSplit = 5,          // tried first; tried second; memo slot or -1; class that the first one starts with or -1
   kMarkPosition = 6,   // register
   kJumpIfEmpty = 7,    // register, target: taken where nothing was consumed since the position was marked
-  kAtomic = 8,         // up to kGroupEnd: what was matched once stays so
-  kLookahead = 9,      // 1: negative; target behind its kGroupEnd
+  kAtomic = 8,         // up to kGroupEnd: what was matched once stays so; 1: failures are forgotten at its end
+  kLookahead = 9,      // 1: negative; target behind its kGroupEnd; 1: failures are forgotten at its end
   kLookbehind = 10,    // 1: negative; target behind its kGroupEnd; length of the shortest match, of the longest (-1)
   kGroupEnd = 11,      // of kAtomic, kLookahead and kLookbehind
   kAssert = 12,        // RegexAssertion
@@ -49,7 +50,13 @@ struct CheckedRegex {
   // Throws kOption for a program that does not hold together.
   explicit CheckedRegex(RegexProgram program);
 
+  // Where a match that starts with this code point begins: behind alternatives that cannot.
+  uint32_t entry_at(char32_t code_point) const { return code_point < kAscii ? entries[code_point] : entries[kAscii]; }
+
+  static constexpr size_t kAscii = 0x80;
+
   std::vector<RegexInstruction> instructions;
+  std::array<uint32_t, kAscii + 1> entries{};  // the last is for everything behind ASCII
   std::vector<RegexClass> classes;
   size_t registers = 0;
   size_t memo_slots = 0;

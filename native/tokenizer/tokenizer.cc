@@ -18,11 +18,13 @@ constexpr size_t kNoLimit = std::numeric_limits<size_t>::max();
 constexpr size_t kMaxKeptTokens = size_t{1} << 16;  // per text, in the memory that stays after a call
 constexpr size_t kMaxKeptWorkspaces = 64;
 
-// Tokens that a text needs to yield at most for the rows to come out the same; what follows need not be looked at.
-size_t token_limit(const EncodeOptions& options) {
+// Tokens that a text needs to yield at most for the rows to come out the same; what follows need not be looked at. Which
+// of two texts is the longer one, the Rust library says after as many as max_length.
+size_t token_limit(const EncodeOptions& options, OddToken odd_token) {
   const bool end_matters = options.truncation == Truncation::kNone || options.truncation_side == Side::kLeft ||
                            options.return_overflowing_tokens;
-  return end_matters ? kNoLimit : options.max_length + 1;
+  if (end_matters) return kNoLimit;
+  return odd_token == OddToken::kToLonger ? std::max<size_t>(options.max_length, 1) : options.max_length + 1;
 }
 
 // Those that are looked for in the text as it is; the pipeline knows the others.
@@ -127,7 +129,8 @@ Encoding Tokenizer::encode(const EncodeInput& input, const EncodeOptions& option
                                             std::to_string(special) + " special tokens alone are more");
   }
   const WorkspaceLoan workspace(*this);
-  const EncodeJob job{options, truncates ? options.max_length - special : kNoLimit, token_limit(options), *workspace};
+  const EncodeJob job{options, truncates ? options.max_length - special : kNoLimit,
+                      token_limit(options, post_processor_.odd_token()), *workspace};
   Encoding encoding;
   for (size_t sample = 0; sample < samples; ++sample) {
     tokenize_sample(input.first, sample, job, job.workspace.first);
@@ -210,7 +213,8 @@ void Tokenizer::append_rows(bool is_pair, int32_t sample, const EncodeJob& job, 
   const TokenRun& first_run = job.workspace.first;
   const TokenRun& second_run = job.workspace.second;
   const PairLengths lengths{first_run.size(), is_pair ? second_run.size() : 0};
-  const PairLengths kept = truncated_lengths(lengths, is_pair, job.room, options.truncation);
+  const PairLengths kept =
+      truncated_lengths(lengths, is_pair, job.room, options.truncation, post_processor_.odd_token());
   const auto append = [&](Range first, Range second) {
     post_processor_.append_row({&first_run, first}, {is_pair ? &second_run : nullptr, second}, options, sample,
                                encoding);

@@ -22,8 +22,6 @@ BN_ALWAYS_INLINE Value two_stage(const Index* index, const Value* values, char32
 // The record of flags of unicode_tables.h. Here and below `c` ≤ kLastCodePoint, surrogates included.
 BN_ALWAYS_INLINE uint16_t record(char32_t c) { return two_stage<kRecordShift>(kRecordIndex, kRecordValues, c); }
 
-inline int combining_rank(uint16_t record) { return record >> kRankShift; }
-
 struct DecodedUnit {
   char32_t code_point;
   size_t length;  // in UTF-16 units
@@ -111,7 +109,7 @@ std::string_view strip_white_space(std::string_view utf8);
 
 BN_ALWAYS_INLINE bool is_white_space(char32_t c) { return (record(c) & kWhiteSpace) != 0; }
 
-// \w of Unicode TS 18, annex C.
+// \w as the Rust library tokenizers has it.
 BN_ALWAYS_INLINE bool is_word_character(char32_t c) { return (record(c) & kWordCharacter) != 0; }
 
 // The category, and kAlphabetic above it.
@@ -176,15 +174,28 @@ BN_ALWAYS_INLINE IndicConjunct indic_conjunct(char32_t c) {
 // The end of the extended grapheme cluster (Unicode annex 29) that starts at text[begin].
 size_t grapheme_end(std::u32string_view text, size_t begin);
 
-// Canonical_Combining_Class; 0 for a character that decomposes: what it becomes has the classes.
-BN_ALWAYS_INLINE uint8_t combining_class(char32_t c) {
-  return two_stage<kCombiningClassShift>(kCombiningClassIndex, kCombiningClassValues, c);
+// The rank of the combining class, and kNewNonstarter.
+BN_ALWAYS_INLINE uint8_t combining_rank_record(char32_t c) {
+  return two_stage<kCombiningRankShift>(kCombiningRankIndex, kCombiningRankValues, c);
 }
 
-// The flags kChangesIn… and kComposesBack.
+// Ranks instead of Canonical_Combining_Class, in the same order; 0 for a character that decomposes: what it becomes has
+// the classes.
+BN_ALWAYS_INLINE uint8_t combining_rank(char32_t c) { return combining_rank_record(c) & (kNewNonstarter - 1); }
+
+// The same as the normalization forms have it.
+BN_ALWAYS_INLINE uint8_t combining_rank_in_forms(char32_t c) {
+  const uint8_t record = combining_rank_record(c);
+  return (record & kNewNonstarter) ? 0 : record;
+}
+
+// The flags kChangesIn… and those that follow them.
 BN_ALWAYS_INLINE uint8_t normalization_flags(char32_t c) {
   return two_stage<kNormalizationShift>(kNormalizationIndex, kNormalizationValues, c);
 }
+
+BN_ALWAYS_INLINE bool decomposes_in_forms(char32_t c) { return (normalization_flags(c) & kDecomposesInForms) != 0; }
+BN_ALWAYS_INLINE bool is_mark_in_forms(char32_t c) { return (normalization_flags(c) & kMarkInForms) != 0; }
 
 // Sequences of code points that a mapping yields: a view into static storage.
 using CodePoints = std::basic_string_view<char32_t>;
@@ -204,7 +215,7 @@ inline CodePoints canonical_decomposition(char32_t c) {
   return pooled_sequence(kDecompositionIndex, kDecompositionPositions, kDecompositionPool, c);
 }
 
-// The full compatibility decomposition; empty where it is the canonical one, or there is none.
+// The full compatibility decomposition in the forms; empty where it is the canonical one, or there is none.
 inline CodePoints compatibility_decomposition(char32_t c) {
   if (c > kLastCompatibility) return {};
   return pooled_sequence(kCompatibilityIndex, kCompatibilityPositions, kCompatibilityPool, c);
@@ -226,7 +237,7 @@ inline size_t decompose_hangul(char32_t syllable, char32_t out[3]) {
   return trail == 0 ? 2 : 3;
 }
 
-// The character that `first` and `second` compose to canonically, or 0. Worth asking for a `second` that has
+// The character that `first` and `second` compose to in the forms, or 0. Worth asking for a `second` that has
 // kComposesBack.
 char32_t compose(char32_t first, char32_t second);
 

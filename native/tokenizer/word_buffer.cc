@@ -4,25 +4,50 @@
 
 namespace bert_native {
 
-void WordBuffer::append_mark(char32_t c, int rank, Span origin) {
-  if (code_points_ + marks_.size() > max_code_points_) {
-    settle_marks();  // too long already: their order no longer matters
-    store(c, origin);
+namespace {
+
+// Dropped marks in a row past these lend no origins any more.
+constexpr size_t kMostMarks = 4096;
+
+bool by_rank(const WordBuffer::Mark& a, const WordBuffer::Mark& b) { return a.rank < b.rank; }
+
+}  // namespace
+
+void WordBuffer::append_mark(const Mark& mark) {
+  if (mark.dropped) {
+    if (with_origins_ && marks_.size() < kMostMarks) marks_.push_back(mark);
     return;
   }
-  marks_.push_back({c, rank, origin});
+  if (code_points_ + kept_marks_ > max_code_points_) {
+    settle_marks();  // too long already: their order no longer matters
+    store(mark.code_point, mark.origin);
+    return;
+  }
+  marks_.push_back(mark);
+  ++kept_marks_;
 }
 
 void WordBuffer::store_marks() {
-  std::stable_sort(marks_.begin(), marks_.end(), [](const Mark& a, const Mark& b) { return a.rank < b.rank; });
-  for (const Mark& mark : marks_) store(mark.code_point, mark.origin);
+  if (!std::is_sorted(marks_.begin(), marks_.end(), by_rank)) put_marks_in_order();
+  for (const Mark& mark : marks_) {
+    if (!mark.dropped) store(mark.code_point, mark.origin);
+  }
   marks_.clear();
+  kept_marks_ = 0;
 }
 
-Span WordBuffer::span_of(size_t begin, size_t end) const {
-  // Reordered marks may stand in another order than in the text.
-  const Span first = origins_[begin], last = origins_[end - 1];
-  return {std::min(first.start, last.start), std::max(first.end, last.end)};
+void WordBuffer::put_marks_in_order() {
+  mark_origins_.clear();
+  for (const Mark& mark : marks_) {
+    if (mark.is_first) mark_origins_.push_back(mark.origin);
+  }
+  Span last = marks_.front().origin;  // where it is not the first of its character, that one's
+  std::stable_sort(marks_.begin(), marks_.end(), by_rank);
+  auto next = mark_origins_.begin();
+  for (Mark& mark : marks_) {
+    if (mark.is_first) last = *next++;
+    mark.origin = last;
+  }
 }
 
 void WordBuffer::grow() {

@@ -26,9 +26,18 @@ class WordBuffer {
     store(c, origin);
   }
 
-  // A code point of another combining class, `rank` ordering the classes: it is put in canonical order among its
-  // neighbours of that kind (The Unicode Standard, section 3.11, D109).
-  void append_mark(char32_t c, int rank, Span origin);
+  // A code point of another combining class.
+  struct Mark {
+    char32_t code_point;
+    int rank;  // orders the classes
+    Span origin;
+    bool is_first;  // of what a character of the text decomposed to
+    bool dropped;   // does not belong to the word, but to the order
+  };
+
+  // The mark is put in canonical order among its neighbours of that kind (The Unicode Standard, section 3.11, D109).
+  // Their origins are not: as in the Rust library tokenizers, marks that change places take over each other's.
+  void append_mark(const Mark& mark);
 
   // Ends a sequence of marks: at the word's end, or where a character of class 0 stood that is no longer there.
   BN_ALWAYS_INLINE void settle_marks() {
@@ -39,24 +48,19 @@ class WordBuffer {
     size_ = 0;
     code_points_ = 0;
     marks_.clear();
+    kept_marks_ = 0;
   }
 
-  bool empty() const { return code_points_ == 0 && marks_.empty(); }
   // The following hold once the marks are settled.
+  bool empty() const { return code_points_ == 0; }
   bool too_long() const { return code_points_ > max_code_points_; }
   // The first max_code_points at least.
   std::string_view bytes() const { return {bytes_.data(), size_}; }
   Span span() const { return span_; }
   // The span of bytes [begin, end), begin < end. Needs `with_origins`, and the word not too long.
-  Span span_of(size_t begin, size_t end) const;
+  Span span_of(size_t begin, size_t end) const { return {origins_[begin].start, origins_[end - 1].end}; }
 
  private:
-  struct Mark {
-    char32_t code_point;
-    int rank;
-    Span origin;
-  };
-
   BN_ALWAYS_INLINE void store(char32_t c, Span origin) {
     if (code_points_ == 0) span_.start = origin.start;
     span_.end = origin.end;
@@ -74,6 +78,7 @@ class WordBuffer {
   }
 
   void store_marks();
+  void put_marks_in_order();
   void grow();
 
   size_t max_code_points_;
@@ -84,6 +89,8 @@ class WordBuffer {
   size_t code_points_ = 0;  // stops at max_code_points + 1
   Span span_;
   std::vector<Mark> marks_;
+  size_t kept_marks_ = 0;           // those of them that are not dropped
+  std::vector<Span> mark_origins_;  // scratch
 };
 
 }  // namespace bert_native

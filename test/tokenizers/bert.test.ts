@@ -263,11 +263,17 @@ describe('from_pretrained', () => {
     await expect(BertTokenizer.from_pretrained(folder)).rejects.toThrow(failure(code, message));
   });
 
-  test('a folder without vocab.txt', async () => {
-    await expect(BertTokenizer.from_pretrained(folder)).rejects.toThrow(failure('ERR_NOT_FOUND', /no vocab.txt/));
+  test('a folder without its files', async () => {
+    await expect(BertTokenizer.from_pretrained(folder)).rejects.toThrow(
+      failure('ERR_NOT_FOUND', /no vocab.txt, or tokenizer.json/),
+    );
+    await write({ 'spiece.model': '' });
+    await expect(BertTokenizer.from_pretrained(folder)).rejects.toThrow(
+      failure('ERR_UNSUPPORTED_TOKENIZER', /has spiece.model: expected vocab.txt, or tokenizer.json/),
+    );
     await write({ 'tokenizer.json': '{}' });
     await expect(BertTokenizer.from_pretrained(folder)).rejects.toThrow(
-      failure('ERR_UNSUPPORTED_TOKENIZER', /tokenizer.json but no vocab.txt/),
+      failure('ERR_FILE_FORMAT', /tokenizer.json: model is missing/),
     );
   });
 
@@ -312,10 +318,10 @@ describe('AutoTokenizer', () => {
   test.each<[string, Record<string, unknown>, RegExp]>([
     [
       'class',
-      { 'tokenizer_config.json': { tokenizer_class: 'KoBertTokenizer' } },
-      /tokenizer_class .* is "KoBertTokenizer"/,
+      { 'tokenizer_config.json': { tokenizer_class: 'LayoutTokenizer' } },
+      /tokenizer_class .* is "LayoutTokenizer": expected AlbertTokenizer or .*, or a tokenizer.json/,
     ],
-    ['model type', { 'config.json': { model_type: 'gpt2' } }, /model_type .* is "gpt2": expected bert/],
+    ['model type', { 'config.json': { model_type: 'layout' } }, /model_type .* is "layout": expected albert or bert/],
   ])('names an unsupported %s', async (_, files, message) => {
     await write({ 'vocab.txt': vocabTxt, ...files });
     await expect(AutoTokenizer.from_pretrained(folder)).rejects.toThrow(failure('ERR_UNSUPPORTED_TOKENIZER', message));
@@ -323,7 +329,7 @@ describe('AutoTokenizer', () => {
 
   test('an empty folder, none, wrong options', async () => {
     await expect(AutoTokenizer.from_pretrained(folder)).rejects.toThrow(
-      failure('ERR_UNSUPPORTED_TOKENIZER', /no vocab.txt/),
+      failure('ERR_UNSUPPORTED_TOKENIZER', /neither tokenizer.json nor vocab.txt/),
     );
     await expect(AutoTokenizer.from_pretrained(`${folder}x`)).rejects.toThrow(failure('ERR_NOT_FOUND', /x/));
     await write({ 'vocab.txt': vocabTxt });

@@ -1,23 +1,13 @@
+import { nativeBinding } from '../../lib/binding/load.ts';
 import type {
-  FlatStrings,
   NativeEncodeOptions,
   NativeEncoding,
   NativeTokenizerDescription,
+  NativeTokenizerModelDescription,
 } from '../../lib/binding/native.ts';
+import { flatten } from '../../lib/tokenizers/flat-strings.ts';
 
-export function flatStrings(strings: readonly string[]): FlatStrings {
-  const encoder = new TextEncoder();
-  const parts = strings.map((string) => encoder.encode(string));
-  const starts = new Uint32Array(parts.length + 1);
-  parts.forEach((part, i) => {
-    starts[i + 1] = starts[i]! + part.length;
-  });
-  const bytes = new Uint8Array(starts.at(-1)!);
-  parts.forEach((part, i) => {
-    bytes.set(part, starts[i]);
-  });
-  return { bytes, starts };
-}
+export { flatten as flatStrings } from '../../lib/tokenizers/flat-strings.ts';
 
 export interface BertSettings {
   readonly do_lower_case?: boolean;
@@ -26,18 +16,27 @@ export interface BertSettings {
   readonly never_split?: readonly string[];
 }
 
-/** BertTokenizer's description over a vocabulary that has BERT's five special tokens. */
-export function bertDescription(
-  vocabulary: readonly string[],
-  settings: BertSettings = {},
-): NativeTokenizerDescription {
+/** WordPiece over a vocabulary that has BERT's unknown token. */
+export function wordPieceDescription(vocabulary: readonly string[]) {
+  return {
+    vocabulary: flatten(vocabulary),
+    model: {
+      type: 'WordPiece',
+      unk_id: vocabulary.lastIndexOf('[UNK]'),
+      continuing_subword_prefix: '##',
+      max_input_chars_per_word: 100,
+    },
+  } as const satisfies NativeTokenizerModelDescription;
+}
+
+/** BertTokenizer's description, but for the model, over a vocabulary that has BERT's five special tokens. */
+export function bertParts(vocabulary: readonly string[], settings: BertSettings = {}) {
   const lowercase = settings.do_lower_case ?? true;
   const id = (token: string) => vocabulary.lastIndexOf(token);
   const cls = { special_id: id('[CLS]'), type_id: 0 } as const;
   const sep = { special_id: id('[SEP]'), type_id: 0 } as const;
   const first = { sequence: 'A', type_id: 0 } as const;
   return {
-    vocabulary: flatStrings(vocabulary),
     added_tokens: ['[UNK]', '[SEP]', '[PAD]', '[CLS]', '[MASK]'].map((content) => ({
       content,
       id: id(content),
@@ -45,28 +44,31 @@ export function bertDescription(
       lstrip: false,
       rstrip: false,
       single_word: false,
+      normalized: false,
     })),
     normalizer: {
-      type: 'bert',
+      type: 'BertNormalizer',
       clean_text: true,
       handle_chinese_chars: settings.tokenize_chinese_chars ?? true,
       strip_accents: settings.strip_accents ?? lowercase,
       lowercase,
+      characters: 'python',
     },
-    pre_tokenizer: { type: 'bert', never_split: settings.never_split ?? [] },
-    model: {
-      type: 'wordpiece',
-      unk_id: id('[UNK]'),
-      continuing_subword_prefix: '##',
-      max_input_chars_per_word: 100,
-    },
+    pre_tokenizer: { type: 'BertPreTokenizer', never_split: settings.never_split ?? [] },
     post_processor: {
-      type: 'template',
       single: [cls, first, sep],
       pair: [cls, first, sep, { sequence: 'B', type_id: 1 }, { ...sep, type_id: 1 }],
+      always_type_ids: false,
+      trim_offsets: null,
     },
-    decoder: { type: 'wordpiece', prefix: '##' },
-  };
+    decoder: { type: 'SlowWordPiece', prefix: '##' },
+  } as const satisfies Omit<NativeTokenizerDescription, 'model'>;
+}
+
+/** BertTokenizer's description over a vocabulary that has BERT's five special tokens. */
+export function bertDescription(vocabulary: readonly string[], settings: BertSettings = {}) {
+  const model = nativeBinding().create_tokenizer_model(wordPieceDescription(vocabulary));
+  return { ...bertParts(vocabulary, settings), model };
 }
 
 export const plainOptions: NativeEncodeOptions = {

@@ -2,7 +2,7 @@ import { Worker } from 'node:worker_threads';
 import { describe, expect, test } from 'vitest';
 import { nativeBinding, packageRoot } from '../../lib/binding/load.ts';
 import type { NativeTokenizerDescription } from '../../lib/binding/native.ts';
-import { bertDescription, plainOptions, rowsOf, texts } from './native-support.ts';
+import { bertDescription, bertParts, plainOptions, rowsOf, texts, wordPieceDescription } from './native-support.ts';
 
 const vocabulary = ['[PAD]', '[UNK]', '[CLS]', '[SEP]', '[MASK]', 'a', 'b', '##b', 'c', '.', '##c', '안', '##녕'];
 const description = bertDescription(vocabulary);
@@ -92,10 +92,10 @@ describe('encode', () => {
   });
 
   test('arrays passed in may change afterwards', () => {
-    const bytes = description.vocabulary.bytes.slice();
-    const own = create({ vocabulary: { bytes, starts: description.vocabulary.starts } });
-    bytes.fill(0);
-    expect([...own.encode({ first: texts('a'), second: null }, plainOptions).ids]).toEqual([2, 5, 3]);
+    const own = wordPieceDescription(vocabulary);
+    const model = nativeBinding().create_tokenizer_model(own);
+    own.vocabulary.bytes.fill(0);
+    expect([...create({ model }).encode({ first: texts('a'), second: null }, plainOptions).ids]).toEqual([2, 5, 3]);
   });
 
   test.each<[unknown, RegExp]>([
@@ -126,13 +126,44 @@ describe('encode', () => {
   });
 });
 
-describe('create_tokenizer', () => {
-  test.each([
+describe('create_tokenizer_model', () => {
+  const whole = wordPieceDescription(vocabulary);
+  const refused: [object, RegExp][] = [
     [{ vocabulary: { bytes: new Uint8Array(2), starts: Uint32Array.of(0, 3) } }, /ends with 3, but .* 2 bytes/],
     [{ vocabulary: { bytes: new Uint8Array(2), starts: new Int32Array(1) } }, /starts: expected a Uint32Array/],
     [{ vocabulary: { bytes: Uint8Array.of(0xff), starts: Uint32Array.of(0, 1) } }, /entry 0 .* not UTF-8/],
-    [{ model: { ...description.model, unk_id: 13 } }, /model.unk_id is 13/],
-    [{ model: { ...description.model, type: 'bpe' } }, /description.model.type: expected 'wordpiece'/],
+    [{ model: { ...whole.model, unk_id: 13 } }, /unk.* 13/],
+    [{ model: { ...whole.model, type: 'bpe' } }, /model.type: expected/],
+  ];
+
+  test.each(refused)('a description with %j is refused', async (changed, message) => {
+    const description = { ...whole, ...changed } as never;
+    const failure = {
+      code: expect.stringMatching(/^ERR_(OPTION|FILE_FORMAT)$/),
+      message: expect.stringMatching(message),
+    };
+    expect(() => nativeBinding().create_tokenizer_model(description)).toThrow(expect.objectContaining(failure));
+    const call = async () => nativeBinding().create_tokenizer_model_async(description);
+    await expect(call()).rejects.toMatchObject(failure);
+  });
+
+  test('answers about tokens; of equal ones the last counts', async () => {
+    const description = wordPieceDescription([...vocabulary, 'a', '']);
+    const models = [
+      nativeBinding().create_tokenizer_model(description),
+      await nativeBinding().create_tokenizer_model_async(description),
+    ];
+    for (const model of models) {
+      expect(model.size).toBe(vocabulary.length + 2);
+      expect(['a', 'b', '', '안', 'no'].map((token) => model.token_to_id(token))).toEqual([13, 6, 14, 11, -1]);
+      expect([0, 5, 13, 14, 15, -1].map((id) => model.id_to_token(id))).toEqual(['[PAD]', 'a', 'a', '', null, null]);
+    }
+  });
+});
+
+describe('create_tokenizer', () => {
+  test.each([
+    [{ model: {} }, /model: expected/],
     [
       { added_tokens: [{ ...description.added_tokens[0], content: '' }] },
       /added_tokens\[0\].content must not be empty/,
@@ -144,7 +175,7 @@ describe('create_tokenizer', () => {
     [{ added_tokens: [null] }, /description.added_tokens\[0\]: expected an object/],
     [{ post_processor: { ...description.post_processor, pair: [] } }, /post_processor.pair must contain sequence A/],
     [{ post_processor: { ...description.post_processor, single: [{ sequence: 'C', type_id: 0 }] } }, /'A' or 'B'/],
-    [{ pre_tokenizer: { type: 'bert', never_split: [1] } }, /never_split\[0\]: expected a string/],
+    [{ pre_tokenizer: { type: 'BertPreTokenizer', never_split: [1] } }, /never_split\[0\]: expected a string/],
   ])('a description with %j is refused', (changed, message) => {
     expectError(() => create(changed), 'ERR_OPTION', message);
   });
@@ -212,7 +243,8 @@ describe('encode_async', () => {
     const { workerData, parentPort } = require('node:worker_threads');
     const addon = require(workerData.loader)(workerData.root);
     addon.set_error_class(Error);
-    const tokenizer = addon.create_tokenizer(workerData.description);
+    const model = addon.create_tokenizer_model(workerData.model);
+    const tokenizer = addon.create_tokenizer({ ...workerData.parts, model });
     const input = { first: { texts: ['ab. '.repeat(workerData.repeats)], word_starts: null }, second: null };
     const calls = [1, 2, 3].map(() => tokenizer.encode_async(input, workerData.options));
     parentPort.postMessage('started');
@@ -224,7 +256,8 @@ describe('encode_async', () => {
       workerData: {
         loader: `${packageRoot}/node_modules/node-gyp-build`,
         root: packageRoot,
-        description,
+        model: wordPieceDescription(vocabulary),
+        parts: bertParts(vocabulary),
         options: plainOptions,
         repeats,
       },

@@ -34,7 +34,7 @@ const behaviors = ['Removed', 'Isolated', 'MergedWithPrevious', 'MergedWithNext'
 /** As the Rust package's JavaScript face spells them. */
 const rustBehavior = (behavior: string): string => behavior[0]!.toLowerCase() + behavior.slice(1);
 
-const cases: readonly [name: string, ours: NativePreTokenizer, theirs: () => rust.PreTokenizer][] = [
+const cases: readonly (readonly [name: string, ours: NativePreTokenizer, theirs: () => rust.PreTokenizer])[] = [
   ['Bert', { type: 'BertPreTokenizer', never_split: [] }, () => rust.bertPreTokenizer()],
   ['Whitespace', { type: 'Whitespace' }, () => rust.whitespacePreTokenizer()],
   ['WhitespaceSplit', { type: 'WhitespaceSplit' }, () => rust.whitespaceSplitPreTokenizer()],
@@ -105,7 +105,15 @@ const cases: readonly [name: string, ours: NativePreTokenizer, theirs: () => rus
 ];
 
 describe('pre-tokenizers cut as the Rust library cuts', () => {
-  const texts = ['', ' ', '  a  b ', "it's we'll 'tis", 'a\n\n b\t', '\u3000한국어 text 2026½', ...randomTexts(300, 20)];
+  const texts = [
+    '',
+    ' ',
+    '  a  b ',
+    "it's we'll 'tis",
+    'a\n\n b\t',
+    '\u3000한국어 text 2026½',
+    ...randomTexts(300, 20),
+  ];
 
   test.each(cases)('%s', (_, ours, theirs) => {
     const tokenizer = tokenizerWith(ours);

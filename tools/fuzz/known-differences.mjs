@@ -55,7 +55,7 @@ function compareTables(character) {
  * @param {{ from: 'tokenizer.json' | 'vocab.txt', special_tokens: readonly string[] }} tokenizer
  */
 export function isKnown(failure, { from, special_tokens }) {
-  const isKnownOfAll = countsWordsFromCut(failure) || cutsOtherText(failure);
+  const isKnownOfAll = countsWordsFromCut(failure) || cutsOtherText(failure) || takesOtherTokenOfPair(failure);
   return isKnownOfAll || (from === 'vocab.txt' && isKnownOfSlow(failure, special_tokens));
 }
 

@@ -1,7 +1,7 @@
 // Grapheme cluster breaks (Unicode annex 29). JavaScript does not name the property; what Intl.Segmenter does with a
 // character beside others tells it.
 
-import { lastCodePoint } from './properties.mjs';
+import { lastCodePoint } from './code-points.mjs';
 
 export const graphemeBreaks = [
   ...['Other', 'Cr', 'Lf', 'Control', 'Extend', 'Zwj', 'RegionalIndicator', 'Prepend', 'SpacingMark'],

@@ -1,9 +1,8 @@
-// The flags of a code point's record, its general category and its script, as this Node's ICU has them.
+// The flags of a code point's record, its general category and its script, as this Node's ICU has them, or the Rust
+// library tokenizers where a name says so.
 
-export const lastCodePoint = 0x10ffff;
-export const hangulSyllables = [0xac00, 0xd7a3];
-
-export const within = (ranges, c) => ranges.some(([first, last]) => c >= first && c <= last);
+import { hangulSyllables, isNonstarter, lastCodePoint, normalize, within } from './code-points.mjs';
+import { rustIsChinese, rustIsPunctuation, rustIsWordCharacter, rustRemoves, rustStrips } from './rust-library.mjs';
 
 // The blocks that BERT's original tokenization.py sets apart; not the same as any Unicode property.
 const chineseRanges = [
@@ -44,28 +43,23 @@ export const properties = [
   },
   {
     name: 'WordCharacter',
-    comment: 'what \\w means in Unicode TS 18, annex C: Alphabetic, M, Nd, Pc, Join_Control',
-    test: (text) => /^[\p{Alphabetic}\p{M}\p{Nd}\p{Pc}\p{Join_Control}]$/u.test(text),
+    comment: 'what \\w means to the Rust library: Alphabetic, M, Nd, Pc, Join_Control of an older version',
+    test: rustIsWordCharacter,
   },
-  { name: 'Nonstarter', comment: 'canonical combining class other than 0', test: (text) => isNonstarter(text) },
+  {
+    name: 'Nonstarter',
+    comment: 'canonical combining class other than 0',
+    test: (text) => isNonstarter(text, normalize),
+  },
+  { name: 'RustRemoved', comment: 'dropped by clean_text of the Rust library', test: rustRemoves },
+  { name: 'RustPunctuation', comment: 'where its BertPreTokenizer and Punctuation cut', test: rustIsPunctuation },
+  { name: 'RustChinese', comment: 'set apart by its handle_chinese_chars', test: rustIsChinese },
+  { name: 'RustNonspacingMark', comment: 'dropped by its strip_accents', test: rustStrips },
 ];
 
 /** One code point in lower case by itself: no context such as a final sigma. */
 export function lower(text) {
   return text.toLowerCase();
-}
-
-// A lone surrogate joins a neighbour, so it is never combined with other text.
-const isSurrogate = (text) => /^\p{Cs}$/u.test(text);
-
-// ICU does not hand out combining classes, but canonical ordering tells them: a pair of marks changes places exactly if
-// the class of the first is above that of the second and neither is 0.
-const overlay = '\u0334'; // class 1, the lowest
-const iotaSubscript = '\u0345'; // class 240, the highest
-function isNonstarter(text) {
-  if (isSurrogate(text) || text.normalize('NFD') !== text) return false;
-  const swaps = (a, b) => (a + b).normalize('NFD') === b + a && a !== b;
-  return swaps(text, overlay) || swaps(iotaSubscript, text) || text === overlay || text === iotaSubscript;
 }
 
 export const categories = [
@@ -124,11 +118,6 @@ const laterThanScripts = `560 588 5ef 61d 7fd-7ff 860-89f 8b5 8be-8d3 9fc-9fe a7
   .split(/\s+/)
   .map((range) => range.split('-').map((digits) => Number.parseInt(digits, 16)))
   .map(([first, last = first]) => [first, last]);
-
-/** Whether the Rust library's tables, the oldest of which are Unicode 9.0's, may lack a code point. */
-export function isLaterThanUnicode9(c) {
-  return within(laterThanScripts, c);
-}
 
 // Characters whose script another version of Unicode changed.
 const scriptsThen = new Map([

@@ -20,6 +20,7 @@ const readers: ReadonlyMap<string, PartReader<NativeNormalizer>> = new Map<strin
         handle_chinese_chars: part.member('handle_chinese_chars').boolean(),
         strip_accents: strip_accents.isAbsent ? lowercase : strip_accents.boolean(),
         lowercase,
+        characters: 'rust',
       };
     },
   ],

@@ -6,8 +6,8 @@ namespace bert_native {
 
 namespace {
 
-// BertNormalizer of the Rust library, one step after the other over the whole text. It keeps unassigned code points and
-// knows fewer Chinese ones than the original BERT, which BertNormalizer of bert.h follows.
+// BertNormalizer of the Rust library, one step after the other over the whole text: where offsets and other normalizers
+// and pre-tokenizers need all of it. Always with its characters.
 class BertStepsNormalizer : public Normalizer {
  public:
   explicit BertStepsNormalizer(const BertNormalizerOptions& options) : options_(options) {}
@@ -19,30 +19,19 @@ class BertStepsNormalizer : public Normalizer {
     if (options_.handle_chinese_chars) isolate_chinese(text);
     if (options_.strip_accents) {
       decompose_->normalize(text);
-      erase_if(text, [](char32_t c) { return c >= 0x80 && (unicode::record(c) & unicode::kNonspacingMark) != 0; });
+      erase_if(text, [](char32_t c) { return c >= 0x80 && has(c, unicode::kRustNonspacingMark); });
     }
     if (options_.lowercase) lowercase_->normalize(text);
   }
 
  private:
-  static constexpr unicode::CategorySet kControls = unicode::category_set(
-      unicode::Category::kCc, unicode::Category::kCf, unicode::Category::kCs, unicode::Category::kCo);
+  static bool has(char32_t c, uint16_t flag) { return (unicode::record(c) & flag) != 0; }
 
   static void clean(NormalizedText& text) {
-    erase_if(text, is_removed);
+    erase_if(text, [](char32_t c) { return has(c, unicode::kRustRemoved); });
     for (char32_t& c : text.code_points) {
       if (unicode::is_white_space(c)) c = U' ';
     }
-  }
-
-  static bool is_removed(char32_t c) {
-    if (c == U'\t' || c == U'\n' || c == U'\r') return false;
-    return c == 0xfffd || unicode::is_in(kControls, c);
-  }
-
-  static bool is_chinese(char32_t c) {
-    const bool later = c >= 0x2b820 && c <= 0x2b91f;
-    return !later && (unicode::record(c) & unicode::kChinese) != 0;
   }
 
   static void isolate_chinese(NormalizedText& text) {
@@ -60,7 +49,7 @@ class BertStepsNormalizer : public Normalizer {
   }
 
   static size_t next_chinese(const NormalizedText& text, size_t i) {
-    while (i < text.size() && !is_chinese(text.code_points[i])) ++i;
+    while (i < text.size() && !has(text.code_points[i], unicode::kRustChinese)) ++i;
     return i;
   }
 

@@ -56,7 +56,7 @@ class StripAccentsNormalizer : public Normalizer {
 
   void normalize(NormalizedText& text) const override {
     constexpr char32_t kFirstMark = 0x300;
-    erase_if(text, [](char32_t c) { return c >= kFirstMark && unicode::is_mark(c); });
+    erase_if(text, [](char32_t c) { return c >= kFirstMark && unicode::is_mark_in_forms(c); });
   }
 };
 

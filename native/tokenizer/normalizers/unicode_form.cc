@@ -10,7 +10,8 @@ namespace bert_native {
 
 namespace {
 
-// Normalization forms (Unicode annex 15). Origins as in the crate unicode-normalization-alignments of the Rust library.
+// Normalization forms (Unicode annex 15). Tables and origins are those of the crate unicode-normalization-alignments,
+// which the Rust library uses.
 class UnicodeNormalizer : public Normalizer {
  public:
   explicit UnicodeNormalizer(UnicodeForm form)
@@ -43,7 +44,7 @@ class UnicodeNormalizer : public Normalizer {
   // A code point that came out of decomposition; `change` as TextRewriter::put takes it.
   struct Part {
     char32_t code_point;
-    uint8_t combining_class;
+    uint8_t combining_rank;
     int32_t change;
   };
 
@@ -94,7 +95,7 @@ class UnicodeNormalizer : public Normalizer {
         compatibility_ ? unicode::compatibility_decomposition(c) : unicode::CodePoints{};
     if (!compatible.empty()) {
       append(compatible, parts);
-    } else if (unicode::record(c) & unicode::kDecomposes) {
+    } else if (unicode::decomposes_in_forms(c)) {
       append(unicode::canonical_decomposition(c), parts);
     } else {
       append({&c, 1}, parts);
@@ -104,18 +105,18 @@ class UnicodeNormalizer : public Normalizer {
   static void append(unicode::CodePoints sequence, std::vector<Part>& parts) {
     int32_t change = 0;
     for (const char32_t c : sequence) {
-      parts.push_back({c, unicode::combining_class(c), change});
+      parts.push_back({c, unicode::combining_rank_in_forms(c), change});
       change = 1;
     }
   }
 
   static void put_in_canonical_order(std::vector<Part>& parts) {
-    const auto is_starter = [](const Part& part) { return part.combining_class == 0; };
-    const auto by_class = [](const Part& a, const Part& b) { return a.combining_class < b.combining_class; };
+    const auto is_starter = [](const Part& part) { return part.combining_rank == 0; };
+    const auto by_rank = [](const Part& a, const Part& b) { return a.combining_rank < b.combining_rank; };
     for (auto begin = parts.begin(); begin != parts.end();) {
       begin = std::find_if_not(begin, parts.end(), is_starter);
       const auto end = std::find_if(begin, parts.end(), is_starter);
-      if (!std::is_sorted(begin, end, by_class)) std::stable_sort(begin, end, by_class);
+      if (!std::is_sorted(begin, end, by_rank)) std::stable_sort(begin, end, by_rank);
       begin = end;
     }
   }
@@ -123,17 +124,17 @@ class UnicodeNormalizer : public Normalizer {
   static void compose(std::vector<Part>& parts) {
     size_t size = 0;
     size_t starter = parts.size();  // none yet
-    uint8_t class_between = 0;      // of the last part that stayed behind the starter; 0: none did
+    uint8_t rank_between = 0;       // of the last part that stayed behind the starter; 0: none did
     for (const Part& part : parts) {
-      const bool reaches = starter != parts.size() && (class_between == 0 || class_between < part.combining_class);
+      const bool reaches = starter != parts.size() && (rank_between == 0 || rank_between < part.combining_rank);
       const char32_t composite = reaches ? unicode::compose(parts[starter].code_point, part.code_point) : 0;
       if (composite != 0) {
         parts[starter].code_point = composite;
         parts[starter].change += part.change - 1;
         continue;
       }
-      if (part.combining_class == 0) starter = size;
-      class_between = part.combining_class;
+      if (part.combining_rank == 0) starter = size;
+      rank_between = part.combining_rank;
       parts[size++] = part;
     }
     parts.resize(size);

@@ -97,13 +97,6 @@ class Segment {
   size_t next_ = 0;
 };
 
-unsigned flags_of_change(const BertNormalizerOptions& options) {
-  unsigned flags = unicode::kRemoved | unicode::kWhiteSpace | unicode::kPunctuation | unicode::kChinese;
-  if (options.lowercase) flags |= unicode::kLowercases;
-  if (options.strip_accents) flags |= unicode::kDecomposes | unicode::kNonspacingMark | unicode::kNonstarter;
-  return flags;
-}
-
 class BertScratch : public Pipeline::Scratch {
  public:
   explicit BertScratch(size_t max_code_points)
@@ -125,7 +118,7 @@ class BertPipeline : public Pipeline {
         wordpiece_(*model_->wordpiece()),
         pre_tokenizer_(options, never_split_trie(never_split, wordpiece_)),
         lower_bit_(options.lowercase ? 0x20 : 0),
-        changing_(flags_of_change(options)) {}
+        changing_(BertNormalizer(options).flags_of_change()) {}
 
   std::unique_ptr<Pipeline::Scratch> make_scratch() const override {
     return std::make_unique<BertScratch>(wordpiece_.max_input_chars_per_word());

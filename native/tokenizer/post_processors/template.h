@@ -23,7 +23,8 @@ struct RunSlice {
 };
 
 struct TemplateOptions {
-  // Type ids follow the templates without special tokens, too; else they are 0 then, as in the slow Python tokenizer.
+  // As in the Rust library: type ids follow the templates without special tokens, too, and an odd token of a truncated
+  // pair goes to the longer text. Else as in the slow Python tokenizer: type ids are 0 then, and it goes to the first.
   bool always_type_ids = false;
   bool trims_offsets = false;      // by the margins of the runs
   bool adds_prefix_space = false;  // which offsets that are trimmed have to know
@@ -38,6 +39,7 @@ class TemplateProcessor {
   size_t special_count(bool is_pair) const;
   const std::vector<TemplatePiece>& pieces(bool is_pair) const { return is_pair ? pair_ : single_; }
   bool trims_offsets() const { return options_.trims_offsets; }
+  OddToken odd_token() const { return options_.always_type_ids ? OddToken::kToLonger : OddToken::kToFirst; }
 
   // Appends one row of `sample`. Throws kMemory when the encoding outgrows 32-bit row starts.
   void append_row(RunSlice first, RunSlice second, const EncodeOptions& options, int32_t sample,

@@ -15,11 +15,14 @@ namespace {
 
 std::string tokens(size_t count) { return std::to_string(count) + (count == 1 ? " token" : " tokens"); }
 
-// Equal to taking away one token at a time: the longer text shrinks to the shorter, from then on both in turn, the
-// second first.
-PairLengths longest_first(PairLengths lengths, size_t room) {
+// With kToFirst equal to taking away one token at a time: the longer text shrinks to the shorter, from then on both in
+// turn, the second first.
+PairLengths longest_first(PairLengths lengths, size_t room, OddToken odd_token) {
   const size_t shorter = std::min(lengths.first, lengths.second);
-  if (2 * shorter >= room) return {room - room / 2, room / 2};
+  if (2 * shorter >= room) {
+    const bool to_first = odd_token == OddToken::kToFirst || lengths.first > lengths.second;
+    return to_first ? PairLengths{room - room / 2, room / 2} : PairLengths{room / 2, room - room / 2};
+  }
   return lengths.first > lengths.second ? PairLengths{room - shorter, shorter} : PairLengths{shorter, room - shorter};
 }
 
@@ -33,7 +36,8 @@ size_t cut_one(const char* strategy, const char* other, size_t other_length, siz
 
 }  // namespace
 
-PairLengths truncated_lengths(PairLengths lengths, bool is_pair, size_t room, Truncation truncation) {
+PairLengths truncated_lengths(PairLengths lengths, bool is_pair, size_t room, Truncation truncation,
+                              OddToken odd_token) {
   if (truncation == Truncation::kNone || lengths.first + lengths.second <= room) return lengths;
   if (!is_pair) {
     if (truncation == Truncation::kOnlySecond) refuse("only_second", "there is no second text");
@@ -45,7 +49,7 @@ PairLengths truncated_lengths(PairLengths lengths, bool is_pair, size_t room, Tr
     case Truncation::kOnlySecond:
       return {lengths.first, cut_one("only_second", "first", lengths.first, room)};
     default:
-      return longest_first(lengths, room);
+      return longest_first(lengths, room, odd_token);
   }
 }
 

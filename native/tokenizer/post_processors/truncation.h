@@ -17,10 +17,14 @@ struct PairLengths {
   bool operator==(const PairLengths&) const = default;
 };
 
+// Which of two texts that are cut to an odd number of tokens keeps one more.
+enum class OddToken { kToFirst, kToLonger };  // the second, where they are equal
+
 // How many tokens of each text stay, so that both together have at most `room`. `is_pair` false: there is no second
-// text. longest_first takes one token at a time from the longer text, from the second where they are equal; the others
-// cut one text, which has to keep a token if it is part of a pair. Throws kTruncation where that cannot be done.
-PairLengths truncated_lengths(PairLengths lengths, bool is_pair, size_t room, Truncation truncation);
+// text. longest_first shortens the longer text to the other, then both; the others cut one text, which has to keep a
+// token if it is part of a pair. Throws kTruncation where that cannot be done.
+PairLengths truncated_lengths(PairLengths lengths, bool is_pair, size_t room, Truncation truncation,
+                              OddToken odd_token = OddToken::kToFirst);
 
 // The `kept` tokens of `length` that stay.
 Range kept_range(size_t length, size_t kept, Side side);

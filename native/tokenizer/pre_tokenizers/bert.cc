@@ -23,7 +23,7 @@ BertPreTokenizer::BertPreTokenizer(const BertNormalizerOptions& options, DoubleA
       entry.role = AsciiRole::kDropped;
     } else if (role == BertNormalizer::Role::kSpace) {
       entry.role = AsciiRole::kSpace;
-    } else if (record & unicode::kPunctuation) {
+    } else if (normalizer_.is_punctuation(record)) {
       entry.role = AsciiRole::kPunctuation;
     }
     const bool lowers = options.lowercase && (record & unicode::kLowercases);
@@ -61,7 +61,7 @@ BertPreTokenizer::UnsplitMatch BertPreTokenizer::match_never_split(std::u16strin
                                                                    bool decompose) const {
   DoubleArrayTrie::Node node = DoubleArrayTrie::kRoot;
   const auto step = [&](char32_t c, uint16_t record) {
-    if (decompose && (record & unicode::kNonspacingMark)) return;
+    if (decompose && normalizer_.is_nonspacing_mark(record)) return;
     char bytes[unicode::kMaxUtf8Bytes];
     const size_t size = unicode::encode_utf8(c, bytes);
     for (size_t i = 0; i < size && node != DoubleArrayTrie::kNone; ++i) {
@@ -90,7 +90,7 @@ void BertPreTokenizer::fill(std::u16string_view text, size_t begin, const Unspli
     const Span origin = span_at(i, decoded.length);
     if (normalizer_.role(record) != BertNormalizer::Role::kDropped) {
       normalizer_.map(decoded.code_point, record, match.decomposed, [&](char32_t part, uint16_t part_record) {
-        const bool dropped = match.decomposed && (part_record & unicode::kNonspacingMark);
+        const bool dropped = match.decomposed && normalizer_.is_nonspacing_mark(part_record);
         if (!dropped) word.append(part, origin);
       });
     }

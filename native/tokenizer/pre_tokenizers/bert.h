@@ -121,23 +121,30 @@ class BertPreTokenizer {
   bool append(char32_t c, uint16_t record, Span origin, WordBuffer& word, Sink& sink) const {
     bool wanted = true;
     const bool strip = normalizer_.options().strip_accents;
+    bool is_first = true;
     normalizer_.map(c, record, strip, [&](char32_t part, uint16_t part_record) {
-      if (strip && (part_record & (unicode::kNonspacingMark | unicode::kNonstarter))) {
-        append_mark(part, part_record, origin, word);
-      } else if (part_record & unicode::kPunctuation) {
+      if (strip && normalizer_.may_be_mark(part_record)) {
+        append_mark(part, part_record, origin, is_first, word);
+      } else if (normalizer_.is_punctuation(part_record)) {
         wanted = wanted && emit_punctuation(part, origin, word, sink);
       } else {
         word.append(part, origin);
       }
+      is_first = false;
     });
     return wanted;
   }
 
-  static void append_mark(char32_t c, uint16_t record, Span origin, WordBuffer& word) {
-    if (!(record & unicode::kNonspacingMark)) {
-      word.append_mark(c, unicode::combining_rank(record), origin);
-    } else if (!(record & unicode::kNonstarter)) {
+  // `is_first` of what a character of the text became.
+  void append_mark(char32_t c, uint16_t record, Span origin, bool is_first, WordBuffer& word) const {
+    const int rank = normalizer_.combining_rank(c);
+    const bool dropped = normalizer_.is_nonspacing_mark(record);
+    if (rank != 0) {
+      word.append_mark({c, rank, origin, is_first, dropped});
+    } else if (dropped) {
       word.settle_marks();
+    } else {
+      word.append(c, origin);
     }
   }
 

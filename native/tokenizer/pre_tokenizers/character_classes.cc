@@ -12,7 +12,7 @@ namespace {
 
 bool is_space(char32_t c) { return unicode::is_white_space(c); }
 // As BERT has it: ASCII symbols count.
-bool is_punctuation(char32_t c) { return (unicode::record(c) & unicode::kPunctuation) != 0; }
+bool is_punctuation(char32_t c) { return (unicode::record(c) & unicode::kRustPunctuation) != 0; }
 
 // Cuts at the code points that `is_match` picks, each a match of its own.
 template <typename IsMatch>

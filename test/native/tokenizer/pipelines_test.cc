@@ -45,7 +45,8 @@ std::shared_ptr<const Model> byte_model() {
 }
 
 std::shared_ptr<const Model> unigram_model() {
-  const std::vector<std::string> entries{"<unk>", "▁", "▁a", "a", "b", "ab", "▁b", "가", "나", "▁가", "한", "é", "e", "1"};
+  const std::vector<std::string> entries{"<unk>", "▁",  "▁a",  "a",  "b", "ab", "▁b",
+                                         "가",    "나", "▁가", "한", "é", "e",  "1"};
   std::vector<double> scores;
   for (size_t i = 0; i < entries.size(); ++i) scores.push_back(-1.0 - 0.37 * static_cast<double>(i % 5));
   auto owned = std::make_shared<OwnedModel>(OwnedModel{flat(entries), nullptr});
@@ -58,10 +59,35 @@ class Texts {
   explicit Texts(unsigned seed) : random_(seed) {}
 
   std::u16string next() {
-    static const std::vector<std::u16string> kParts{
-        u" ",      u" ",  u"  ",     u"\t",     u"\n",     u"a",       u"ab",           u"b",      u"가나", u"한",
-        u"'s",     u"'",  u"'re",    u"1",      u"12",     u"!",       u"\u0301",       u"e\u0301", u"é",    u"\u3000",
-        u"\u200b", u"▁", u"\U0001F600", u"\xd800", u"\xdc00", u"\u1112\u1161", u"long-word-here", u"<x>", u"\u00a0"};
+    static const std::vector<std::u16string> kParts{u" ",
+                                                    u" ",
+                                                    u"  ",
+                                                    u"\t",
+                                                    u"\n",
+                                                    u"a",
+                                                    u"ab",
+                                                    u"b",
+                                                    u"가나",
+                                                    u"한",
+                                                    u"'s",
+                                                    u"'",
+                                                    u"'re",
+                                                    u"1",
+                                                    u"12",
+                                                    u"!",
+                                                    u"\u0301",
+                                                    u"e\u0301",
+                                                    u"é",
+                                                    u"\u3000",
+                                                    u"\u200b",
+                                                    u"▁",
+                                                    u"\U0001F600",
+                                                    u"\xd800",
+                                                    u"\xdc00",
+                                                    u"\u1112\u1161",
+                                                    u"long-word-here",
+                                                    u"<x>",
+                                                    u"\u00a0"};
     std::u16string text;
     for (size_t parts = random_() % 12; parts > 0; --parts) text += kParts[random_() % kParts.size()];
     return text;
@@ -88,9 +114,10 @@ void check_same_ids(const Pipeline& fast, const GeneralPipeline& general, unsign
     BN_CHECK(found.ids == expected.ids, unicode::to_utf8(text));
     const TokenRun some = run_of(fast, *fast_scratch, text, {false, false, 2});
     const size_t common = std::min<size_t>(2, expected.size());
-    BN_CHECK(some.size() >= common && std::equal(some.ids.begin(), some.ids.begin() + static_cast<std::ptrdiff_t>(common),
-                                                 expected.ids.begin()),
-             "at least two of " + unicode::to_utf8(text));
+    BN_CHECK(
+        some.size() >= common &&
+            std::equal(some.ids.begin(), some.ids.begin() + static_cast<std::ptrdiff_t>(common), expected.ids.begin()),
+        "at least two of " + unicode::to_utf8(text));
     const TokenRun aligned = run_of(fast, *fast_scratch, text, {true, true, kNoLimit});
     BN_CHECK(aligned.ids == expected.ids && aligned.offsets.size() == aligned.size() &&
                  aligned.word_ids.size() == aligned.size(),
@@ -99,8 +126,9 @@ void check_same_ids(const Pipeline& fast, const GeneralPipeline& general, unsign
 }
 
 void byte_level_case(bool add_prefix_space, bool composes, bool has_added_token) {
-  const std::vector<AddedToken> added =
-      has_added_token ? std::vector<AddedToken>{{u"<x>", 300, false, true, false, false, true}} : std::vector<AddedToken>{};
+  const std::vector<AddedToken> added = has_added_token
+                                            ? std::vector<AddedToken>{{u"<x>", 300, false, true, false, false, true}}
+                                            : std::vector<AddedToken>{};
   const auto model = byte_model();
   auto general = std::make_shared<const GeneralPipeline>(
       GeneralPipelineParts{model, composes ? make_unicode_normalizer(UnicodeForm::kNfc) : nullptr,
@@ -138,8 +166,8 @@ std::vector<std::string> words_of(const std::string& utf8) {
   pre_tokenizer->pre_tokenize(pieces);
   std::vector<std::string> words;
   for (const Range& piece : pieces.pieces) {
-    words.push_back(unicode::to_utf8(
-        std::u32string_view(pieces.text.code_points).substr(piece.begin, piece.end - piece.begin)));
+    words.push_back(
+        unicode::to_utf8(std::u32string_view(pieces.text.code_points).substr(piece.begin, piece.end - piece.begin)));
   }
   return words;
 }
@@ -159,7 +187,8 @@ void add_pipeline_tests() {
     const std::string what = split_first ? ", cut at white space first" : "";
     add("tokenizer/pipelines: between spaces as the general one" + what, [=] { spaced_case(nullptr, split_first); });
     add("tokenizer/pipelines: between spaces, NFKC and strip" + what, [=] {
-      spaced_case(sequence(make_unicode_normalizer(UnicodeForm::kNfkc), make_strip_normalizer(true, true)), split_first);
+      spaced_case(sequence(make_unicode_normalizer(UnicodeForm::kNfkc), make_strip_normalizer(true, true)),
+                  split_first);
     });
     add("tokenizer/pipelines: between spaces, Nmt and two spaces to one" + what, [=] {
       spaced_case(sequence(make_nmt_normalizer(), make_replace_normalizer(make_literal_pattern(U"  "), U" ")),
@@ -177,8 +206,8 @@ void add_pipeline_tests() {
     BN_CHECK(make_spaced_pipeline(spaced_parts(replace(U"a", U""), true)) == nullptr, "Replace by nothing");
     for (const bool split : {false, true}) {
       const auto scheme = split ? PrependScheme::kFirst : PrependScheme::kAlways;
-      const auto general = std::make_shared<const GeneralPipeline>(GeneralPipelineParts{
-          unigram_model(), nullptr, make_metaspace_pre_tokenizer(U'▁', scheme, split), {}});
+      const auto general = std::make_shared<const GeneralPipeline>(
+          GeneralPipelineParts{unigram_model(), nullptr, make_metaspace_pre_tokenizer(U'▁', scheme, split), {}});
       BN_CHECK(make_spaced_pipeline(general) == nullptr, "Metaspace " + std::to_string(split));
     }
   });

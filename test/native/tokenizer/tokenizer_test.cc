@@ -152,7 +152,7 @@ void add_unicode_tests() {
         BN_CHECK(length >= 1 && length <= kLongestDecomposition, std::to_string(c));
       }
       const bool surrogate = c >= 0xd800 && c <= 0xdfff;
-      BN_CHECK(!surrogate || record == unicode::kRemoved, std::to_string(c));
+      BN_CHECK(!surrogate || record == (unicode::kRemoved | unicode::kRustRemoved), std::to_string(c));
     }
   });
   add("tokenizer/unicode: white space is stripped as Python strips it", [] {
@@ -264,6 +264,16 @@ void add_truncation_tests() {
         }
       }
     }
+  });
+  add("tokenizer/truncation: an odd token goes to the longer text, as in the Rust library", [] {
+    const auto cut = [](PairLengths lengths, size_t room) {
+      return truncated_lengths(lengths, true, room, Truncation::kLongestFirst, OddToken::kToLonger);
+    };
+    BN_CHECK(cut({6, 6}, 5) == (PairLengths{2, 3}), "equal");
+    BN_CHECK(cut({7, 6}, 5) == (PairLengths{3, 2}), "the first is longer");
+    BN_CHECK(cut({6, 7}, 5) == (PairLengths{2, 3}), "the second is longer");
+    BN_CHECK(cut({2, 9}, 5) == (PairLengths{2, 3}), "the shorter is left as it is");
+    BN_CHECK(cut({9, 2}, 7) == (PairLengths{5, 2}), "the shorter is left as it is");
   });
   add("tokenizer/truncation: one text is cut and keeps a token, or it is refused", [] {
     BN_CHECK(truncated_lengths({5, 3}, true, 6, Truncation::kOnlyFirst) == (PairLengths{3, 3}), "only_first");
