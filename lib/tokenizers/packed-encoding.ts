@@ -86,10 +86,11 @@ function checkTexts(name: string, texts: unknown): readonly string[] {
   if (!Array.isArray(texts)) {
     throw new BertNativeError('ERR_DTYPE', `${name} is ${describe(texts)}: expected a string or an array of strings`);
   }
-  for (let i = 0; i < texts.length; ++i) {
-    if (typeof texts[i] !== 'string') {
-      throw new BertNativeError('ERR_DTYPE', `${name}[${i}] is ${describe(texts[i])}: expected a string`);
+  const own: unknown[] = texts.slice(); // read once, whatever stands behind the caller's
+  for (let i = 0; i < own.length; ++i) {
+    if (typeof own[i] !== 'string') {
+      throw new BertNativeError('ERR_DTYPE', `${name}[${i}] is ${describe(own[i])}: expected a string`);
     }
   }
-  return texts;
+  return own as string[];
 }

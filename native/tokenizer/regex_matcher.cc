@@ -9,6 +9,7 @@ namespace bert_native {
 
 namespace {
 
+constexpr size_t kUsualStack = 32;
 // 160 MiB.
 constexpr size_t kMaxStack = size_t{1} << 23;
 // 64 MiB.
@@ -38,6 +39,7 @@ RegexMatcher::RegexMatcher(const CheckedRegex& program, std::u32string_view text
     : program_(program), text_(text), size_(static_cast<Position>(text.size())), registers_(program.registers) {
   if (text.size() >= kNone) refuse_text(program, text.size(), "long");
   allowed_steps_ = ordinary_steps(text.size());
+  stack_.reserve(kUsualStack);
 }
 
 bool RegexMatcher::search(size_t begin, Range& match) {
@@ -258,9 +260,11 @@ bool RegexMatcher::end_group() {
   stack_.resize(group_);
   leave_group(entry);
   if (group.op == RegexOp::kAtomic) {
+    if (group.a == 1) forget_failures();
     ++pc_;
     return true;
   }
+  if (group.op == RegexOp::kLookahead && group.c == 1) forget_failures();
   position_ = entry.position;
   pc_ = static_cast<uint32_t>(group.b);
   return group.a == 0;
@@ -439,10 +443,12 @@ void RegexMatcher::remember_failure(const Entry& entry) {
 }
 
 void RegexMatcher::forget_failures() {
+  count_steps(failed_runs_.size());
   std::fill(failed_runs_.begin(), failed_runs_.end(), FailedRun{});
   if (memo_low_ == kNone) return;
   const auto begin = memo_.begin() + static_cast<std::ptrdiff_t>(memo_bit(0, memo_low_) / 64);
   const auto end = memo_.begin() + static_cast<std::ptrdiff_t>(memo_bit(program_.memo_slots - 1, memo_high_) / 64 + 1);
+  count_steps(static_cast<uint64_t>(end - begin));
   std::fill(begin, end, 0);
   memo_low_ = kNone;
   memo_high_ = 0;

@@ -113,7 +113,6 @@ class Checker {
     const auto is_interval = [](int32_t min, int32_t max) { return min >= 0 && (max == -1 || max >= min); };
     switch (op) {
       case RegexOp::kMatch:
-      case RegexOp::kAtomic:
       case RegexOp::kGroupEnd:
       case RegexOp::kFail:
         return;
@@ -136,8 +135,10 @@ class Checker {
         return require(is_register(a), "register");
       case RegexOp::kJumpIfEmpty:
         return require(is_register(a) && is_target(b), "register");
+      case RegexOp::kAtomic:
+        return require(is_flag(a), "atomic group");
       case RegexOp::kLookahead:
-        return require(is_flag(a) && is_target(b), "lookahead");
+        return require(is_flag(a) && is_target(b) && is_flag(c), "lookahead");
       case RegexOp::kLookbehind:
         return require(is_flag(a) && is_target(b) && is_interval(c, d), "lookbehind");
       case RegexOp::kAssert:

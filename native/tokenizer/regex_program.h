@@ -21,8 +21,8 @@ enum class RegexOp : int32_t {
   kSplit = 5,          // tried first; tried second; memo slot or -1; class that the first one starts with or -1
   kMarkPosition = 6,   // register
   kJumpIfEmpty = 7,    // register, target: taken where nothing was consumed since the position was marked
-  kAtomic = 8,         // up to kGroupEnd: what was matched once stays so
-  kLookahead = 9,      // 1: negative; target behind its kGroupEnd
+  kAtomic = 8,         // up to kGroupEnd: what was matched once stays so; 1: failures are forgotten at its end
+  kLookahead = 9,      // 1: negative; target behind its kGroupEnd; 1: failures are forgotten at its end
   kLookbehind = 10,    // 1: negative; target behind its kGroupEnd; length of the shortest match, of the longest (-1)
   kGroupEnd = 11,      // of kAtomic, kLookahead and kLookbehind
   kAssert = 12,        // RegexAssertion

@@ -81,7 +81,7 @@ class WordCache {
   static_assert(std::endian::native == std::endian::little, "the kind of a key lies in its last byte");
   static constexpr uint64_t kText = 0x00ffffffffffffff;
   static constexpr uint64_t kKey = 0x1fffffffffffffff;  // text, kind and length
-  static constexpr int kKindShift = 56;  // bits 56 to 60
+  static constexpr int kKindShift = 56;                 // bits 56 to 60
   static constexpr int kCountShift = 61;
   static constexpr size_t kIsUnits = 16;
   static constexpr size_t kFirstEntries = size_t{1} << 10;

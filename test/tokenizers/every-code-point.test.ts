@@ -114,7 +114,7 @@ test('BERT in one pass gives the ids and offsets of the Rust library for marks, 
     .filter((c) => /[\p{M}\p{P}\p{Cc}\p{Cf}]/u.test(c) || c.normalize('NFKD') !== c || c.toLowerCase() !== c)
     .filter((c) => !/[\uac00-\ud7a3]/.test(c));
   const characters = new Set([...chosen, 'a', 'b', '\u0378', '\u{2b820}', '\u{2b920}', '\u{e0000}']);
-  const vocabulary = ['?', ...[...characters].flatMap((c) => [c, `##${c}`])];
+  const vocabulary = ['[UNK]', ...[...characters].flatMap((c) => [c, `##${c}`])];
   const model = { type: 'WordPiece', continuing_subword_prefix: '##', max_input_chars_per_word: 100 } as const;
   const steps: Step[] = ['clean_text', 'handle_chinese_chars', 'strip_accents', 'lowercase'];
   const ours = tokenizerWith({
@@ -130,7 +130,7 @@ test('BERT in one pass gives the ids and offsets of the Rust library for marks, 
       added_tokens: [],
       normalizer,
       pre_tokenizer: { type: 'BertPreTokenizer' },
-      model: { ...model, unk_token: '?', vocab: Object.fromEntries(vocabulary.map((token, id) => [token, id])) },
+      model: { ...model, unk_token: '[UNK]', vocab: Object.fromEntries(vocabulary.map((token, id) => [token, id])) },
     }),
   );
   const list = [...characters];

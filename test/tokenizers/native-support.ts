@@ -52,6 +52,7 @@ export function bertParts(vocabulary: readonly string[], settings: BertSettings 
       handle_chinese_chars: settings.tokenize_chinese_chars ?? true,
       strip_accents: settings.strip_accents ?? lowercase,
       lowercase,
+      characters: 'python',
     },
     pre_tokenizer: { type: 'BertPreTokenizer', never_split: settings.never_split ?? [] },
     post_processor: {

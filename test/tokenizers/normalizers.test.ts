@@ -195,11 +195,11 @@ describe('normalization forms', () => {
   });
 
   test.each(formNames)('%s of a megabyte of marks', (form) => {
-    const count = 100_000;
-    const marks = ['\u0334', '\u0327', '\u0323', '\u0301', '\u0345'];
-    const ordered = marks.map((mark) => mark.repeat(count)).join('');
-    const text = `0${[...marks].reverse().join('').repeat(count)}`;
-    expect(tokenizerWith({ type: form }).normalize(text) === `0${ordered}`).toBe(true);
+    const ordered = ['\u0334', '\u0327', '\u0323', '\u0301', '\u0345'];
+    const marks = ordered.toReversed().join('').repeat(100_000);
+    // JavaScript takes quadratic time to put marks in order, but none for what is.
+    const sorted = `a${ordered.map((mark) => mark.repeat(100_000)).join('')}`;
+    expect(tokenizerWith({ type: form }).normalize(`a${marks}`) === sorted.normalize(form)).toBe(true);
   });
 });
 

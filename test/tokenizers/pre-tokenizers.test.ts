@@ -34,7 +34,7 @@ const behaviors = ['Removed', 'Isolated', 'MergedWithPrevious', 'MergedWithNext'
 /** As the Rust package's JavaScript face spells them. */
 const rustBehavior = (behavior: string): string => behavior[0]!.toLowerCase() + behavior.slice(1);
 
-const cases: readonly [name: string, ours: NativePreTokenizer, theirs: () => rust.PreTokenizer][] = [
+const cases: readonly (readonly [name: string, ours: NativePreTokenizer, theirs: () => rust.PreTokenizer])[] = [
   ['Bert', { type: 'BertPreTokenizer', never_split: [] }, () => rust.bertPreTokenizer()],
   ['Whitespace', { type: 'Whitespace' }, () => rust.whitespacePreTokenizer()],
   ['WhitespaceSplit', { type: 'WhitespaceSplit' }, () => rust.whitespaceSplitPreTokenizer()],

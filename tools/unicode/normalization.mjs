@@ -29,7 +29,8 @@ export function combiningRankOfEach(nonstarters, normalize, oldNormalize) {
   const byRank = [...known].sort((a, b) => ranks.get(a) - ranks.get(b));
   byRank.slice(1).forEach((text, i) => {
     const rises = (of) => Math.sign(of.get(text) - of.get(byRank[i]));
-    if (rises(ranks) !== rises(knownRanks)) throw new Error(`the class of U+${codePointsOf(text)[0].toString(16)} changed`);
+    if (rises(ranks) !== rises(knownRanks))
+      throw new Error(`the class of U+${codePointsOf(text)[0].toString(16)} changed`);
   });
   const result = new Uint8Array(lastCodePoint + 1);
   for (const [text, rank] of ranks) {

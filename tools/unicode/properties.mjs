@@ -1,14 +1,16 @@
 // The flags of a code point's record, its general category and its script, as this Node's ICU has them, or the Rust
 // library tokenizers where a name says so.
 
+import { hangulSyllables, isNonstarter, lastCodePoint, normalize, within } from './code-points.mjs';
 import {
   rustIsChinese,
+  rustIsPatternLetter,
+  rustIsPatternNumber,
   rustIsPunctuation,
   rustIsWordCharacter,
   rustRemoves,
   rustStrips,
 } from './rust-library.mjs';
-import { hangulSyllables, isNonstarter, lastCodePoint, normalize, within } from './code-points.mjs';
 
 // The blocks that BERT's original tokenization.py sets apart; not the same as any Unicode property.
 const chineseRanges = [
@@ -52,11 +54,17 @@ export const properties = [
     comment: 'what \\w means to the Rust library: Alphabetic, M, Nd, Pc, Join_Control of an older version',
     test: rustIsWordCharacter,
   },
-  { name: 'Nonstarter', comment: 'canonical combining class other than 0', test: (text) => isNonstarter(text, normalize) },
+  {
+    name: 'Nonstarter',
+    comment: 'canonical combining class other than 0',
+    test: (text) => isNonstarter(text, normalize),
+  },
   { name: 'RustRemoved', comment: 'dropped by clean_text of the Rust library', test: rustRemoves },
   { name: 'RustPunctuation', comment: 'where its BertPreTokenizer and Punctuation cut', test: rustIsPunctuation },
   { name: 'RustChinese', comment: 'set apart by its handle_chinese_chars', test: rustIsChinese },
   { name: 'RustNonspacingMark', comment: 'dropped by its strip_accents', test: rustStrips },
+  { name: 'PatternLetter', comment: "\\p{L} of GPT-2's pattern in it", test: rustIsPatternLetter },
+  { name: 'PatternNumber', comment: "\\p{N} of GPT-2's pattern in it", test: rustIsPatternNumber },
 ];
 
 /** One code point in lower case by itself: no context such as a final sigma. */

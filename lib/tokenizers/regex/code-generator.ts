@@ -214,8 +214,8 @@ class CodeGenerator {
 
   private emitAtomic(body: LoweredNode): void {
     const { builder } = this;
-    builder.emit('atomic');
-    this.emitGroup(body, success, !hasEmptyChecks(body, this));
+    builder.emit('atomic', this.forgets(body));
+    this.emit(body, success);
     builder.emit('groupEnd');
   }
 
@@ -227,19 +227,28 @@ class CodeGenerator {
       const { min, max } = matchLength(body);
       builder.patch(start, 2, Math.min(min, maxLookbehind));
       builder.patch(start, 3, max > maxLookbehind ? -1 : max);
-      this.emitGroup(body, unknown, false);
+      this.emitUnremembered(body);
     } else {
-      this.emitGroup(body, success, !hasEmptyChecks(body, this));
+      builder.patch(start, 2, this.forgets(body));
+      this.emit(body, success);
     }
     builder.emit('groupEnd');
     builder.patch(start, 1, builder.next);
   }
 
-  /** @param failuresAreFinal whether a failure in the group is one whenever the group is entered again */
-  private emitGroup(body: LoweredNode, follow: Start, failuresAreFinal: boolean): void {
+  /**
+   * Whether the matcher has to forget failures when a group succeeds: inside a loop over something that may be empty, a
+   * failure may owe itself to the way there, which matters as soon as the whole of it is no failure.
+   */
+  private forgets(body: LoweredNode): number {
+    return hasEmptyChecks(body, this) ? 1 : 0;
+  }
+
+  /** What a lookbehind looks for fails or not by where it looks from. */
+  private emitUnremembered(body: LoweredNode): void {
     const before = this.remembers;
-    this.remembers = before && failuresAreFinal;
-    this.emit(body, follow);
+    this.remembers = false;
+    this.emit(body, unknown);
     this.remembers = before;
   }
 

@@ -14,7 +14,7 @@ CharacterMap::CharacterMap(std::vector<uint32_t> trie, std::string replacements)
   if (!unicode::is_utf8(replacements_)) {
     throw Error(ErrorCode::kOption, "the replacements of a precompiled character map are not well-formed UTF-8");
   }
-  note_starts();
+  note_mapped();
 }
 
 std::optional<std::string_view> CharacterMap::find(std::string_view text) const {
@@ -38,31 +38,39 @@ std::optional<std::string_view> CharacterMap::replacement(size_t children) const
   return std::string_view(replacements_).substr(begin, end - begin);
 }
 
-void CharacterMap::note_starts() {
-  start_index_.assign(unicode::kLastCodePoint / kBlockSize + 1, 0);
-  start_blocks_.assign(1, {});
-  for (char32_t c = 1; c <= unicode::kLastCodePoint; ++c) {
-    if (!leads_on(c)) continue;
-    uint16_t& block = start_index_[c / kBlockSize];
+void CharacterMap::note_mapped() {
+  mapped_index_.assign(unicode::kLastCodePoint / kBlockSize + 1, 0);
+  mapped_.assign(1, {});
+  for (char32_t first = 0; first <= unicode::kLastCodePoint; first += 64) {
+    const uint64_t mapped = mapped_of(first);
+    if (mapped == 0) continue;
+    uint16_t& block = mapped_index_[first / kBlockSize];
     if (block == 0) {
-      block = static_cast<uint16_t>(start_blocks_.size());
-      start_blocks_.emplace_back();
+      block = static_cast<uint16_t>(mapped_.size());
+      mapped_.emplace_back();
     }
-    start_blocks_[block][c % kBlockSize / 64] |= uint64_t{1} << (c % 64);
+    mapped_[block][first % kBlockSize / 64] = mapped;
   }
 }
 
-bool CharacterMap::leads_on(char32_t c) const {
+// A bit for each of 64 code points from `first` on, whose UTF-8 differs in the last byte alone.
+uint64_t CharacterMap::mapped_of(char32_t first) const {
   char bytes[unicode::kMaxUtf8Bytes];
-  const size_t size = unicode::encode_utf8(c, bytes);
+  const size_t size = unicode::encode_utf8(first, bytes);
   size_t children = root();
-  for (size_t i = 0; i < size; ++i) {
+  for (size_t i = 0; i + 1 < size; ++i) {
     const Step next = step(children, static_cast<unsigned char>(bytes[i]));
-    if (next.children == kNowhere) return false;
-    if (next.has_value) return true;
+    if (next.children == kNowhere) return 0;
+    if (next.has_value) return replacement(next.children) ? ~uint64_t{0} : 0;
     children = next.children;
   }
-  return true;
+  uint64_t mapped = 0;
+  for (unsigned i = 0; i < 64; ++i) {
+    const Step last = step(children, static_cast<unsigned char>(static_cast<unsigned char>(bytes[size - 1]) + i));
+    const bool is_mapped = last.children != kNowhere && last.has_value && replacement(last.children);
+    mapped |= static_cast<uint64_t>(is_mapped) << i;
+  }
+  return mapped;
 }
 
 }  // namespace bert_native

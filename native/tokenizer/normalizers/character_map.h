@@ -21,14 +21,15 @@ class CharacterMap {
   // What the shortest key that `text` begins with becomes.
   std::optional<std::string_view> find(std::string_view text) const;
 
-  // Whether find() finds anything for the UTF-8 of `c`, perhaps with more behind it.
-  bool may_start(char32_t c) const {
-    const uint64_t* block = start_blocks_[start_index_[c / kBlockSize]].data();
-    return (block[c % kBlockSize / 64] >> (c % 64) & 1) != 0;
+  // Whether find() finds anything for the UTF-8 of `c`.
+  bool maps(char32_t c) const {
+    const Bits& bits = mapped_[mapped_index_[c / kBlockSize]];
+    return (bits[c % kBlockSize / 64] >> (c % 64) & 1) != 0;
   }
 
  private:
   static constexpr size_t kBlockSize = 256;
+  using Bits = std::array<uint64_t, kBlockSize / 64>;
   static constexpr size_t kNowhere = SIZE_MAX;
 
   // A unit of the array has the byte that leads to it, whether a value hangs on it, and where its children begin.
@@ -48,13 +49,13 @@ class CharacterMap {
 
   size_t root() const { return offset(trie_[0]); }
   std::optional<std::string_view> replacement(size_t children) const;
-  void note_starts();
-  bool leads_on(char32_t c) const;
+  void note_mapped();
+  uint64_t mapped_of(char32_t first) const;
 
   std::vector<uint32_t> trie_;
   std::string replacements_;
-  std::vector<uint16_t> start_index_;  // by the code point's block, into start_blocks_
-  std::vector<std::array<uint64_t, kBlockSize / 64>> start_blocks_;
+  std::vector<uint16_t> mapped_index_;  // by the code point's block, into mapped_
+  std::vector<Bits> mapped_;
 };
 
 }  // namespace bert_native

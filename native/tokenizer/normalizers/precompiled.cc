@@ -1,3 +1,4 @@
+#include <array>
 #include <cstddef>
 #include <cstdint>
 #include <optional>
@@ -18,7 +19,9 @@ namespace {
 // the map becomes, as a whole, what that key stands for; of any other cluster, each character for itself.
 class PrecompiledNormalizer : public Normalizer {
  public:
-  explicit PrecompiledNormalizer(CharacterMap map) : map_(std::move(map)) {}
+  explicit PrecompiledNormalizer(CharacterMap map) : map_(std::move(map)) {
+    for (char32_t c = 0; c < plain_ascii_.size(); ++c) plain_ascii_[c] = !map_.maps(c) && stands_alone(c);
+  }
 
   bool keeps_words_apart() const override { return true; }
 
@@ -95,7 +98,11 @@ class PrecompiledNormalizer : public Normalizer {
   // Clusters of at least this many bytes are never looked up whole.
   static constexpr size_t kLargeCluster = 6;
 
-  // Characters between which clusters end for certain, and of one of which alone a cluster is made if another follows.
+  // No character below it belongs to the cluster of a character before it, but for a line feed behind a carriage
+  // return.
+  static constexpr char32_t kFirstExtending = 0x300;
+
+  // Characters that make a cluster each where they stand side by side.
   static bool stands_alone(char32_t c) {
     constexpr uint64_t kKinds = uint64_t{1} << static_cast<int>(unicode::GraphemeBreak::kOther) |
                                 uint64_t{1} << static_cast<int>(unicode::GraphemeBreak::kLv) |
@@ -105,17 +112,21 @@ class PrecompiledNormalizer : public Normalizer {
 
   // From `i`, where a cluster begins, over all clusters of one character that the map says nothing of.
   size_t untouched_end(std::u32string_view text, size_t i) const {
-    while (i < text.size() && !map_.may_start(text[i]) && stands_alone(text[i])) {
-      if (i + 1 < text.size() && !stands_alone(text[i + 1])) break;
+    while (i < text.size() && is_plain(text[i])) {
+      if (i + 1 < text.size() && text[i + 1] >= kFirstExtending && !stands_alone(text[i + 1])) break;
       ++i;
     }
     return i;
   }
 
+  bool is_plain(char32_t c) const {
+    return c < plain_ascii_.size() ? plain_ascii_[c] : !map_.maps(c) && stands_alone(c);
+  }
+
   void map_cluster(std::u32string_view cluster, Changes& changes) const {
-    if (map_.may_start(cluster.front()) && map_whole(cluster, changes)) return;
+    if (cluster.size() > 1 && map_whole(cluster, changes)) return;
     for (const char32_t c : cluster) {
-      if (!map_.may_start(c) || !map_whole({&c, 1}, changes)) changes.put(c, 0);
+      if (!map_.maps(c) || !map_whole({&c, 1}, changes)) changes.put(c, 0);
     }
   }
 
@@ -133,6 +144,7 @@ class PrecompiledNormalizer : public Normalizer {
   }
 
   CharacterMap map_;
+  std::array<bool, 128> plain_ascii_{};
 };
 
 }  // namespace

@@ -124,7 +124,7 @@ class UnicodeNormalizer : public Normalizer {
   static void compose(std::vector<Part>& parts) {
     size_t size = 0;
     size_t starter = parts.size();  // none yet
-    uint8_t rank_between = 0;      // of the last part that stayed behind the starter; 0: none did
+    uint8_t rank_between = 0;       // of the last part that stayed behind the starter; 0: none did
     for (const Part& part : parts) {
       const bool reaches = starter != parts.size() && (rank_between == 0 || rank_between < part.combining_rank);
       const char32_t composite = reaches ? unicode::compose(parts[starter].code_point, part.code_point) : 0;

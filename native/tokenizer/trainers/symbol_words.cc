@@ -29,6 +29,7 @@ std::vector<uint32_t> SymbolWords::LongWord::take_positions(SymbolPair pair) {
   std::vector<uint32_t> positions = std::move(found->second);
   positions_.erase(found);
   std::sort(positions.begin(), positions.end());
+  positions.erase(std::unique(positions.begin(), positions.end()), positions.end());
   return positions;
 }
 

@@ -1,5 +1,6 @@
 #include "cpu/background.h"
 
+#include <atomic>
 #include <chrono>
 #include <future>
 #include <memory>
@@ -53,6 +54,28 @@ size_t threads_of_job(size_t wanted, const std::shared_future<void>& may_end) {
   return result.get();
 }
 
+// Who comes while another has the threads works alone; whoever comes later has them again.
+void shared_threads_serve_one_at_a_time() {
+  std::atomic<size_t> sum{0};
+  const auto add_up = [&](ThreadPool* pool) {
+    BN_CHECK(pool != nullptr && pool->thread_count() == 3, "three threads were asked for");
+    pool->parallel_for(100, [&](size_t i, size_t) { sum += i; });
+    std::thread([] {
+      with_shared_threads(3, [](ThreadPool* other) { BN_CHECK(other == nullptr, "the threads are taken"); });
+    }).join();
+  };
+  with_shared_threads(3, add_up);
+  with_shared_threads(3, add_up);
+  BN_CHECK(sum == 2 * 4950, std::to_string(sum));
+  with_shared_threads(1, [](ThreadPool* pool) { BN_CHECK(pool == nullptr, "there is no other thread than this"); });
+  try {
+    with_shared_threads(2, [](ThreadPool*) { throw std::runtime_error("work may throw"); });
+    BN_CHECK(false, "nothing was thrown");
+  } catch (const std::runtime_error&) {
+  }
+  with_shared_threads(2, [](ThreadPool* pool) { BN_CHECK(pool != nullptr, "the threads were not given back"); });
+}
+
 // Jobs at once share their helpers, and later ones have all of them again.
 void jobs_share_their_helpers() {
   std::promise<void> go_on, gone_on;
@@ -86,6 +109,7 @@ void a_job_without_helpers_runs_alone() {
 void add_tests() {
   add("cpu/background: survives jobs that throw", survives_jobs_that_throw);
   add("cpu/background: its threads take no signals", its_threads_take_no_signals);
+  add("cpu/background: shared threads serve one caller at a time", shared_threads_serve_one_at_a_time);
   add("cpu/background: jobs share their helpers", jobs_share_their_helpers);
   add("cpu/background: a job without helpers runs alone", a_job_without_helpers_runs_alone);
 }

@@ -54,7 +54,13 @@ const Set kLetters = {'a', 'z', 0xe0, 0xff, 0x4e00, 0x9fff};
 
 std::string show(const std::vector<Range>& matches) {
   std::string text;
-  for (const Range& match : matches) text += "[" + std::to_string(match.begin) + "," + std::to_string(match.end) + ")";
+  for (const Range& match : matches) {
+    text += '[';
+    text += std::to_string(match.begin);
+    text += ',';
+    text += std::to_string(match.end);
+    text += ')';
+  }
   return text;
 }
 
@@ -131,16 +137,16 @@ void sets_of_many_ranges_are_looked_up_in_a_table() {
   assembler.add(Op::kClass, {0}).add(Op::kMatch);
   const PatternPointer pattern = make_regex_pattern(assembler.program());
   std::u32string text;
-  std::string expected;
+  std::vector<Range> expected;
   size_t range = 0;
   for (uint32_t code_point = 0; code_point < 0x110000; code_point += 7) {
     while (range < set.size() && set[range + 1] < code_point) range += 2;
     if (range < set.size() && set[range] <= code_point) {
-      expected += "[" + std::to_string(text.size()) + "," + std::to_string(text.size() + 1) + ")";
+      expected.push_back({text.size(), text.size() + 1});
     }
     text += static_cast<char32_t>(code_point);
   }
-  check_matches(pattern, text, expected);
+  check_matches(pattern, text, show(expected));
 }
 
 void programs_that_do_not_hold_together_are_refused() {
@@ -187,7 +193,9 @@ void programs_that_do_not_hold_together_are_refused() {
   refuses(one(Op::kSplit, {0, 1, 0, 1}), "class");
   refuses(one(Op::kMarkPosition, {1}), "register");
   refuses(one(Op::kJumpIfEmpty, {0, 2}), "register");
+  refuses(one(Op::kAtomic, {2}), "atomic group");
   refuses(one(Op::kLookahead, {2, 1}), "lookahead");
+  refuses(one(Op::kLookahead, {0, 1, -1}), "lookahead");
   refuses(one(Op::kLookbehind, {0, 1, 2, 1}), "lookbehind");
   refuses(one(Op::kAssert, {5}), "assertion");
   refuses(one(Op::kWordBoundary, {0, 1}), "word boundary");
