@@ -444,6 +444,23 @@ describe('classes', () => {
     await expectSaved(tokenizer);
   });
 
+  test('what a configuration says for some other class has no effect', async () => {
+    const tokenizer = new BertTokenizer({ vocab: [...bertTokens, 'Hello'] }, { do_lower_case: false });
+    await tokenizer.save_pretrained(folder);
+    await write({ 'tokenizer_config.json': { tokenizer_class: 'PreTrainedTokenizerFast', do_lower_case: true } });
+    const own = await AutoTokenizer.from_pretrained(folder);
+    expect([own.constructor, own.tokenize('Hello')]).toEqual([PreTrainedTokenizerFast, ['Hello']]);
+    expect((await AutoTokenizer.from_pretrained(folder, { do_lower_case: true })).tokenize('Hello')).toEqual(['hello']);
+  });
+
+  test('added tokens of a configuration, and special tokens behind them', async () => {
+    const { '<mask>': _, ...vocab } = byteVocab;
+    await write({ 'vocab.json': vocab, 'merges.txt': merges, 'added_tokens.json': { x: 16 } });
+    const tokenizer = await RobertaTokenizer.from_pretrained(folder);
+    expect([tokenizer.convert_tokens_to_ids('x'), tokenizer.mask_token_id]).toEqual([16, 17]);
+    await expectSaved(tokenizer);
+  });
+
   test('positions of models that count theirs from behind the padding', async () => {
     await write({
       'vocab.json': byteVocab,
