@@ -57,6 +57,7 @@ export class BertTokenizer extends PreTrainedTokenizerFast {
     model_input_names: ['input_ids', 'token_type_ids', 'attention_mask'],
     clean_up_tokenization_spaces: true,
     options: ['do_lower_case', 'strip_accents', 'tokenize_chinese_chars', 'never_split', 'do_basic_tokenize'],
+    caller_options: [],
     sources: [vocabTxt, tokenizerJson],
   };
 

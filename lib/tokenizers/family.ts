@@ -62,6 +62,8 @@ export interface TokenizerFamily {
   readonly model_input_names: readonly string[];
   readonly clean_up_tokenization_spaces: boolean;
   readonly options: readonly CuttingOptionName[];
+  /** Those of them that only a caller can give: in a configuration they were left by some other class. */
+  readonly caller_options: readonly CuttingOptionName[];
   /** Best first. */
   readonly sources: readonly TokenizerSource[];
 }

@@ -67,6 +67,7 @@ export class PreTrainedTokenizerFast extends PreTrainedTokenizer {
     model_input_names: ['input_ids', 'token_type_ids', 'attention_mask'],
     clean_up_tokenization_spaces: false,
     options: ['do_lower_case', 'strip_accents', 'tokenize_chinese_chars', 'add_prefix_space', 'trim_offsets'],
+    caller_options: ['do_lower_case', 'strip_accents', 'tokenize_chinese_chars', 'trim_offsets'],
     sources: [tokenizerJson],
   };
 
@@ -178,6 +179,7 @@ export async function loadPretrained<T>(
   const folder = await resolveModelFolder(id, pickOptions(given, resolveRules));
   const { source, paths } = await findSource(folder, sources);
   const config = await readTokenizerConfig(folder, rules);
+  for (const option of family.caller_options) delete config.options[option];
   const own = pickOptions(given, rules);
   const merged: GivenOptions<TokenizerOptions> = { ...config.options, ...own };
   const loaded = await loadTokenizer({ task: source.task, paths, options: conversionOptions(family, merged) });

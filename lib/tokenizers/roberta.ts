@@ -30,6 +30,7 @@ export class RobertaTokenizer extends PreTrainedTokenizerFast {
     model_input_names: ['input_ids', 'attention_mask'],
     clean_up_tokenization_spaces: false,
     options: ['add_prefix_space', 'trim_offsets'],
+    caller_options: [],
     sources: [tokenizerJson, byteLevelBpe('roberta')],
   };
 }
@@ -44,6 +45,7 @@ export class GPT2Tokenizer extends PreTrainedTokenizerFast {
     model_input_names: ['input_ids', 'attention_mask'],
     clean_up_tokenization_spaces: false,
     options: ['add_prefix_space', 'trim_offsets', 'add_bos_token'],
+    caller_options: [],
     sources: [tokenizerJson, byteLevelBpe('gpt2')],
   };
 }

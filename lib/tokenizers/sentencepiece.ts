@@ -30,6 +30,7 @@ export class XLMRobertaTokenizer extends PreTrainedTokenizerFast {
     model_input_names: ['input_ids', 'attention_mask'],
     clean_up_tokenization_spaces: false,
     options: [],
+    caller_options: [],
     sources: sources('xlm-roberta', 'sentencepiece.bpe.model'),
   };
 }
@@ -61,6 +62,7 @@ export class AlbertTokenizer extends PreTrainedTokenizerFast {
     model_input_names: ['input_ids', 'token_type_ids', 'attention_mask'],
     clean_up_tokenization_spaces: false,
     options: ['do_lower_case', 'keep_accents'],
+    caller_options: [],
     sources: sources('albert', 'spiece.model'),
   };
 }
@@ -103,6 +105,7 @@ export class DebertaV2Tokenizer extends PreTrainedTokenizerFast {
     model_input_names: ['input_ids', 'attention_mask', 'token_type_ids'],
     clean_up_tokenization_spaces: false,
     options: ['do_lower_case', 'split_by_punct'],
+    caller_options: [],
     sources: sources('deberta-v2', 'spm.model'),
   };
 }

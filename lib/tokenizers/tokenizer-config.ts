@@ -8,7 +8,7 @@ import { type AddedTokenInput, type SpecialTokenOptions, specialTokenRules } fro
 /** What the files beside a vocabulary say. */
 export interface TokenizerConfig<Options> {
   readonly options: GivenOptions<Options>;
-  /** The number of positions that the model has, where a `config.json` says so. */
+  /** How many tokens the model has positions for, where a `config.json` says so. */
   readonly max_position_embeddings: number | undefined;
 }
 
@@ -29,26 +29,42 @@ export async function readTokenizerConfig<Options extends TokenizerSettings & Sp
       readJsonObjectIfPresent(path(name)),
     ),
   );
-  const options = checkConfigValues(path('tokenizer_config.json'), withoutOldNames(config ?? {}), rules);
+  const options = checkConfigValues(path('tokenizer_config.json'), renamed(config ?? {}), rules);
   const special = checkConfigValues(path('special_tokens_map.json'), specialTokens ?? {}, specialTokenRules);
   const added = readAddedTokens(path('added_tokens.json'), addedTokens ?? {});
-  const max_position_embeddings = model?.max_position_embeddings ?? undefined;
-  if (max_position_embeddings !== undefined) {
-    checkConfigValue(path('config.json'), 'max_position_embeddings', max_position_embeddings, integerRule(1));
-  }
   return {
     options: {
       ...options,
       ...special,
       added_tokens_decoder: { ...added, ...options.added_tokens_decoder },
     },
-    max_position_embeddings: max_position_embeddings as number | undefined,
+    max_position_embeddings: model === undefined ? undefined : readPositions(path('config.json'), model),
   };
 }
 
-/** `max_len` is what `model_max_length` was called until transformers 3. */
-function withoutOldNames({ max_len, ...config }: JsonObject): JsonObject {
-  return max_len === undefined ? config : { model_max_length: max_len, ...config };
+/** Models that count positions from behind the padding token's id, as fairseq does: so many of them no token can have. */
+const countFromPadding = new Set(['camembert', 'mpnet', 'roberta', 'xlm-roberta', 'xlm-roberta-xl']);
+
+/** How many tokens a model has positions for. */
+function readPositions(path: string, config: JsonObject): number | undefined {
+  const { max_position_embeddings: positions, pad_token_id: pad = 1, model_type } = config;
+  if (positions === undefined || positions === null) return undefined;
+  checkConfigValue(path, 'max_position_embeddings', positions, integerRule(1));
+  if (!countFromPadding.has(String(model_type))) return positions as number;
+  checkConfigValue(path, 'pad_token_id', pad, integerRule(0));
+  return Math.max(1, (positions as number) - (pad as number) - 1);
+}
+
+/**
+ * `max_len` is what `model_max_length` was called until transformers 3; `extra_special_tokens` is what
+ * `additional_special_tokens` are called from 5 on, where they may have names.
+ */
+function renamed({ max_len, extra_special_tokens: extra, ...config }: JsonObject): JsonObject {
+  return {
+    ...(max_len === undefined ? {} : { model_max_length: max_len }),
+    ...(typeof extra === 'object' && extra !== null ? { additional_special_tokens: Object.values(extra) } : {}),
+    ...config,
+  };
 }
 
 /** `added_tokens.json` holds ids by token. */

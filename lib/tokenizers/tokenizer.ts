@@ -204,9 +204,14 @@ export abstract class PreTrainedTokenizer extends Callable {
     this.#truncationSide = settings.truncation_side ?? 'right';
     this.clean_up_tokenization_spaces = settings.clean_up_tokenization_spaces ?? core.clean_up_tokenization_spaces;
     this.model_input_names = settings.model_input_names ?? core.model_input_names;
-    for (const { token, id, where } of core.added_tokens) this.#table.addAt(token, id, where);
-    for (const [id, token] of Object.entries(settings.added_tokens_decoder ?? {})) {
-      this.#table.addAt(toAddedToken(token, false), Number(id), 'added_tokens_decoder');
+    const configured = Object.entries(settings.added_tokens_decoder ?? {}).map(([id, token]) => ({
+      token: toAddedToken(token, false),
+      id: Number(id),
+      where: 'added_tokens_decoder',
+    }));
+    // Of two with one id the configuration's is the later, so that its flags hold.
+    for (const { token, id, where } of [...core.added_tokens, ...configured].sort((a, b) => a.id - b.id)) {
+      this.#table.addAt(token, id, where);
     }
     const missing = this.#setSpecialTokens(special_tokens);
     if (missing.length > 0) {

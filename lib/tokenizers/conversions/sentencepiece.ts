@@ -134,7 +134,7 @@ function piecesBehind(count: number, { pieces }: SentencePieceModel, path: strin
   return pieces.slice(count);
 }
 
-function albertLike(lower_cases: boolean): Layout {
+function albertLike({ lower_cases, composes }: { lower_cases: boolean; composes: boolean }): Layout {
   return {
     // A number and the comma behind it are to be two tokens.
     vocabulary: ({ pieces }) =>
@@ -145,6 +145,7 @@ function albertLike(lower_cases: boolean): Layout {
       replace({ String: "''" }, '"'),
       ...(keep_accents ? [] : [{ type: 'NFKD' }, { type: 'StripAccents' }]),
       ...(do_lower_case ? [{ type: 'Lowercase' }] : []),
+      ...(composes && !keep_accents ? [{ type: 'NFC' }] : []),
       ...precompiled(model),
       replace({ Regex: ' {2,}' }, ' '),
     ],
@@ -176,9 +177,9 @@ const layouts: Readonly<Record<SentencePieceLayout, Layout>> = {
     preTokenizers: () => [],
     two_separators: true,
   },
-  albert: albertLike(true),
-  // Like ALBERT, but for the case of letters.
-  kobert: albertLike(false),
+  albert: albertLike({ lower_cases: true, composes: false }),
+  // SentencePiece's own normalizer composes the Hangul that NFKD took apart; the Rust library's does not.
+  kobert: albertLike({ lower_cases: false, composes: true }),
   'deberta-v2': {
     vocabulary: ({ pieces }) => [...pieces],
     unk_id: ({ unk_id }) => unk_id,
@@ -194,7 +195,7 @@ const layouts: Readonly<Record<SentencePieceLayout, Layout>> = {
   },
 };
 
-/** The entries in another order; tokens that the model lacks are ones that no text is turned into. */
+/** The entries in another order; tokens that the model lacks are less likely than all others. */
 function reorder(entries: readonly Entry[], tokens: readonly string[], path: string): Entry[] {
   const scores = new Map(entries.map(({ piece, score }) => [piece, score]));
   const missing = new Set(scores.keys());
@@ -206,8 +207,8 @@ function reorder(entries: readonly Entry[], tokens: readonly string[], path: str
       `${path} lacks ${missing.size} pieces of the SentencePiece model, ${JSON.stringify(piece)} for one`,
     );
   }
-  const unreachable = entries.reduce((lowest, { score }) => Math.min(lowest, score), 0) - 100;
-  return tokens.map((piece) => ({ piece, score: scores.get(piece) ?? unreachable }));
+  const leastLikely = entries.reduce((lowest, { score }) => Math.min(lowest, score), 0) - 100;
+  return tokens.map((piece) => ({ piece, score: scores.get(piece) ?? leastLikely }));
 }
 
 /** Control symbols are special; symbols of the user's own are not. */
