@@ -62,6 +62,7 @@ export {
 export type { AddedTokenInput } from './tokenizers/special-tokens.ts';
 export type { TextInput } from './tokenizers/text-input.ts';
 export type { TokenIds } from './tokenizers/token-ids.ts';
+export { TokenRows } from './tokenizers/token-rows.ts';
 export { type DecodeOptions, PreTrainedTokenizer, type TokenizeOptions } from './tokenizers/tokenizer.ts';
 export {
   type TrainingProgress,

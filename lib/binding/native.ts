@@ -245,6 +245,8 @@ export interface NativeTokenizer {
    */
   encode_packed(...call: NativePackedCall): NativePackedEncoding;
   encode_packed_async(...call: NativePackedCall): Promise<NativePackedEncoding>;
+  /** The same, kept where encoders find it. */
+  encode_rows_async(...call: NativePackedCall): Promise<NativeTokenRows>;
   /** One string per row; row i's ids lie between `row_starts[i]` and `row_starts[i + 1]`. @throws `ERR_TOKEN_ID` */
   decode(ids: Int32Array, row_starts: Int32Array, options: NativeDecodeOptions): string[];
   /** The text of tokens, by the decoder alone. */
@@ -293,6 +295,17 @@ export type NativePackedCall = [
   truncate_left: boolean,
   return_type_ids: boolean,
 ];
+
+/** Rows of tokens in the addon's memory. */
+export interface NativeTokenRows {
+  /** Tokens of each row. */
+  readonly lengths: Int32Array;
+  /** 1 for rows that lost tokens. */
+  readonly truncated: Uint8Array;
+  /** Copies of one row's. */
+  ids(row: number): Int32Array;
+  type_ids(row: number): Int32Array;
+}
 
 /** What {@link NativeEncoding} calls so; `type_ids` null unless asked for. */
 export interface NativePackedEncoding {

@@ -1,3 +1,4 @@
+import type { NativeTokenRows } from '../binding/native.ts';
 import type { TensorSpan } from '../weights/tensor-span.ts';
 import type { EncoderSpecification } from './specification.ts';
 
@@ -42,6 +43,11 @@ export interface ForwardRequest {
    * them, as the Python reference does. `skip`: they come back as zeros.
    */
   readonly masked_positions: 'compute' | 'skip';
+  /**
+   * In place of every array above: rows of the addon's memory, B of them, each of its own length (at most S). Of the native
+   * engine, and for `pooler_output` and `pooled` alone.
+   */
+  readonly token_rows?: { readonly handle: NativeTokenRows; readonly rows: Int32Array } | null;
   readonly outputs: OutputSelection;
   /** Memory that some of the outputs go to, over SharedArrayBuffers, each of the output's length; null: all is new. */
   readonly out?: OutputArrays | null;

@@ -4,8 +4,16 @@ import type { ForwardRequest, ForwardResult, LoadedEncoder, OutputArrays } from 
 import { booleanRule, checkOptions, type OptionRules, oneOfRule, optionError, signalRule } from '../options.ts';
 import { ModelOutput } from '../tensor/model-output.ts';
 import { Tensor } from '../tensor/tensor.ts';
+import { TokenRows } from '../tokenizers/token-rows.ts';
 import { CallerArrays } from './caller-arrays.ts';
-import { asEncoderInputs, type EncoderInputs, readEncoderInputs, type TensorInput } from './inputs.ts';
+import {
+  asEncoderInputs,
+  type EncoderInputs,
+  paddedInputs,
+  readEncoderInputs,
+  requestOfRows,
+  type TensorInput,
+} from './inputs.ts';
 import { PreTrainedModel } from './modeling.ts';
 
 /** `last_hidden_state` `[B, S, H]`, `pooler_output` `[B, H]`; per layer `[B, S, H]` and `[B, A, S, S]` where asked for. */
@@ -110,12 +118,17 @@ export abstract class EncoderModel extends PreTrainedModel {
   /**
    * One vector per row, pooled where it is computed, so that the states of single tokens never reach JavaScript.
    *
+   * @param inputs what a call of the model takes, or what `tokenizer.encode_rows` gives
    * @returns float32, `[B, H]`
    * @throws (rejects) as a call of the model
    */
-  async embed(inputs: EncoderInputs | TensorInput, options?: EmbedOptions | null): Promise<Tensor<'float32'>> {
+  async embed(
+    inputs: EncoderInputs | TensorInput | TokenRows,
+    options?: EmbedOptions | null,
+  ): Promise<Tensor<'float32'>> {
     const { pooling = 'mean', normalize = false, out, ...others } = checkOptions('embed', options, embedRules);
-    const given = asEncoderInputs(inputs);
+    const native = inputs instanceof TokenRows && this.engine === 'native' ? inputs : null;
+    const given = native ? {} : asEncoderInputs(inputs instanceof TokenRows ? paddedInputs(inputs) : inputs);
     const signal = others.signal ?? given.signal;
     for (const name of ['out', 'output_hidden_states', 'output_attentions', 'masked_positions'] as const) {
       if (given[name])
@@ -126,7 +139,7 @@ export abstract class EncoderModel extends PreTrainedModel {
     }
     throwIfAborted(signal);
     const request = {
-      ...readEncoderInputs(given, this.specification),
+      ...(native ? requestOfRows(native) : readEncoderInputs(given, this.specification)),
       masked_positions: 'skip' as const,
       outputs: {
         last_hidden_state: false,

@@ -13,6 +13,7 @@ import {
 import { convertElement } from '../tensor/data-type.ts';
 import { flattenNested, type NestedInput } from '../tensor/nested.ts';
 import { Tensor } from '../tensor/tensor.ts';
+import type { TokenRows } from '../tokenizers/token-rows.ts';
 
 /** Values with dimensions: a Tensor, something shaped like one, or nested arrays. */
 export type TensorInput =
@@ -85,6 +86,43 @@ export function asEncoderInputs(inputs: EncoderInputs | TensorInput): EncoderInp
     throw optionError('the input', inputs, 'what a tokenizer returns, { input_ids, … }, a Tensor or nested arrays');
   }
   return inputs as EncoderInputs;
+}
+
+/** Rows of tokens as arrays, padded on the right to the longest of them: for an engine that cannot take them as they are. */
+export function paddedInputs(rows: TokenRows): EncoderInputs {
+  const dims = [rows.size, longest(rows)];
+  const [input_ids, token_type_ids] = [new Int32Array(dims[0]! * dims[1]!), new Int32Array(dims[0]! * dims[1]!)];
+  const attention_mask = new Uint8Array(input_ids.length);
+  rows.lengths.forEach((length, row) => {
+    const begin = row * dims[1]!;
+    input_ids.set(rows.ids(row), begin);
+    token_type_ids.set(rows.type_ids(row), begin);
+    attention_mask.fill(1, begin, begin + length);
+  });
+  return {
+    input_ids: { data: input_ids, dims },
+    attention_mask: { data: attention_mask, dims },
+    ...(token_type_ids.some((id) => id !== 0) && { token_type_ids: { data: token_type_ids, dims } }),
+  };
+}
+
+/** The part of a request that rows of tokens are; the native engine checks their ids and lengths. */
+export function requestOfRows(rows: TokenRows): RequestInputs {
+  return {
+    batch: rows.size,
+    sequence: longest(rows),
+    input_ids: null,
+    inputs_embeds: null,
+    attention_mask: null,
+    token_type_ids: null,
+    position_ids: null,
+    masked_positions: 'skip',
+    token_rows: { handle: rows.handle, rows: rows.rows },
+  };
+}
+
+function longest(rows: TokenRows): number {
+  return rows.lengths.reduce((most, length) => Math.max(most, length), 0);
 }
 
 /** Whether a text stands where token ids should, or texts do. */

@@ -1,48 +1,3 @@
-import type { EncoderInputs } from '../models/inputs.ts';
-import type { PreTrainedTokenizer } from '../tokenizers/tokenizer.ts';
-
-/** A text's tokens, cut to what was allowed. */
-export interface TokenRow {
-  readonly input_ids: number[];
-  /** Absent where the model takes none. */
-  readonly token_type_ids: number[] | undefined;
-  /** Whether tokens were cut off. */
-  readonly truncated: boolean;
-}
-
-/**
- * Tokenizes on a thread of the library.
- *
- * @param max_length tokens per row, special ones included
- * @throws (rejects) BertNativeError `ERR_TRUNCATION`, `ERR_MEMORY`
- */
-export async function tokenizeRows(
-  tokenizer: PreTrainedTokenizer,
-  texts: readonly string[],
-  max_length: number,
-): Promise<TokenRow[]> {
-  const encoding = await tokenizer.encode_async(texts, {
-    truncation: true,
-    // One token more than fits tells a text that is too long from one that just fits.
-    max_length: max_length + 1,
-    return_tensor: false,
-    return_attention_mask: false,
-    return_special_tokens_mask: true,
-    verbose: false,
-  });
-  return encoding.input_ids.map((input_ids, row) => {
-    const token_type_ids = encoding.token_type_ids?.[row];
-    const truncated = input_ids.length > max_length;
-    if (truncated) {
-      const special = encoding.special_tokens_mask![row]!;
-      const at = tokenizer.truncation_side === 'left' ? special.indexOf(0) : special.lastIndexOf(0);
-      input_ids.splice(at, 1);
-      token_type_ids?.splice(at, 1);
-    }
-    return { input_ids, token_type_ids, truncated };
-  });
-}
-
 /**
  * Groups rows into batches of at most `batch_tokens` padded tokens (rows × longest row; a longer row runs alone).
  *
@@ -53,7 +8,7 @@ export async function tokenizeRows(
  * @param lengths tokens of each row
  * @returns indices of rows, batch by batch
  */
-export function planBatches(lengths: readonly number[], batch_tokens: number): number[][] {
+export function planBatches(lengths: ArrayLike<number>, batch_tokens: number): number[][] {
   return consecutiveRuns(lengths, batch_tokens).flatMap((run) => {
     const sorted = run.toSorted((a, b) => lengths[a]! - lengths[b]!);
     return splitWhere(sorted, (batch, row) => (batch.length + 1) * lengths[row]! > batch_tokens);
@@ -61,9 +16,9 @@ export function planBatches(lengths: readonly number[], batch_tokens: number): n
 }
 
 /** Indices in their order, cut where a run would hold more than `limit` tokens. */
-function consecutiveRuns(lengths: readonly number[], limit: number): number[][] {
+function consecutiveRuns(lengths: ArrayLike<number>, limit: number): number[][] {
   let tokens = 0;
-  return splitWhere([...lengths.keys()], (_, row) => {
+  return splitWhere([...Array(lengths.length).keys()], (_, row) => {
     tokens += lengths[row]!;
     if (tokens <= limit) return false;
     tokens = lengths[row]!;
@@ -84,25 +39,6 @@ function splitWhere(
     else part.push(row);
   }
   return parts;
-}
-
-/** Rows as a model's inputs, padded on the right to the longest of them. */
-export function batchInputs(rows: readonly TokenRow[], pad_token_id: number): EncoderInputs {
-  const width = rows.reduce((widest, { input_ids }) => Math.max(widest, input_ids.length), 0);
-  const dims = [rows.length, width];
-  const input_ids = new Int32Array(rows.length * width).fill(pad_token_id);
-  const token_type_ids = new Int32Array(rows.length * width);
-  const attention_mask = new Uint8Array(rows.length * width);
-  rows.forEach((row, i) => {
-    input_ids.set(row.input_ids, i * width);
-    if (row.token_type_ids !== undefined) token_type_ids.set(row.token_type_ids, i * width);
-    attention_mask.fill(1, i * width, i * width + row.input_ids.length);
-  });
-  return {
-    input_ids: { data: input_ids, dims },
-    attention_mask: { data: attention_mask, dims },
-    ...(rows[0]?.token_type_ids !== undefined && { token_type_ids: { data: token_type_ids, dims } }),
-  };
 }
 
 /** Runs tasks in the order they came, a fixed number at a time. */

@@ -3,10 +3,10 @@ import { rejectOnAbort } from '../abort.ts';
 import { env } from '../env.ts';
 import { BertNativeError } from '../errors.ts';
 import { type EmbedOptions, EncoderModel, embedRules } from '../models/encoder-model.ts';
-import type { EncoderInputs } from '../models/inputs.ts';
 import { checkOptions, type GivenOptions, integerRule, type OptionRules, optionError } from '../options.ts';
+import type { TokenRows } from '../tokenizers/token-rows.ts';
 import { PreTrainedTokenizer } from '../tokenizers/tokenizer.ts';
-import { batchInputs, planBatches, TaskQueue, type TokenRow, tokenizeRows } from './batches.ts';
+import { planBatches, TaskQueue } from './batches.ts';
 import { type StreamSource, TextSource } from './text-source.ts';
 
 /** How a stream of texts becomes one of vectors. */
@@ -142,9 +142,10 @@ function modelPositions({ config }: EncoderModel): number {
 }
 
 /** A text on its way: its row of a batch. */
-interface Entry<T> extends Pick<TokenRow, 'truncated'> {
+interface Entry<T> {
   readonly item: T;
   readonly tokens: number;
+  readonly truncated: boolean;
   readonly vectors: Promise<readonly Float32Array[]>;
   readonly row: number;
 }
@@ -207,32 +208,33 @@ class EmbedStream<T> {
     const batch_tokens = Math.min(this.#settings.batch_tokens, most);
     const limits = { texts: window, characters: windowCharacters };
     const { items, texts, ended, failure } = await this.#source.read(limits, (idle) => this.#batches.whenIdle(idle));
-    const rows = texts.length === 0 ? [] : await tokenizeRows(tokenizer, texts, max_length);
-    const entries = new Array<Entry<T>>(rows.length);
-    const lengths = rows.map(({ input_ids }) => input_ids.length);
+    if (texts.length === 0) return { entries: [], ended, failure };
+    const rows = await tokenizer.encode_rows(texts, { truncation: true, max_length, verbose: false });
+    const entries = new Array<Entry<T>>(rows.size);
+    const { lengths } = rows;
     for (const batch of planBatches(lengths, batch_tokens)) {
-      const vectors = this.#batches.add(() => this.#embed(batch.map((index) => rows[index]!)));
+      const vectors = this.#batches.add(() => this.#embed(rows.select(batch)));
       batch.forEach((index, row) => {
-        const { truncated } = rows[index]!;
+        const truncated = rows.isTruncated(index);
         entries[index] = { item: items[index]!, tokens: lengths[index]!, truncated, vectors, row };
       });
     }
     return { entries, ended, failure };
   }
 
-  async #embed(rows: readonly TokenRow[]): Promise<Float32Array[]> {
-    const { tokenizer } = this.#settings;
-    const data = await this.#embedWhenThereIsRoom(batchInputs(rows, tokenizer.pad_token_id ?? 0), tokensOf(rows));
-    const size = data.length / rows.length;
-    return rows.map((_, row) => data.slice(row * size, (row + 1) * size));
+  async #embed(rows: TokenRows): Promise<Float32Array[]> {
+    const data = await this.#embedWhenThereIsRoom(rows);
+    const size = data.length / rows.size;
+    return Array.from({ length: rows.size }, (_, row) => data.slice(row * size, (row + 1) * size));
   }
 
   /** Where others have filled the engine's queue, a stream waits; a batch that is more than the queue may hold fails. */
-  async #embedWhenThereIsRoom(inputs: EncoderInputs, tokens: number): Promise<Float32Array> {
+  async #embedWhenThereIsRoom(rows: TokenRows): Promise<Float32Array> {
     const { model, embed } = this.#settings;
+    const tokens = rows.lengths.reduce((sum, length) => sum + length, 0);
     for (;;) {
       try {
-        return (await model.embed(inputs, embed)).data;
+        return (await model.embed(rows, embed)).data;
       } catch (error) {
         const isFull = error instanceof BertNativeError && error.code === 'ERR_QUEUE_FULL';
         if (!isFull || tokens > env.maxQueuedTokens || this.#closed) throw error;
@@ -245,8 +247,4 @@ class EmbedStream<T> {
     const { signal } = this.#settings.embed;
     return signal ? rejectOnAbort(promise, signal) : promise;
   }
-}
-
-function tokensOf(rows: readonly TokenRow[]): number {
-  return rows.reduce((sum, { input_ids }) => sum + input_ids.length, 0);
 }

@@ -57,6 +57,7 @@ import {
 } from './special-tokens.ts';
 import { checkInput, type TextInput } from './text-input.ts';
 import { checkIds, splitRows, type TokenIds } from './token-ids.ts';
+import { TokenRows } from './token-rows.ts';
 import { TokenTable } from './token-table.ts';
 import type { AddedTokenWithId } from './tokenizer-json/added-tokens.ts';
 import { tokenizerJsonText } from './tokenizer-json/write.ts';
@@ -334,6 +335,16 @@ export abstract class PreTrainedTokenizer extends Callable {
   /** The same as `encode_packed`, on threads of the library; rejects where that throws. */
   async encode_packed_async(text: string | readonly string[], options?: PackedOptions | null): Promise<PackedEncoding> {
     return this.#nativeTokenizer().encode_packed_async(...this.#packedCall('encode_packed_async()', text, options));
+  }
+
+  /**
+   * The same as `encode_packed`, on threads of the library, kept where `model.embed` finds it. Type ids are among it if the
+   * model takes them.
+   */
+  async encode_rows(text: string | readonly string[], options?: PackedOptions | null): Promise<TokenRows> {
+    const defaults = { return_token_type_ids: this.model_input_names.includes('token_type_ids') };
+    const call = this.#packedCall('encode_rows()', text, options, defaults);
+    return new TokenRows(await this.#nativeTokenizer().encode_rows_async(...call));
   }
 
   /** The ids of one text or pair: an array, or a tensor `[1, tokens]` with `return_tensor: true`. */
@@ -636,8 +647,8 @@ export abstract class PreTrainedTokenizer extends Callable {
     };
   }
 
-  #packedCall(name: string, text: unknown, options: unknown): NativePackedCall {
-    const given = checkOptions(name, options, packedOptionRules);
+  #packedCall(name: string, text: unknown, options: unknown, unless_given: PackedOptions = {}): NativePackedCall {
+    const given = { ...unless_given, ...checkOptions(name, options, packedOptionRules) } as GivenOptions<PackedOptions>;
     const defaults = { model_max_length: this.#modelMaxLength, truncation_side: this.#truncationSide };
     return packedCall(text, given, defaults, this.#warner(given));
   }

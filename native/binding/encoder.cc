@@ -12,6 +12,7 @@
 #include "binding/environment.h"
 #include "binding/errors.h"
 #include "binding/jobs.h"
+#include "binding/token_rows.h"
 #include "binding/values.h"
 #include "common/errors.h"
 #include "cpu/background.h"
@@ -294,6 +295,7 @@ struct RequestTask : ForwardTask {
   std::vector<int32_t> input_ids, token_type_ids, position_ids;
   std::vector<float> inputs_embeds;
   std::vector<uint8_t> attention_mask;
+  SharedTokenRows token_rows;
 };
 
 class ForwardJob : public Job {
@@ -306,6 +308,11 @@ class ForwardJob : public Job {
     task_->counters = std::move(counters);
     const size_t B = get_size(request, "batch"), S = get_size(request, "sequence"), H = specification.hidden_size;
     RequestTask& task = *task_;
+    if (request.Get("token_rows").IsObject()) {
+      add_token_rows(as_object(request.Get("token_rows"), "token_rows"), B);
+      add_outputs(env, request, specification, B, S);
+      return;
+    }
     task.input_ids = copy_optional<int32_t>(request, "input_ids", napi_int32_array, product({B, S}));
     task.inputs_embeds = copy_optional<float>(request, "inputs_embeds", napi_float32_array, product({B, S, H}));
     task.attention_mask = copy_optional<uint8_t>(request, "attention_mask", napi_uint8_array, product({B, S}));
@@ -334,6 +341,27 @@ class ForwardJob : public Job {
   }
 
  private:
+  // Rows of their own lengths, without padding.
+  void add_token_rows(const Napi::Object& selection, size_t B) {
+    task_->token_rows = read_token_rows(selection.Get("handle"), "token_rows.handle");
+    const std::vector<TokenRows::Row>& rows = task_->token_rows->rows();
+    const auto indices =
+        Fields(selection, "token_rows").typed_array<int32_t>("rows", napi_int32_array, "an Int32Array");
+    if (indices.size() != B) throw_expected("token_rows.rows", std::to_string(B) + " rows, as batch says");
+    for (const int32_t index : indices) {
+      if (index < 0 || static_cast<size_t>(index) >= rows.size()) {
+        throw_expected("token_rows.rows", "numbers below " + std::to_string(rows.size()));
+      }
+      const TokenRows::Row& row = rows[static_cast<size_t>(index)];
+      Sequence sequence;
+      sequence.length = row.length;
+      sequence.input_ids = row.ids;
+      sequence.token_type_ids = row.type_ids;
+      sequence.options.compute_masked_positions = false;
+      task_->sequences.push_back(sequence);
+    }
+  }
+
   void add_sequences(size_t B, size_t S, size_t H, bool compute_masked_positions) {
     const auto row = [](const auto& values, size_t offset) {
       return values.empty() ? nullptr : values.data() + offset;
@@ -357,6 +385,11 @@ class ForwardJob : public Job {
     const std::vector<LayerSpecification>& layers = specification.layers;
     const Napi::Object wanted = as_object(request.Get("outputs"), "outputs");
     Outputs outputs(env, request.Get("out"));
+    for (const char* name : {"last_hidden_state", "hidden_states", "attentions"}) {
+      if (task_->token_rows != nullptr && get_boolean(wanted, name)) {
+        throw_expected(std::string("outputs.") + name, "false: rows of tokens have different lengths");
+      }
+    }
     const auto each_row = [&](float* base, size_t row_size, auto&& assign) {
       for (size_t b = 0; b < B; b++) assign(task_->sequences[b], base + b * row_size);
     };

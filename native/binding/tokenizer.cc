@@ -15,6 +15,7 @@
 #include "binding/errors.h"
 #include "binding/jobs.h"
 #include "binding/texts.h"
+#include "binding/token_rows.h"
 #include "binding/tokenizer_parts.h"
 #include "binding/values.h"
 #include "cpu/background.h"
@@ -421,15 +422,10 @@ std::vector<Encoding> encode_now(const Tokenizer& tokenizer, SampleReader& sampl
   return encodings;
 }
 
-class EncodeJob : public ThreadJob {
+class EncodeJobBase : public ThreadJob {
  public:
-  EncodeJob(Napi::Env env, SharedTokenizer tokenizer, std::vector<EncodeInput> parts, EncodeOptions options,
-            ToObject to_result)
-      : ThreadJob(env),
-        tokenizer_(std::move(tokenizer)),
-        parts_(std::move(parts)),
-        options_(options),
-        to_result_(to_result) {}
+  EncodeJobBase(Napi::Env env, SharedTokenizer tokenizer, std::vector<EncodeInput> parts, EncodeOptions options)
+      : ThreadJob(env), tokenizer_(std::move(tokenizer)), parts_(std::move(parts)), options_(options) {}
 
   void run(ThreadPool&) override {
     const size_t threads = parts_.size() > 1 ? Scheduler::instance().thread_count() : 1;
@@ -440,14 +436,44 @@ class EncodeJob : public ThreadJob {
       with_shared_threads(threads, encode);
     }
   }
-  Napi::Value result(Napi::Env env) override { return to_result_(env, encodings_, options_); }
+
+ protected:
+  const EncodeOptions& options() const { return options_; }
+  std::vector<Encoding>& encodings() { return encodings_; }
 
  private:
   SharedTokenizer tokenizer_;
   std::vector<EncodeInput> parts_;
   EncodeOptions options_;
-  ToObject to_result_;
   std::vector<Encoding> encodings_;
+};
+
+// To arrays.
+class EncodeJob : public EncodeJobBase {
+ public:
+  EncodeJob(Napi::Env env, SharedTokenizer tokenizer, std::vector<EncodeInput> parts, EncodeOptions options,
+            ToObject to_result)
+      : EncodeJobBase(env, std::move(tokenizer), std::move(parts), options), to_result_(to_result) {}
+
+  Napi::Value result(Napi::Env env) override { return to_result_(env, encodings(), options()); }
+
+ private:
+  ToObject to_result_;
+};
+
+// To rows that stay where they are.
+class EncodeRowsJob : public EncodeJobBase {
+ public:
+  using EncodeJobBase::EncodeJobBase;
+
+  void run(ThreadPool& pool) override {
+    EncodeJobBase::run(pool);
+    rows_ = std::make_shared<const TokenRows>(std::move(encodings()));
+  }
+  Napi::Value result(Napi::Env env) override { return to_handle(env, rows_); }
+
+ private:
+  SharedTokenRows rows_;
 };
 
 // Runs `start`, which gives a promise; what it throws rejects one.
@@ -524,6 +550,15 @@ Napi::Value encode_packed_async(const Napi::CallbackInfo& info, const SharedToke
   return promised(info.Env(), [&](Napi::Env env) {
     PackedCall call(info);
     return submit_encoding(env, tokenizer, std::move(call.samples), call.options, to_packed_object);
+  });
+}
+
+Napi::Value encode_rows_async(const Napi::CallbackInfo& info, const SharedTokenizer& tokenizer) {
+  return promised(info.Env(), [&](Napi::Env env) {
+    PackedCall call(info);
+    call.options.return_truncated = true;
+    auto job = std::make_unique<EncodeRowsJob>(env, tokenizer, call.samples.read_rest(), call.options);
+    return environment_data(env).jobs.submit(std::move(job), run_in_background);
   });
 }
 
@@ -626,6 +661,7 @@ Napi::Value create_tokenizer(const Napi::CallbackInfo& info) {
     handle.Set("encode_async", method(encode_async, "encode_async"));
     handle.Set("encode_packed", method(encode_packed, "encode_packed"));
     handle.Set("encode_packed_async", method(encode_packed_async, "encode_packed_async"));
+    handle.Set("encode_rows_async", method(encode_rows_async, "encode_rows_async"));
     handle.Set("decode", method(decode, "decode"));
     handle.Set("join_tokens", method(join_tokens, "join_tokens"));
     handle.Set("normalize", method(normalize, "normalize"));

@@ -42,6 +42,7 @@ struct EncodeOptions {
   bool return_sequence_ids = true;
   bool return_offsets = false;
   bool return_word_ids = false;
+  bool return_truncated = false;
 };
 
 // Rows back to back, no padding: row r lies between row_starts[r] and row_starts[r + 1].
@@ -53,7 +54,8 @@ struct Encoding {
   std::vector<uint8_t> type_ids;
   std::vector<int8_t> sequence_ids;  // -1 special token of the template, 0 first text, 1 second
   std::vector<Span> offsets;
-  std::vector<int32_t> word_ids;  // -1 special token of the template
+  std::vector<int32_t> word_ids;   // -1 special token of the template
+  std::vector<uint8_t> truncated;  // of each sample, whether it lost tokens
 };
 
 // White space at the sides of a token, in UTF-16 units.

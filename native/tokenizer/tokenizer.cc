@@ -216,6 +216,7 @@ void Tokenizer::append_rows(bool is_pair, int32_t sample, const EncodeJob& job, 
   const PairLengths lengths{first_run.size(), is_pair ? second_run.size() : 0};
   const PairLengths kept =
       truncated_lengths(lengths, is_pair, job.room, options.truncation, post_processor_.odd_token());
+  if (options.return_truncated) encoding.truncated.push_back(kept == lengths ? 0 : 1);
   const auto append = [&](Range first, Range second) {
     post_processor_.append_row({&first_run, first}, {is_pair ? &second_run : nullptr, second}, options, sample,
                                encoding);

@@ -2,7 +2,7 @@ import { Readable } from 'node:stream';
 import { setTimeout as wait } from 'node:timers/promises';
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
 import { type EncoderModel, embedStream, env, type PreTrainedTokenizer } from '../../lib/index.ts';
-import { planBatches, tokenizeRows } from '../../lib/streams/batches.ts';
+import { planBatches } from '../../lib/streams/batches.ts';
 import { endless, load, manyTexts, Source, settle } from './support.ts';
 
 let model: EncoderModel;
@@ -116,10 +116,11 @@ describe('vectors', () => {
     tokenizer.truncation_side = 'left';
     try {
       const text = 'good movie not the good 한국 movie';
-      const rows = await tokenizeRows(tokenizer, [text, 'good'], 5);
-      const expected = tokenizer(text, { truncation: true, max_length: 5, return_tensor: false });
-      expect(rows[0]).toEqual({ ...expected, attention_mask: undefined, truncated: true });
-      expect(rows[1]!.truncated).toBe(false);
+      const items = embedStream([text, 'good'], { model, tokenizer, max_length: 5, text: (item) => item });
+      const { results } = await collect(items);
+      expect(results.map(({ truncated }) => truncated)).toEqual([true, false]);
+      const features = tokenizer(text, { truncation: true, max_length: 5 });
+      expect(results[0]!.vector).toEqual((await model.embed(features)).data);
     } finally {
       tokenizer.truncation_side = 'right';
     }
