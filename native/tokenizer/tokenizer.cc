@@ -18,8 +18,8 @@ constexpr size_t kNoLimit = std::numeric_limits<size_t>::max();
 constexpr size_t kMaxKeptTokens = size_t{1} << 16;  // per text, in the memory that stays after a call
 constexpr size_t kMaxKeptWorkspaces = 64;
 
-// Tokens that a text needs to yield at most for the rows to come out the same; what follows need not be looked at. Which
-// of two texts is the longer one, the Rust library says after as many as max_length.
+// Tokens that a text needs to yield at most for the rows to come out the same; what follows need not be looked at.
+// Which of two texts is the longer one, the Rust library says after as many as max_length.
 size_t token_limit(const EncodeOptions& options, OddToken odd_token) {
   const bool end_matters = options.truncation == Truncation::kNone || options.truncation_side == Side::kLeft ||
                            options.return_overflowing_tokens;
