@@ -24,7 +24,8 @@ size_t token_limit(const EncodeOptions& options, OddToken odd_token) {
   const bool end_matters = options.truncation == Truncation::kNone || options.truncation_side == Side::kLeft ||
                            options.return_overflowing_tokens;
   if (end_matters) return kNoLimit;
-  return odd_token == OddToken::kToLonger ? std::max<size_t>(options.max_length, 1) : options.max_length + 1;
+  const bool compares_lengths = options.truncation == Truncation::kLongestFirst && odd_token == OddToken::kToLonger;
+  return compares_lengths ? std::max<size_t>(options.max_length, 1) : options.max_length + 1;
 }
 
 // Those that are looked for in the text as it is; the pipeline knows the others.

@@ -33,6 +33,10 @@ inline constexpr uint16_t kRustPunctuation = 1u << 10;
 inline constexpr uint16_t kRustChinese = 1u << 11;
 // dropped by its strip_accents
 inline constexpr uint16_t kRustNonspacingMark = 1u << 12;
+// \p{L} of GPT-2's pattern in it
+inline constexpr uint16_t kPatternLetter = 1u << 13;
+// \p{N} of GPT-2's pattern in it
+inline constexpr uint16_t kPatternNumber = 1u << 14;
 
 // clang-format off
 // General_Category.

@@ -112,12 +112,15 @@ function typesBarePair({ sample, setting, part, own }) {
   return part === 'type_ids' && sample.pair !== null && !setting.add_special_tokens && !own.type_ids.includes(1);
 }
 
-/** longest_first to an odd room: slow takes from the second text first, the Rust library leaves it the odd token. */
+/**
+ * longest_first to an odd room: slow takes from the second text first, the Rust library leaves the longer text the odd token,
+ * and says which that is after having read `max_length` tokens of each, from the end where that is kept.
+ */
 function takesOtherTokenOfPair({ sample, setting, part, own, reference }) {
   if (part === 'error') return false;
   if (setting.truncation?.strategy !== 'longest_first' || sample.pair === null) return false;
   const ofSecond = ({ sequence_ids }) => sequence_ids.filter((sequence) => sequence === 1).length;
-  return own.ids.length === reference.ids.length && ofSecond(own) === ofSecond(reference) - 1;
+  return own.ids.length === reference.ids.length && Math.abs(ofSecond(own) - ofSecond(reference)) === 1;
 }
 
 /** The Rust decoder cleans up token by token, and so leaves contractions apart that slow joins. */

@@ -2,7 +2,15 @@
 // library tokenizers where a name says so.
 
 import { hangulSyllables, isNonstarter, lastCodePoint, normalize, within } from './code-points.mjs';
-import { rustIsChinese, rustIsPunctuation, rustIsWordCharacter, rustRemoves, rustStrips } from './rust-library.mjs';
+import {
+  rustIsChinese,
+  rustIsPatternLetter,
+  rustIsPatternNumber,
+  rustIsPunctuation,
+  rustIsWordCharacter,
+  rustRemoves,
+  rustStrips,
+} from './rust-library.mjs';
 
 // The blocks that BERT's original tokenization.py sets apart; not the same as any Unicode property.
 const chineseRanges = [
@@ -55,6 +63,8 @@ export const properties = [
   { name: 'RustPunctuation', comment: 'where its BertPreTokenizer and Punctuation cut', test: rustIsPunctuation },
   { name: 'RustChinese', comment: 'set apart by its handle_chinese_chars', test: rustIsChinese },
   { name: 'RustNonspacingMark', comment: 'dropped by its strip_accents', test: rustStrips },
+  { name: 'PatternLetter', comment: "\\p{L} of GPT-2's pattern in it", test: rustIsPatternLetter },
+  { name: 'PatternNumber', comment: "\\p{N} of GPT-2's pattern in it", test: rustIsPatternNumber },
 ];
 
 /** One code point in lower case by itself: no context such as a final sigma. */

@@ -85,5 +85,11 @@ export const rustIsMark = (text) => withoutMarks()[text.codePointAt(0)] === '';
 /** Whether BertPreTokenizer and Punctuation cut at it. */
 export const rustIsPunctuation = (text) => punctuation.preTokenizeString(`a${text}b`).length === 3;
 
+const byteLevel = rust.byteLevelPreTokenizer(false, true);
+
+/** Whether \p{L} and \p{N} of GPT-2's pattern match it, as ByteLevel has it. */
+export const rustIsPatternLetter = (text) => byteLevel.preTokenizeString(`a${text}`).length === 1;
+export const rustIsPatternNumber = (text) => byteLevel.preTokenizeString(`1${text}`).length === 1;
+
 /** Whether \w of Whitespace matches it. */
 export const rustIsWordCharacter = (text) => whitespace.preTokenizeString(`a${text}b`).length === 1;

@@ -29,8 +29,8 @@ DoubleArrayTrie never_split_trie(const std::vector<std::u16string>& words, const
 constexpr size_t kCacheEntries = size_t{1} << 16;  // 2 MiB
 constexpr size_t kSegmentUnits = 1024;
 constexpr size_t kMaxDirectUnits = 64;
-constexpr size_t kMaxWordBytes = kMaxDirectUnits * 9;  // a Hangul syllable as three letters
-constexpr size_t kRoomForIds = kSegmentUnits + kMaxWordBytes;
+constexpr size_t kMaxWordUnits = kMaxDirectUnits * 3;  // a Hangul syllable as three letters
+constexpr size_t kRoomForIds = kSegmentUnits + kMaxWordUnits;
 
 // A part of a text, cut into pieces: single characters of ASCII punctuation, and what lies between those and white
 // space.
@@ -107,7 +107,7 @@ class BertScratch : public Pipeline::Scratch {
   Segment segment;
   std::array<WordCache::Key, kSegmentUnits> keys;
   std::array<int32_t, kRoomForIds> ids;
-  std::array<char, kMaxWordBytes> word_bytes;
+  std::array<char16_t, kMaxWordUnits> word_units;
 };
 
 class BertPipeline : public Pipeline {
@@ -185,7 +185,7 @@ class BertPipeline : public Pipeline {
     int32_t* end() { return end_; }
     void set_end(int32_t* end) { end_ = end; }
     void push(int32_t id) { *end_++ = id; }
-    // Room for kMaxWordBytes ids is there while this is false.
+    // Room for kMaxWordUnits ids is there while this is false.
     bool is_full() const { return end_ >= full_; }
     // False once the run has what it may have.
     bool flush() {
@@ -283,11 +283,30 @@ class BertPipeline : public Pipeline {
   }
 
   void append_new(const Piece& piece, WordCache::Key key, BertScratch& scratch, IdWriter& writer) const {
-    const std::string_view word = plain_word(piece, scratch.word_bytes);
-    if (word.empty()) {
-      append_by_splitting(piece, key, scratch, writer);
-      return;
+    if (piece.size() <= kMaxDirectUnits) {
+      if (is_lowered_ascii(piece)) {
+        append_word(std::string_view(reinterpret_cast<const char*>(piece.bytes), piece.size()), key, scratch, writer);
+        return;
+      }
+      const std::u16string_view word = plain_word(piece, scratch.word_units);
+      if (!word.empty()) {
+        append_word(word, key, scratch, writer);
+        return;
+      }
     }
+    append_by_splitting(piece, key, scratch, writer);
+  }
+
+  bool is_lowered_ascii(const Piece& piece) const {
+    if (piece.size() > wordpiece_.max_input_chars_per_word()) return false;
+    bool all = true;
+    for (size_t i = 0; i < piece.size(); ++i) all &= piece.bytes[i] > ' ' && piece.bytes[i] < 0x7f;
+    return all;
+  }
+
+  // A word as the model takes it.
+  template <typename Word>
+  void append_word(Word word, WordCache::Key key, BertScratch& scratch, IdWriter& writer) const {
     int32_t* const begin = writer.end();
     int32_t* end = begin;
     if (!wordpiece_.tokenize(word, [&](int32_t id, size_t, size_t) { *end++ = id; })) {
@@ -313,32 +332,32 @@ class BertPipeline : public Pipeline {
   }
 
   // The piece as the model takes it, if it is one word whose characters are mapped each by itself; else nothing.
-  std::string_view plain_word(const Piece& piece, std::array<char, kMaxWordBytes>& bytes) const {
-    if (piece.size() > kMaxDirectUnits) return {};
+  std::u16string_view plain_word(const Piece& piece, std::array<char16_t, kMaxWordUnits>& units) const {
     const bool decomposes = pre_tokenizer_.options().strip_accents;
+    const std::u16string_view text = piece.text.substr(0, piece.end);
     size_t size = 0, code_points = 0;
     for (size_t i = piece.begin; i < piece.end; ++code_points) {
       const unsigned char byte = piece.bytes[i - piece.begin];
       if (byte < 0x80) {
         if (byte < ' ' || byte == 0x7f) return {};
-        bytes[size++] = static_cast<char>(byte);
+        units[size++] = byte;
         ++i;
         continue;
       }
-      const auto [c, length] = unicode::decode_utf16(piece.text.substr(0, piece.end), i);
-      i += length;
+      const auto [c, length] = unicode::decode_utf16(text, i);
       if (decomposes && unicode::is_hangul_syllable(c)) {
         char32_t jamo[3];
         const size_t count = unicode::decompose_hangul(c, jamo);
-        for (size_t k = 0; k < count; ++k) size += unicode::encode_utf8(jamo[k], bytes.data() + size);
+        for (size_t k = 0; k < count; ++k) units[size++] = static_cast<char16_t>(jamo[k]);
         code_points += count - 1;
       } else {
         if (unicode::record(c) & changing_) return {};
-        size += unicode::encode_utf8(c, bytes.data() + size);
+        for (size_t k = 0; k < length; ++k) units[size++] = text[i + k];
       }
+      i += length;
     }
     const bool is_short = code_points <= wordpiece_.max_input_chars_per_word();
-    return is_short ? std::string_view(bytes.data(), size) : std::string_view();
+    return is_short ? std::u16string_view(units.data(), size) : std::u16string_view();
   }
 
   std::shared_ptr<const TokenizerModel> model_;

@@ -17,9 +17,10 @@ const std::array<char32_t, 256>& byte_level_alphabet();
 enum class ByteLevelClass : uint8_t { kLetter, kNumber, kSpace, kOther };
 
 BN_ALWAYS_INLINE ByteLevelClass byte_level_class(char32_t c) {
-  if (unicode::is_letter(c)) return ByteLevelClass::kLetter;
-  if (unicode::is_numeric(c)) return ByteLevelClass::kNumber;
-  return unicode::is_white_space(c) ? ByteLevelClass::kSpace : ByteLevelClass::kOther;
+  const unsigned record = unicode::record(c);
+  if (record & unicode::kPatternLetter) return ByteLevelClass::kLetter;
+  if (record & unicode::kPatternNumber) return ByteLevelClass::kNumber;
+  return record & unicode::kWhiteSpace ? ByteLevelClass::kSpace : ByteLevelClass::kOther;
 }
 
 // Behind the English contraction at `begin`, where an apostrophe stands; `begin` if there is none.
