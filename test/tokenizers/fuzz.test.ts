@@ -51,6 +51,7 @@ describe('a small vocabulary of letters', () => {
     reference: rust.Tokenizer.fromString(bertTokenizerJson(tokens, normalizer)),
     from: 'vocab.txt' as const,
     special_tokens: [...specialTokens],
+    normalized_ids: [],
     special_count: 3,
   });
 

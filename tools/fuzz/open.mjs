@@ -12,6 +12,7 @@ import rust from 'tokenizers';
  * @property {any} reference
  * @property {'tokenizer.json' | 'vocab.txt'} from what ours is read from
  * @property {string[]} special_tokens what is found in raw text
+ * @property {number[]} normalized_ids added tokens that are found in the normalised text
  * @property {number} special_count tokens that are put around a pair
  */
 
@@ -28,15 +29,17 @@ export async function openBoth({ AutoTokenizer, BertTokenizer }, folder, from) {
     const path = join(alone, 'tokenizer.json');
     if (existsSync(join(folder, 'tokenizer.json'))) await copyFile(join(folder, 'tokenizer.json'), path);
     else await writeOwn(await BertTokenizer.from_pretrained(folder), alone);
+    const reference = rust.Tokenizer.fromFile(path);
     const own = await (from === 'vocab.txt'
       ? BertTokenizer.from_pretrained(folder)
       : AutoTokenizer.from_pretrained(alone));
     const { added_tokens } = JSON.parse(await readFile(path, 'utf8'));
     return {
       own,
-      reference: rust.Tokenizer.fromFile(path),
+      reference,
       from,
       special_tokens: added_tokens.map(({ content }) => content),
+      normalized_ids: added_tokens.filter(({ normalized }) => normalized).map(({ id }) => id),
       special_count: own.num_special_tokens_to_add(true),
     };
   } finally {
