@@ -34,15 +34,16 @@ namespace {
 
 using SharedTokenizer = std::shared_ptr<const Tokenizer>;
 
-// Strings as the caller gave them: checking a large vocabulary takes its time, which is for the thread that builds it.
+// Strings as they came, not yet checked: that takes a while where there are many, and need not be done where they are
+// read.
 struct UncheckedStrings {
   std::vector<char> bytes;
   std::vector<uint32_t> starts;
 
-  FlatStrings check() && { return FlatStrings(std::string(bytes.begin(), bytes.end()), std::move(starts)); }
+  FlatStrings checked() const { return FlatStrings(std::string(bytes.begin(), bytes.end()), starts); }
 };
 
-UncheckedStrings read_flat_strings(const Fields& fields) {
+UncheckedStrings read_strings(const Fields& fields) {
   return {fields.typed_array<char>("bytes", napi_uint8_array, "a Uint8Array"),
           fields.typed_array<uint32_t>("starts", napi_uint32_array, "a Uint32Array")};
 }
@@ -65,21 +66,17 @@ std::function<ModelPointer(const FlatStrings&)> read_model(const Fields& fields)
     return [options](const FlatStrings& vocabulary) { return make_wordpiece_model(vocabulary, options); };
   }
   if (type == "BPE") {
-    const auto merges = std::make_shared<UncheckedStrings>(read_flat_strings(fields.object("merges")));
+    const auto merges = std::make_shared<const UncheckedStrings>(read_strings(fields.object("merges")));
     const BpeOptions options{
         read_unk_id(fields),        fields.utf8("continuing_subword_prefix"), fields.utf8("end_of_word_suffix"),
         fields.boolean("fuse_unk"), fields.boolean("byte_fallback"),          fields.boolean("ignore_merges")};
-    return [merges, options](const FlatStrings& vocabulary) {
-      return make_bpe_model(vocabulary, std::move(*merges).check(), options);
-    };
+    return [merges, options](const FlatStrings& vocabulary) { return make_bpe_model(vocabulary, merges->checked(), options); };
   }
   if (type == "Unigram") {
-    const auto scores = std::make_shared<std::vector<double>>(
+    auto scores = std::make_shared<std::vector<double>>(
         fields.typed_array<double>("scores", napi_float64_array, "a Float64Array"));
     const UnigramOptions options{read_unk_id(fields), fields.boolean("byte_fallback")};
-    return [scores, options](const FlatStrings& vocabulary) {
-      return make_unigram_model(vocabulary, std::move(*scores), options);
-    };
+    return [scores, options](const FlatStrings& vocabulary) { return make_unigram_model(vocabulary, *scores, options); };
   }
   if (type == "WordLevel") {
     return [unk_id = read_unk_id(fields)](const FlatStrings& vocabulary) {
@@ -91,13 +88,13 @@ std::function<ModelPointer(const FlatStrings&)> read_model(const Fields& fields)
 
 ModelDescription read_model_description(const Napi::Value& value) {
   const Fields fields(value, "description");
-  return {read_flat_strings(fields.object("vocabulary")), read_model(fields.object("model"))};
+  return {read_strings(fields.object("vocabulary")), read_model(fields.object("model"))};
 }
 
 using SharedModel = std::shared_ptr<const TokenizerModel>;
 
 SharedModel make_model(ModelDescription description) {
-  return std::make_shared<const TokenizerModel>(std::move(description.vocabulary).check(), description.make);
+  return std::make_shared<const TokenizerModel>(description.vocabulary.checked(), description.make);
 }
 
 // The handle of a model: an object with functions, tagged so that create_tokenizer knows it again.

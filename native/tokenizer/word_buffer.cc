@@ -6,7 +6,7 @@ namespace bert_native {
 
 namespace {
 
-// Dropped marks in a row past these lend no origins any more.
+// Marks in a row past these lend no origins any more: those that are dropped, and those of a word that is too long.
 constexpr size_t kMostMarks = 4096;
 
 bool by_rank(const WordBuffer::Mark& a, const WordBuffer::Mark& b) { return a.rank < b.rank; }
@@ -18,8 +18,9 @@ void WordBuffer::append_mark(const Mark& mark) {
     if (with_origins_ && marks_.size() < kMostMarks) marks_.push_back(mark);
     return;
   }
-  if (code_points_ + kept_marks_ > max_code_points_) {
-    settle_marks();  // too long already: their order no longer matters
+  const bool only_origins_count = code_points_ + kept_marks_ > max_code_points_;
+  if (only_origins_count && (!with_origins_ || marks_.size() >= kMostMarks)) {
+    settle_marks();
     store(mark.code_point, mark.origin);
     return;
   }
