@@ -70,13 +70,16 @@ std::function<ModelPointer(const FlatStrings&)> read_model(const Fields& fields)
     const BpeOptions options{
         read_unk_id(fields),        fields.utf8("continuing_subword_prefix"), fields.utf8("end_of_word_suffix"),
         fields.boolean("fuse_unk"), fields.boolean("byte_fallback"),          fields.boolean("ignore_merges")};
-    return [merges, options](const FlatStrings& vocabulary) { return make_bpe_model(vocabulary, merges->checked(), options); };
+    return [merges, options](const FlatStrings& vocabulary) {
+      return make_bpe_model(vocabulary, merges->checked(), options);
+    };
   }
   if (type == "Unigram") {
     auto scores = std::make_shared<std::vector<double>>(
         fields.typed_array<double>("scores", napi_float64_array, "a Float64Array"));
     const UnigramOptions options{read_unk_id(fields), fields.boolean("byte_fallback")};
-    return [scores, options](const FlatStrings& vocabulary) { return make_unigram_model(vocabulary, *scores, options); };
+    return
+        [scores, options](const FlatStrings& vocabulary) { return make_unigram_model(vocabulary, *scores, options); };
   }
   if (type == "WordLevel") {
     return [unk_id = read_unk_id(fields)](const FlatStrings& vocabulary) {
