@@ -1,4 +1,4 @@
-import { existsSync, readdirSync, readFileSync } from 'node:fs';
+import { existsSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import rust from 'tokenizers';
 import { describe, expect, test } from 'vitest';
@@ -6,11 +6,13 @@ import * as library from '../../lib/index.ts';
 import { difference, ownRows, referenceRows } from '../../tools/fuzz/compare.mjs';
 import { bertTokenizerJson, specialTokens } from '../../tools/fuzz/every-code-point.mjs';
 import { fuzz } from '../../tools/fuzz/fuzz.mjs';
+import { madeUpTokenizer } from '../../tools/fuzz/made-up.mjs';
 import { escaped, minimise } from '../../tools/fuzz/minimise.mjs';
 import { openBoth } from '../../tools/fuzz/open.mjs';
 import { textSource } from '../../tools/fuzz/random-texts.mjs';
 import { makeRandom } from '../../tools/random.mjs';
 import { demoModelFolder, hasShared, vocabularyFolder } from '../support/fixtures.ts';
+import { temporaryFolder } from '../support/temporary.ts';
 
 const lines = readFileSync(new URL('../../README.md', import.meta.url), 'utf8')
   .split('\n')
@@ -32,11 +34,31 @@ async function failures(both: Awaited<ReturnType<typeof openBoth>>, count: numbe
 const beside = hasShared(vocabularyFolder)
   ? readdirSync(vocabularyFolder).map((name) => join(vocabularyFolder, name))
   : [];
+const jsonFolders = [demoModelFolder, ...beside.filter((folder) => existsSync(join(folder, 'tokenizer.json')))];
+/** Of tokenizers that the Rust library reads, and does not abort the process in. */
+const seeds = Array.from({ length: 27 }, (_, i) => i + 1);
 const bertFolders = [demoModelFolder, ...beside].filter((folder) => existsSync(join(folder, 'vocab.txt')));
 
 describe('random texts: the same as the Rust library, but for what is known', () => {
   test.each(bertFolders)('%s, read from vocab.txt', async (folder) => {
     expect(await failures(await openBoth(library, folder, 'vocab.txt'), 600, 7)).toEqual([]);
+  });
+
+  test.each(jsonFolders)('%s, read from tokenizer.json', async (folder) => {
+    expect(await failures(await openBoth(library, folder, 'tokenizer.json'), 600, 8)).toEqual([]);
+  });
+
+  test('tokenizers of random parts', async () => {
+    const models = new Set<string>();
+    for (const seed of seeds) {
+      const folder = temporaryFolder();
+      const made = madeUpTokenizer(makeRandom(seed));
+      models.add(made.model.type);
+      writeFileSync(join(folder, 'tokenizer.json'), JSON.stringify(made));
+      const found = await failures(await openBoth(library, folder, 'tokenizer.json'), 60, seed);
+      expect(found, `--made-up 1 --seed ${seed} --texts 60`).toEqual([]);
+    }
+    expect([...models].sort()).toEqual(['BPE', 'Unigram', 'WordLevel', 'WordPiece']);
   });
 });
 
