@@ -61,6 +61,11 @@ const loaders = {
     const { AutoTokenizer, env } = await import('@huggingface/transformers');
     env.allowRemoteModels = false;
     const tokenizer = await AutoTokenizer.from_pretrained(folder, { local_files_only: true });
+    // It takes the token from tokenizer_config.json alone, where these folders do not name it.
+    const pad_token = ['[PAD]', '<pad>'].find((token) => tokenizer.get_vocab().has(token));
+    if (tokenizer.pad_token_id === undefined && pad_token !== undefined) {
+      Object.assign(tokenizer, { pad_token, pad_token_id: tokenizer.get_vocab().get(pad_token) });
+    }
     return {
       packed: (texts) => pack(/** @type {number[][]} */ (tokenizer([...texts], { return_tensor: false }).input_ids)),
       plain: (texts) => tokenizer([...texts], { return_tensor: false }),
