@@ -58,10 +58,11 @@ struct Encoding {
   std::vector<uint8_t> truncated;  // of each sample, whether it lost tokens
 };
 
-// White space at the sides of a token, in UTF-16 units.
+// White space at the sides of a token, in UTF-16 units of the text that it stands for.
 struct Margin {
   int32_t leading = 0;
   int32_t trailing = 0;
+  bool leads_with_one = false;  // it is one character at the beginning
 };
 
 // The tokens of one text, before truncation.

@@ -199,10 +199,11 @@ void Tokenizer::append_margins(std::u16string_view text, TokenRun& run) const {
   for (size_t i = run.margins.size(); i < run.size(); ++i) {
     const int32_t id = run.ids[i];
     const Span span = run.offsets[i];
+    const std::u16string_view own =
+        text.substr(static_cast<size_t>(span.start), static_cast<size_t>(span.end - span.start));
     const bool is_added = added_texts_.count(id) != 0;
-    run.margins.push_back(is_added ? margin_of_text(text.substr(static_cast<size_t>(span.start),
-                                                                static_cast<size_t>(span.end - span.start)))
-                                   : margin_of_token(model_->vocabulary()[static_cast<size_t>(id)]));
+    run.margins.push_back(is_added ? margin_of_text(own)
+                                   : margin_of_token(model_->vocabulary()[static_cast<size_t>(id)], own));
   }
 }
 

@@ -67,7 +67,9 @@ describe('export', () => {
     const model = join(fixturesFolder, 'bert-masked-lm');
     const output = newFolder();
     const withoutTokenizer = run('--model', model, '--output', output);
-    expect(withoutTokenizer.stderr).toMatch(/ERR_NOT_FOUND: .* has no tokenizer\.json, or vocab\.txt \(--no-tokenizer exports/);
+    expect(withoutTokenizer.stderr).toMatch(
+      /ERR_NOT_FOUND: .* has no tokenizer\.json, or vocab\.txt \(--no-tokenizer exports/,
+    );
     expect(withoutTokenizer.status).toBe(1);
     const withoutPooler = run('--model', model, '--output', output, '--no-tokenizer');
     expect(withoutPooler.stderr).toMatch(/ERR_WEIGHT_MISSING: .*pooler.*\(--no-pooler exports the model without it\)/);

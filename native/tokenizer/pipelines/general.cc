@@ -1,5 +1,6 @@
 #include "tokenizer/pipelines/general.h"
 
+#include <algorithm>
 #include <optional>
 #include <string>
 #include <utility>
@@ -112,8 +113,9 @@ bool GeneralPipeline::tokenize_piece(const NormalizedText& text, Range piece, Wo
       words.push(token.id, {});
       continue;
     }
-    const Span first = text.origins[scratch.code_point_of_byte[token.begin]];
-    const Span last = text.origins[scratch.code_point_of_byte[token.end - 1]];
+    // A token may begin or end inside a character.
+    const Span first = text.origins[scratch.code_point_of_byte[std::min(token.begin, size - 1)]];
+    const Span last = text.origins[scratch.code_point_of_byte[std::clamp<size_t>(token.end, 1, size) - 1]];
     words.push(token.id, {first.start, last.end});
   }
   return words.finish_word();

@@ -16,20 +16,28 @@ bool is_space(char32_t c) {
 
 }  // namespace
 
-Margin margin_of_text(std::u16string_view text) {
-  const auto leading = std::find_if_not(text.begin(), text.end(), is_space);
-  const auto trailing = std::find_if_not(text.rbegin(), text.rend(), is_space);
-  return {static_cast<int32_t>(leading - text.begin()), static_cast<int32_t>(trailing - text.rbegin())};
+Margin margin_of_token(std::string_view token, std::u16string_view text) {
+  const std::u16string units = unicode::to_utf16(token);  // no space is beyond U+FFFF
+  auto leading = std::find_if_not(units.begin(), units.end(), is_space) - units.begin();
+  auto trailing = std::find_if_not(units.rbegin(), units.rend(), is_space) - units.rbegin();
+  Margin margin;
+  margin.leads_with_one = leading == 1;
+  size_t begin = 0, end = text.size();
+  for (; leading > 0 && begin < text.size(); --leading) begin += unicode::decode_utf16(text, begin).length;
+  for (; trailing > 0 && end > 0; --trailing) end -= unicode::decode_utf16_before(text, end).length;
+  margin.leading = static_cast<int32_t>(begin);
+  margin.trailing = static_cast<int32_t>(text.size() - end);
+  return margin;
 }
 
-Margin margin_of_token(std::string_view token) { return margin_of_text(unicode::to_utf16(token)); }
+Margin margin_of_text(std::u16string_view text) { return margin_of_token(unicode::to_utf8(text), text); }
 
 void trim_offsets(std::span<Span> offsets, std::span<const Margin> margins, bool add_prefix_space) {
   for (size_t i = 0; i < offsets.size(); ++i) {
     Span& span = offsets[i];
     int32_t leading = margins[i].leading;
     const bool is_first = i == 0 || span.start == 0;
-    if (is_first && add_prefix_space && leading == 1) leading = 0;
+    if (is_first && add_prefix_space && margins[i].leads_with_one) leading = 0;
     span.start = std::min(span.start + leading, span.end);
     if (span.end >= margins[i].trailing) span.end = std::max(span.end - margins[i].trailing, span.start);
   }

@@ -9,8 +9,9 @@ namespace bert_native {
 
 // Offsets of byte-level tokens without the white space that the tokens include: `trim_offsets` in tokenizer.json.
 
-// Of a token of the vocabulary, which spells a space as U+0120.
-Margin margin_of_token(std::string_view token);
+// Of a token of the vocabulary, which spells a space as U+0120. For each of its spaces a character of `text`, which it
+// stands for, is margin, whatever that is.
+Margin margin_of_token(std::string_view token, std::u16string_view text);
 // Of an added token, as it stands in the text.
 Margin margin_of_text(std::u16string_view text);
 

@@ -219,16 +219,17 @@ void add_pipeline_tests() {
     BN_CHECK(words_of("'") == Words({"'"}) && words_of("'r") == Words({"'", "r"}), "ends in an apostrophe's word");
   });
   add("tokenizer/offsets: white space is trimmed", [] {
-    const Margin space = margin_of_token("ĠaĠ");
-    BN_CHECK(space.leading == 1 && space.trailing == 1, "byte-level space");
+    const Margin space = margin_of_token("ĠaĠ", u" a\U0001F600");
+    BN_CHECK(space.leading == 1 && space.trailing == 2 && space.leads_with_one, "byte-level space");
+    BN_CHECK(margin_of_token("ĠĠ", u"a").leading == 1, "more spaces than text");
     const Margin text = margin_of_text(u"\u3000 <mask>\n");
     BN_CHECK(text.leading == 2 && text.trailing == 1, "added token");
     std::vector<Span> offsets{{0, 2}, {2, 4}, {4, 5}, {0, 3}};
-    const std::vector<Margin> margins{{1, 0}, {1, 0}, {1, 1}, {2, 0}};
+    const std::vector<Margin> margins{{1, 0, true}, {1, 0, true}, {1, 1, true}, {2, 0, false}};
     trim_offsets(offsets, margins, true);
     BN_CHECK(offsets == std::vector<Span>({{0, 2}, {3, 4}, {5, 5}, {2, 3}}), "one space at the start was added");
     offsets = {{0, 2}};
-    trim_offsets(offsets, {{{1, 0}}}, false);
+    trim_offsets(offsets, {{{1, 0, true}}}, false);
     BN_CHECK(offsets == std::vector<Span>({{1, 2}}), "the text's own space");
   });
 }
