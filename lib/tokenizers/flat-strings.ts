@@ -14,11 +14,6 @@ export function countOf({ starts }: FlatStrings): number {
   return starts.length - 1;
 }
 
-/** String i. */
-export function stringAt({ bytes, starts }: FlatStrings, i: number): string {
-  return asBuffer(bytes).toString('utf8', starts[i], starts[i + 1]);
-}
-
 /** All of the strings, one by one. */
 export function* stringsOf(strings: FlatStrings): Generator<string> {
   const buffer = asBuffer(strings.bytes);

@@ -599,7 +599,8 @@ export abstract class PreTrainedTokenizer extends Callable {
   /** A reader of the file numbers the tokens beyond the vocabulary itself: in their order, from the vocabulary's size on. */
   #numberingObjection(): string | null {
     if (this.#core.consecutive_ids) return null;
-    const { size } = this.#table.vocabulary;
+    const { size, length } = this.#table.vocabulary;
+    if (size !== length) return `${length - size} of its ${length} tokens stand in the vocabulary twice`;
     for (const [index, { content, id }] of this.#table.beyond.entries()) {
       if (id === size + index) continue;
       return `the added token ${JSON.stringify(content)} has the id ${id}, where readers of that file would give it ${size + index}`;

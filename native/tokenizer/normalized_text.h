@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cstddef>
 #include <cstdint>
+#include <limits>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -16,6 +17,8 @@ struct NormalizedText {
   std::u32string code_points;  // no surrogates: a lone one of the text is U+FFFD here
   std::vector<Span> origins;   // as many
   int32_t start = 0;           // where in the text all of it began: the origin of what has nothing before it
+  // Code points that normalizers may make of it: a few lines of tokenizer.json can double a text any number of times.
+  size_t most = std::numeric_limits<size_t>::max();
 
   size_t size() const { return code_points.size(); }
 };
@@ -62,6 +65,7 @@ class TextRewriter {
 
   // `change` 0: replaces the next code point; above 0: is new; -n: replaces the next one, and n more disappear.
   void put(char32_t c, int64_t change) {
+    if (code_points_.size() >= text_.most) refuse_growth();
     code_points_.push_back(c);
     if (change > 0 || next_ >= text_.size()) {
       origins_.push_back(next_ > 0 ? text_.origins[next_ - 1] : Span{text_.start, text_.start});
@@ -78,6 +82,8 @@ class TextRewriter {
   void finish();
 
  private:
+  [[noreturn]] void refuse_growth() const;
+
   NormalizedText& text_;
   size_t next_ = 0;
   std::u32string code_points_;

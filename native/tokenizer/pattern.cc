@@ -26,9 +26,10 @@ class LiteralPattern final : public Pattern {
 
   // Two spaces and more are never what stands alone between two words.
   bool may_match_around_space() const override {
-    const bool spaces_alone = literal_.find_first_not_of(U' ') == std::u32string::npos;
-    return spaces_alone ? literal_.size() == 1 : literal_.find(U' ') != std::u32string::npos;
+    return matches_spaces_alone() ? literal_.size() == 1 : literal_.find(U' ') != std::u32string::npos;
   }
+
+  bool matches_spaces_alone() const override { return literal_.find_first_not_of(U' ') == std::u32string::npos; }
 
  private:
   std::u32string literal_;
@@ -55,6 +56,7 @@ class RegexPattern final : public Pattern {
   }
 
   bool may_match_around_space() const override { return !joins_spaces_; }
+  bool matches_spaces_alone() const override { return joins_spaces_; }
 
  private:
   bool joins_spaces_;  // the one pattern that SentencePiece's conversions to tokenizer.json write

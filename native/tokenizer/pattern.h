@@ -29,6 +29,9 @@ class Pattern {
 
   // Whether a match can hold, or depend on, a space with characters beside it that are no white space.
   virtual bool may_match_around_space() const { return true; }
+
+  // Whether every match is made of spaces and nothing else.
+  virtual bool matches_spaces_alone() const { return false; }
 };
 
 using PatternPointer = std::unique_ptr<const Pattern>;

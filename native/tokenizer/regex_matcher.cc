@@ -73,7 +73,9 @@ bool RegexMatcher::match_at(Position start) {
     bool goes_on = true;
     switch (instruction.op) {
       case RegexOp::kMatch:
-        return true;
+        if (group_ == kNone) return true;
+        goes_on = false;  // inside a group, which only a program that nobody compiled has
+        break;
       case RegexOp::kCharacter:
         goes_on = position_ < end_ && text_[position_] == static_cast<char32_t>(instruction.a);
         ++position_;

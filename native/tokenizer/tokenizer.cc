@@ -20,11 +20,12 @@ constexpr size_t kMaxKeptWorkspaces = 64;
 
 // Tokens that a text needs to yield at most for the rows to come out the same; what follows need not be looked at.
 // Which of two texts is the longer one, the Rust library says after as many as max_length.
-size_t token_limit(const EncodeOptions& options, OddToken odd_token) {
+size_t token_limit(const EncodeOptions& options, OddToken odd_token, bool is_pair) {
   const bool end_matters = options.truncation == Truncation::kNone || options.truncation_side == Side::kLeft ||
                            options.return_overflowing_tokens;
   if (end_matters) return kNoLimit;
-  const bool compares_lengths = options.truncation == Truncation::kLongestFirst && odd_token == OddToken::kToLonger;
+  const bool compares_lengths =
+      is_pair && options.truncation == Truncation::kLongestFirst && odd_token == OddToken::kToLonger;
   return compares_lengths ? std::max<size_t>(options.max_length, 1) : options.max_length + 1;
 }
 
@@ -131,7 +132,7 @@ Encoding Tokenizer::encode(const EncodeInput& input, const EncodeOptions& option
   }
   const WorkspaceLoan workspace(*this);
   const EncodeJob job{options, truncates ? options.max_length - special : kNoLimit,
-                      token_limit(options, post_processor_.odd_token()), *workspace};
+                      token_limit(options, post_processor_.odd_token(), input.has_second), *workspace};
   Encoding encoding;
   for (size_t sample = 0; sample < samples; ++sample) {
     tokenize_sample(input.first, sample, job, job.workspace.first);

@@ -28,5 +28,3 @@ export type RegexNode =
   | { readonly type: 'lookahead' | 'lookbehind'; readonly negative: boolean; readonly body: RegexNode }
   | { readonly type: 'assertion'; readonly assertion: Assertion }
   | { readonly type: 'wordBoundary'; readonly negative: boolean; readonly word: CodePointSet };
-
-export const emptyNode: RegexNode = { type: 'sequence', items: [] };

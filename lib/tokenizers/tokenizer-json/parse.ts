@@ -9,7 +9,7 @@ import type { ParsedTokenizer } from './parsed.ts';
 
 /** Parts within parts; more is nothing that a tokenizer would need. */
 const maxDepth = 64;
-/** Everything but the model, as JSON. The largest parts there are are character maps, of half a megabyte. */
+/** All but vocabulary and added tokens, as JSON. The largest parts there are are character maps, of half a megabyte. */
 const maxDefinitionLength = 8 << 20;
 
 /** @throws BertNativeError `ERR_FILE_FORMAT`, `ERR_UNSUPPORTED_TOKENIZER` (a kind of model) */
@@ -49,11 +49,11 @@ function checkSize(definition: JsonObject, path: string): void {
     }
     level = level.flatMap((value) => Object.values(value as object)).filter(isObject);
   }
-  const { length } = JSON.stringify(definition);
+  const { length } = JSON.stringify({ ...definition, added_tokens: [] });
   if (length > maxDefinitionLength) {
     throw new BertNativeError(
       'ERR_FILE_FORMAT',
-      `${path} has ${length} characters beside its vocabulary: expected at most ${maxDefinitionLength}`,
+      `${path} has ${length} characters beside its tokens: expected at most ${maxDefinitionLength}`,
     );
   }
 }

@@ -1,7 +1,9 @@
+#include <algorithm>
 #include <utility>
 #include <vector>
 
 #include "tokenizer/normalizers/normalizer.h"
+#include "tokenizer/unicode.h"
 
 namespace bert_native {
 
@@ -12,7 +14,12 @@ class ReplaceNormalizer : public Normalizer {
   ReplaceNormalizer(PatternPointer pattern, std::u32string content)
       : pattern_(std::move(pattern)), content_(std::move(content)) {}
 
-  bool keeps_words_apart() const override { return !pattern_->may_match_around_space(); }
+  bool keeps_words_apart() const override {
+    if (pattern_->may_match_around_space()) return false;
+    // Nothing but longer runs of spaces may become nothing, or white space.
+    return pattern_->matches_spaces_alone() ||
+           (!content_.empty() && std::none_of(content_.begin(), content_.end(), unicode::is_white_space));
+  }
 
   void normalize(NormalizedText& text) const override {
     std::vector<Range> matches;

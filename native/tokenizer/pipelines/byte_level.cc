@@ -53,7 +53,9 @@ class ByteLevelPipeline : public Pipeline {
   int32_t tokenize(const TextPart& part, const RunOptions& options, int32_t first_word, Pipeline::Scratch& scratch,
                    TokenRun& run) const override {
     Scratch& own = static_cast<Scratch&>(scratch);
-    if (options.offsets || options.word_ids || (composes_ && !is_composed(part))) {
+    // With a prefix before every part between added tokens, white space at a part's start is the general pipeline's.
+    const bool is_intricate = add_prefix_space_ && !added_tokens_.empty();
+    if (options.offsets || options.word_ids || is_intricate || (composes_ && !is_composed(part))) {
       return general_->tokenize(part, options, first_word, *own.general, run);
     }
     const std::u16string_view text = part.text.substr(part.begin, part.end - part.begin);
@@ -69,6 +71,8 @@ class ByteLevelPipeline : public Pipeline {
   }
 
  private:
+  static constexpr size_t kMostKept = size_t{1} << 18;  // bytes of a word, in the memory that stays
+
   struct Scratch : Pipeline::Scratch {
     Scratch(std::unique_ptr<Pipeline::Scratch> of_general, std::unique_ptr<Model::Scratch> of_model)
         : general(std::move(of_general)), model(std::move(of_model)) {}
@@ -141,6 +145,10 @@ class ByteLevelPipeline : public Pipeline {
     scratch.tokens.clear();
     model_->tokenize(scratch.bytes, *scratch.model, scratch.tokens);
     for (const ModelToken& token : scratch.tokens) run.ids.push_back(token.id);
+    if (scratch.bytes.capacity() > kMostKept) {
+      scratch.bytes = {};
+      scratch.tokens = {};
+    }
   }
 
   std::shared_ptr<const GeneralPipeline> general_;

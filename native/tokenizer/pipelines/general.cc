@@ -38,6 +38,15 @@ class GeneralPipeline::GeneralScratch : public Pipeline::Scratch {
   std::string bytes;                         // a piece as UTF-8
   std::vector<uint32_t> code_point_of_byte;  // only where offsets are wanted
   std::vector<ModelToken> tokens;
+
+  // After a huge piece: the next one is not likely to be.
+  void shrink() {
+    constexpr size_t kMostKept = size_t{1} << 18;
+    if (bytes.capacity() <= kMostKept && tokens.capacity() <= kMostKept) return;
+    bytes = {};
+    code_point_of_byte = {};
+    tokens = {};
+  }
 };
 
 // Where the words of one call go.
@@ -118,6 +127,7 @@ bool GeneralPipeline::tokenize_piece(const NormalizedText& text, Range piece, Wo
     const Span last = text.origins[scratch.code_point_of_byte[std::clamp<size_t>(token.end, 1, size) - 1]];
     words.push(token.id, {first.start, last.end});
   }
+  scratch.shrink();
   return words.finish_word();
 }
 

@@ -2,6 +2,7 @@
 
 #include <bitset>
 #include <cstddef>
+#include <limits>
 #include <string>
 #include <utility>
 
@@ -77,8 +78,10 @@ class SpacedPipeline : public Pipeline {
     if (options.offsets || options.word_ids) return general_->tokenize(part, options, first_word, *own.general, run);
     for (size_t begin = part.begin; begin < part.end && run.size() < options.limit;) {
       const Chunk chunk = next_chunk(part, begin);
+      // All of the chunk: what is remembered of it may not depend on what this call wants.
       const auto compute = [&] {
-        general_->tokenize({part.text, begin, chunk.end}, options, first_word, *own.general, run);
+        constexpr size_t kNoLimit = std::numeric_limits<size_t>::max();
+        general_->tokenize({part.text, begin, chunk.end}, {false, false, kNoLimit}, first_word, *own.general, run);
       };
       if (chunk.plain) {
         own.ids.append(part.text.substr(begin, chunk.end - begin), run, compute);

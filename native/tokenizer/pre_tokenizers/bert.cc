@@ -40,8 +40,10 @@ BertPreTokenizer::BertPreTokenizer(const BertNormalizerOptions& options, DoubleA
 bool BertPreTokenizer::starts_word(std::u16string_view text, size_t i) const {
   while (i > 0) {
     const auto [c, length] = unicode::decode_utf16_before(text, i);
-    const BertNormalizer::Role role = normalizer_.role(unicode::record(c));
-    if (role != BertNormalizer::Role::kDropped) return role != BertNormalizer::Role::kLetter;
+    const uint16_t record = unicode::record(c);
+    const BertNormalizer::Role role = normalizer_.role(record);
+    const bool is_stripped = normalizer_.options().strip_accents && normalizer_.is_nonspacing_mark(record);
+    if (role != BertNormalizer::Role::kDropped && !is_stripped) return role != BertNormalizer::Role::kLetter;
     i -= length;
   }
   return true;

@@ -20,7 +20,11 @@ class MetaspacePreTokenizer : public PreTokenizer {
     text = std::move(made);
   }
 
-  bool cuts_at_spaces() const override { return split_ && scheme_ == PrependScheme::kAlways; }
+  // Another character might begin a word by itself, which then gets no prefix where it stands first.
+  bool cuts_at_spaces() const override {
+    constexpr char32_t kUsual = U'▁';
+    return split_ && scheme_ == PrependScheme::kAlways && replacement_ == kUsual;
+  }
   bool looks_at_position() const override { return scheme_ == PrependScheme::kFirst; }
 
  private:

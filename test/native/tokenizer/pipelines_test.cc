@@ -6,6 +6,7 @@
 #include <utility>
 #include <vector>
 
+#include "check_throws.h"
 #include "harness.h"
 #include "tokenizer/flat.h"
 #include "tokenizer/pipelines/byte_level.h"
@@ -195,6 +196,48 @@ void add_pipeline_tests() {
                   split_first);
     });
   }
+  add("tokenizer/pipelines: between spaces, several words in what stands between two", [] {
+    const auto make = [](PreTokenizerPointer pre_tokenizer) {
+      return std::make_shared<const GeneralPipeline>(
+          GeneralPipelineParts{unigram_model(), nullptr, std::move(pre_tokenizer), {}});
+    };
+    std::vector<PreTokenizerPointer> steps;
+    steps.push_back(make_whitespace_split_pre_tokenizer());
+    steps.push_back(make_punctuation_pre_tokenizer(SplitBehavior::kIsolated));
+    for (const auto& general :
+         {make(make_whitespace_pre_tokenizer()), make(make_pre_tokenizer_sequence(std::move(steps)))}) {
+      const auto fast = make_spaced_pipeline(general);
+      BN_CHECK(fast != nullptr, "is there a fast pipeline");
+      if (fast != nullptr) check_same_ids(*fast, *general, 11);
+    }
+  });
+  add("tokenizer/pipelines: a normalizer that doubles a text again and again is stopped", [] {
+    std::vector<NormalizerPointer> steps;
+    for (int i = 0; i < 40; ++i) steps.push_back(make_replace_normalizer(make_literal_pattern(U"a"), U"aa"));
+    const auto general = spaced_parts(make_normalizer_sequence(std::move(steps)), true);
+    check_throws(ErrorCode::kMemory, "the normalizer makes more than", [&] { general->normalize(u"a"); });
+  });
+  add("tokenizer/pipelines: tokens that begin or end inside a character have its offsets", [] {
+    std::vector<std::string> entries{"##\xc3\xa9"};
+    for (int byte = 0; byte < 256; ++byte) {
+      constexpr char kDigits[] = "0123456789ABCDEF";
+      entries.push_back(std::string("<0x") + kDigits[byte >> 4] + kDigits[byte & 15] + ">");
+    }
+    auto owned = std::make_shared<OwnedModel>(OwnedModel{flat(entries), nullptr});
+    BpeOptions options;
+    options.byte_fallback = true;
+    options.continuing_subword_prefix = "##";
+    owned->model = make_bpe_model(owned->vocabulary, flat({}), options);
+    const GeneralPipeline pipeline(GeneralPipelineParts{own(std::move(owned)), nullptr, nullptr, {}});
+    const auto scratch = pipeline.make_scratch();
+    for (const std::u16string text : {u"é", u"éé", u"aé", u"ééé한"}) {
+      const TokenRun run = run_of(pipeline, *scratch, text, {true, false, kNoLimit});
+      for (const Span& span : run.offsets) {
+        BN_CHECK(span.start >= 0 && span.start < span.end && span.end <= static_cast<int32_t>(text.size()),
+                 unicode::to_utf8(text));
+      }
+    }
+  });
   add("tokenizer/pipelines: no way between spaces where parts look across them", [] {
     BN_CHECK(make_spaced_pipeline(spaced_parts(make_prepend_normalizer(U"x"), true)) == nullptr, "Prepend");
     BN_CHECK(make_spaced_pipeline(spaced_parts(make_byte_level_normalizer(), true)) == nullptr, "ByteLevel");
@@ -204,6 +247,12 @@ void add_pipeline_tests() {
     BN_CHECK(make_spaced_pipeline(spaced_parts(replace(U"a b", U"c"), true)) == nullptr, "Replace across a space");
     BN_CHECK(make_spaced_pipeline(spaced_parts(replace(U"a", U" "), true)) == nullptr, "Replace by a space");
     BN_CHECK(make_spaced_pipeline(spaced_parts(replace(U"a", U""), true)) == nullptr, "Replace by nothing");
+    BN_CHECK(make_spaced_pipeline(spaced_parts(replace(U"<br>", U""), true)) == nullptr, "Replace words by nothing");
+    BN_CHECK(make_spaced_pipeline(spaced_parts(replace(U"<br>", U"x y"), true)) == nullptr, "Replace by two words");
+    BN_CHECK(make_spaced_pipeline(spaced_parts(replace(U"``", U"\""), true)) != nullptr, "Replace by a character");
+    const auto underscore = std::make_shared<const GeneralPipeline>(GeneralPipelineParts{
+        unigram_model(), nullptr, make_metaspace_pre_tokenizer(U'_', PrependScheme::kAlways, true), {}});
+    BN_CHECK(make_spaced_pipeline(underscore) == nullptr, "Metaspace with a plain character");
     for (const bool split : {false, true}) {
       const auto scheme = split ? PrependScheme::kFirst : PrependScheme::kAlways;
       const auto general = std::make_shared<const GeneralPipeline>(
