@@ -89,13 +89,13 @@ async function timeBatches(run, batches, limit_ms) {
   return (1000 * bytes) / elapsed;
 }
 
-/** Peak memory of one call over what was there before. @param {LoadedTokenizer} tokenizer @param {{ file: string }} request */
+/** Peak memory of one call for packed ids over what was there before. @param {LoadedTokenizer} tokenizer @param {{ file: string }} request */
 async function measureMemory(tokenizer, { file }) {
   const texts = readTexts(file);
-  await tokenizer.plain(texts.slice(0, 10));
+  await tokenizer.packed(texts.slice(0, 10));
   collectGarbage();
   const before = resetPeak();
-  const result = await tokenizer.plain(texts);
+  const result = await tokenizer.packed(texts);
   const peak_mb = peakRssMb() - before;
   return { peak_mb, kept: result !== null };
 }

@@ -145,7 +145,7 @@ function memorySection(results) {
   ]);
   return [
     '## Memory',
-    '10 MB of mixed texts in one call: the most that was resident beyond what was there before the call, its result included.',
+    '10 MB of mixed texts in one call, to packed ids: the most that was resident beyond what was there before the call, its result included.',
     table(['vocabulary', 'contender', 'MB'], rows),
   ];
 }

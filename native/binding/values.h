@@ -4,7 +4,6 @@
 
 #include <cmath>
 #include <cstdint>
-#include <cstring>
 #include <limits>
 #include <string>
 #include <utility>
@@ -97,9 +96,8 @@ class Fields {
     void* data = nullptr;
     size_t length = 0;
     napi_get_typedarray_info(value.Env(), value, nullptr, &length, &data, nullptr, nullptr);
-    std::vector<T> copy(length);
-    if (length > 0) std::memcpy(copy.data(), data, length * sizeof(T));
-    return copy;
+    const T* const first = static_cast<const T*>(data);
+    return std::vector<T>(first, first + length);
   }
 
   Napi::Value value(const char* name) const { return get(name); }

@@ -40,6 +40,8 @@ const maxWorkerHeapMb = 2048;
  * @throws BertNativeError `ERR_NOT_FOUND`, `ERR_IO`; `ERR_FILE_FORMAT`, `ERR_UNSUPPORTED_TOKENIZER`; `ERR_MEMORY`
  */
 export async function loadTokenizer(job: ParseJob): Promise<LoadedTokenizer> {
+  // First of all: loading the addon and handing a large vocabulary over at once would hold up the event loop for longer.
+  const native = nativeBinding();
   const sizes = await Promise.all(job.paths.map(sizeOf));
   const bytes = sizes.reduce((sum, size) => sum + size, 0);
   if (bytes > maxBytes) {
@@ -48,7 +50,7 @@ export async function loadTokenizer(job: ParseJob): Promise<LoadedTokenizer> {
   }
   const parsed = bytes > maxBytesHere ? await parseInWorker(job) : await parseHere(job);
   const { vocabulary, model } = parsed;
-  return new LoadedTokenizer(parsed, await nativeBinding().create_tokenizer_model_async({ vocabulary, model }));
+  return new LoadedTokenizer(parsed, await native.create_tokenizer_model_async({ vocabulary, model }));
 }
 
 async function sizeOf(path: string): Promise<number> {
