@@ -1,4 +1,3 @@
-import { readFileSync } from 'node:fs';
 import { readdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { BertNativeError } from '../errors.ts';
@@ -17,6 +16,7 @@ import {
   tokenizerJson,
 } from './family.ts';
 import { LoadedTokenizer, loadTokenizer } from './loading/load.ts';
+import { readAtOnce } from './loading/read-at-once.ts';
 import {
   type AddedToken,
   type SpecialTokenName,
@@ -236,20 +236,15 @@ function pickCuttingOptions(given: GivenOptions<TokenizerOptions>): Partial<Conv
 
 function toLoaded(source: unknown): LoadedTokenizer {
   if (source instanceof LoadedTokenizer) return source;
-  if (typeof source === 'string') return LoadedTokenizer.of(parseTokenizerJson(readAtOnce(source), source));
+  if (typeof source === 'string')
+    return LoadedTokenizer.of(
+      parseTokenizerJson(
+        readAtOnce(source, 'the tokenizer', 'a tokenizer.json; from_pretrained takes a folder'),
+        source,
+      ),
+    );
   if (typeof source === 'object' && source !== null) {
     return LoadedTokenizer.of(flattenTokenizerJson(source, 'tokenizer.json'));
   }
   throw optionError('the tokenizer', source, 'the path of a tokenizer.json, or what is in one');
-}
-
-function readAtOnce(path: string): Uint8Array {
-  try {
-    return readFileSync(path);
-  } catch (error) {
-    if ((error as NodeJS.ErrnoException).code === 'EISDIR') {
-      throw optionError('the tokenizer', path, 'a tokenizer.json; from_pretrained takes a folder');
-    }
-    throw fileError('reading', path, error);
-  }
 }

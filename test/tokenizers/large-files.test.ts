@@ -1,4 +1,4 @@
-import { writeFile } from 'node:fs/promises';
+import { truncate, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterEach, describe, expect, test, vi } from 'vitest';
 import { AutoTokenizer, BertTokenizer, PreTrainedTokenizerFast } from '../../lib/index.ts';
@@ -91,4 +91,20 @@ describe('large files', () => {
     const tokenizers = await Promise.all([1, 2, 3].map(() => PreTrainedTokenizerFast.from_pretrained(folder)));
     for (const tokenizer of tokenizers) expect(tokenizer.encode('piece7')).toEqual([8]);
   });
+
+  test.each(['tokenizer.json', 'vocab.txt'])(
+    'a %s that is larger than any: not read, wherever it is given',
+    async (name) => {
+      const folder = await folderWith(name, '');
+      const path = join(folder, name);
+      await truncate(path, (256 << 20) + 1);
+      const tooLarge = expect.objectContaining({
+        code: 'ERR_FILE_FORMAT',
+        message: expect.stringMatching(/: 268435457 bytes; at most 268435456 are read$/),
+      });
+      await expect(AutoTokenizer.from_pretrained(folder)).rejects.toEqual(tooLarge);
+      const make = name === 'vocab.txt' ? () => new BertTokenizer(path) : () => new PreTrainedTokenizerFast(path);
+      expect(make).toThrow(tooLarge);
+    },
+  );
 });

@@ -6,6 +6,7 @@ import type { NativeTokenizerModel } from '../../binding/native.ts';
 import { BertNativeError } from '../../errors.ts';
 import { fileError } from '../../files.ts';
 import type { ParsedTokenizer } from '../tokenizer-json/parsed.ts';
+import { maxTokenizerBytes } from './limits.ts';
 import { type ParseJob, parseFiles } from './parse-job.ts';
 import type { ParseReply } from './parse-worker.ts';
 
@@ -28,8 +29,6 @@ export class LoadedTokenizer {
 
 /** What takes a few milliseconds to parse; larger files would hold up the event loop. */
 const maxBytesHere = 1 << 20;
-/** Several times the largest tokenizer there is. */
-const maxBytes = 256 << 20;
 /** What the parsed JSON of such a file may take; text that is made to expand further than any tokenizer does not. */
 const maxWorkerHeapMb = 2048;
 
@@ -44,8 +43,8 @@ export async function loadTokenizer(job: ParseJob): Promise<LoadedTokenizer> {
   const native = nativeBinding();
   const sizes = await Promise.all(job.paths.map(sizeOf));
   const bytes = sizes.reduce((sum, size) => sum + size, 0);
-  if (bytes > maxBytes) {
-    const problem = `${bytes} bytes; at most ${maxBytes} are read`;
+  if (bytes > maxTokenizerBytes) {
+    const problem = `${bytes} bytes; at most ${maxTokenizerBytes} are read`;
     throw new BertNativeError('ERR_FILE_FORMAT', `${job.paths.join(', ')}: ${problem}`);
   }
   const parsed = bytes > maxBytesHere ? await parseInWorker(job) : await parseHere(job);
