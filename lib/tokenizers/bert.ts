@@ -1,7 +1,6 @@
-import { readFileSync } from 'node:fs';
 import type { TemplatePiece } from '../binding/native.ts';
 import { BertNativeError } from '../errors.ts';
-import { fileError, type JsonObject } from '../files.ts';
+import type { JsonObject } from '../files.ts';
 import type { ResolveOptions } from '../hub/resolve.ts';
 import { checkOptions, describe, type GivenOptions, optionError } from '../options.ts';
 import { type TemplateItem, templateProcessing } from './conversions/conversion.ts';
@@ -16,7 +15,9 @@ import {
 } from './family.ts';
 import { conversionOptions, type FastTokenizerClass, loadPretrained, PreTrainedTokenizerFast } from './fast.ts';
 import { LoadedTokenizer } from './loading/load.ts';
+import { readAtOnce } from './loading/read-at-once.ts';
 import type { SpecialTokenName } from './special-tokens.ts';
+import { bertSpecialTokens } from './special-tokens.ts';
 import type { TokenizerParts } from './tokenizer.ts';
 import { VocabTxt } from './vocab-txt.ts';
 
@@ -45,13 +46,7 @@ type NamedPiece = readonly [piece: SpecialTokenName | 'A' | 'B', type_id: number
 export class BertTokenizer extends PreTrainedTokenizerFast {
   static override readonly family: TokenizerFamily = {
     name: 'BertTokenizer',
-    special_tokens: {
-      unk_token: '[UNK]',
-      sep_token: '[SEP]',
-      pad_token: '[PAD]',
-      cls_token: '[CLS]',
-      mask_token: '[MASK]',
-    },
+    special_tokens: bertSpecialTokens,
     special_token_flags: {},
     replaceable: [],
     model_input_names: ['input_ids', 'token_type_ids', 'attention_mask'],
@@ -247,16 +242,8 @@ function toVocabTxt(vocabulary: unknown): { file: VocabTxt; path: string } {
 }
 
 function readVocabTxt(path: string): VocabTxt {
-  let bytes: Uint8Array;
-  try {
-    bytes = readFileSync(path);
-  } catch (error) {
-    if ((error as NodeJS.ErrnoException).code === 'EISDIR') {
-      throw optionError('the vocabulary', path, 'a vocab.txt; BertTokenizer.from_pretrained takes a folder');
-    }
-    throw fileError('reading', path, error);
-  }
-  return new VocabTxt(bytes, path);
+  const expected = 'a vocab.txt; BertTokenizer.from_pretrained takes a folder';
+  return new VocabTxt(readAtOnce(path, 'the vocabulary', expected), path);
 }
 
 function tokensById(ids: ReadonlyMap<unknown, unknown>): string[] {

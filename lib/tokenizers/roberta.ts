@@ -6,6 +6,7 @@ import {
   tokenizerJson,
 } from './family.ts';
 import { PreTrainedTokenizerFast } from './fast.ts';
+import { fairseqSpecialTokens } from './special-tokens.ts';
 
 export type ByteLevelTokenizerOptions = CommonOptions &
   Pick<CuttingOptions, 'add_prefix_space' | 'trim_offsets' | 'add_bos_token'>;
@@ -16,15 +17,7 @@ export type ByteLevelTokenizerOptions = CommonOptions &
 export class RobertaTokenizer extends PreTrainedTokenizerFast {
   static override readonly family: TokenizerFamily = {
     name: 'RobertaTokenizer',
-    special_tokens: {
-      bos_token: '<s>',
-      eos_token: '</s>',
-      unk_token: '<unk>',
-      sep_token: '</s>',
-      pad_token: '<pad>',
-      cls_token: '<s>',
-      mask_token: '<mask>',
-    },
+    special_tokens: fairseqSpecialTokens,
     special_token_flags: { mask_token: { lstrip: true } },
     replaceable: [],
     model_input_names: ['input_ids', 'attention_mask'],

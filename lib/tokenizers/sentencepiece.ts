@@ -1,6 +1,7 @@
 import type { SentencePieceLayout } from './conversions/sentencepiece.ts';
 import { sentencePiece, type TokenizerFamily, type TokenizerSource, tokenizerJson } from './family.ts';
 import { PreTrainedTokenizerFast } from './fast.ts';
+import { bertSpecialTokens, fairseqSpecialTokens } from './special-tokens.ts';
 
 /** Names under which SentencePiece models lie in models' folders. */
 const modelNames = ['sentencepiece.bpe.model', 'spiece.model', 'spm.model', 'sentencepiece.model', 'tokenizer.model'];
@@ -9,16 +10,6 @@ const modelNames = ['sentencepiece.bpe.model', 'spiece.model', 'spm.model', 'sen
 function sources(layout: SentencePieceLayout, name: string): readonly TokenizerSource[] {
   return [tokenizerJson, sentencePiece(layout, [name, ...modelNames])];
 }
-
-const fairseqSpecialTokens = {
-  bos_token: '<s>',
-  eos_token: '</s>',
-  unk_token: '<unk>',
-  sep_token: '</s>',
-  pad_token: '<pad>',
-  cls_token: '<s>',
-  mask_token: '<mask>',
-} as const;
 
 /** XLM-RoBERTa's tokenizer (Conneau et al. 2020): read from `tokenizer.json`, or from `sentencepiece.bpe.model`. */
 export class XLMRobertaTokenizer extends PreTrainedTokenizerFast {
@@ -91,15 +82,7 @@ export class KoBertTokenizer extends AlbertTokenizer {
 export class DebertaV2Tokenizer extends PreTrainedTokenizerFast {
   static override readonly family: TokenizerFamily = {
     name: 'DebertaV2Tokenizer',
-    special_tokens: {
-      bos_token: '[CLS]',
-      eos_token: '[SEP]',
-      unk_token: '[UNK]',
-      sep_token: '[SEP]',
-      pad_token: '[PAD]',
-      cls_token: '[CLS]',
-      mask_token: '[MASK]',
-    },
+    special_tokens: { ...bertSpecialTokens, bos_token: '[CLS]', eos_token: '[SEP]' },
     special_token_flags: {},
     replaceable: [],
     model_input_names: ['input_ids', 'attention_mask', 'token_type_ids'],

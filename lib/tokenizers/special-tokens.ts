@@ -41,6 +41,26 @@ export interface SpecialTokenOptions extends Partial<Record<SpecialTokenName, Ad
   readonly additional_special_tokens?: readonly AddedTokenInput[] | null;
 }
 
+/** Devlin et al. 2018; the names in their released vocabularies. */
+export const bertSpecialTokens = {
+  unk_token: '[UNK]',
+  sep_token: '[SEP]',
+  pad_token: '[PAD]',
+  cls_token: '[CLS]',
+  mask_token: '[MASK]',
+} as const;
+
+/** Those of fairseq's models: Liu et al. 2019, Conneau et al. 2020, Martin et al. 2020. */
+export const fairseqSpecialTokens = {
+  bos_token: '<s>',
+  eos_token: '</s>',
+  unk_token: '<unk>',
+  sep_token: '</s>',
+  pad_token: '<pad>',
+  cls_token: '<s>',
+  mask_token: '<mask>',
+} as const;
+
 /** Whether a string has no lone surrogate, so that it survives UTF-8. */
 export function isWellFormed(text: string): boolean {
   return !/\p{Surrogate}/u.test(text);

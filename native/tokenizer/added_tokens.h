@@ -41,8 +41,6 @@ class AddedTokens {
 
   bool empty() const { return tokens_.empty(); }
 
-  const std::vector<AddedToken>& tokens() const { return tokens_; }
-
  private:
   struct Found {
     size_t end;

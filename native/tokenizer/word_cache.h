@@ -22,7 +22,8 @@ class WordCache {
   static constexpr size_t kMaxUnits = 7;   // of a key of UTF-16
   static constexpr size_t kMaxIds = 4;
 
-  // The text in the low 15 bytes, zeros behind it; in the highest five bits what kind of text it is and how long.
+  // The text in the low 15 bytes, zeros behind it; above them in five bits what kind of text it is and how long. The
+  // three highest bits are the entry's number of ids.
   struct Key {
     uint64_t low, high;
 

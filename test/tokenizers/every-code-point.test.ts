@@ -7,7 +7,7 @@ import type {
   NativePreTokenizer,
   NativeTokenizer,
 } from '../../lib/binding/native.ts';
-import { flatStrings } from './native-support.ts';
+import { flatStrings, plainOptions } from './native-support.ts';
 import { codePointsToUnits } from './random-texts.ts';
 
 // The Rust library has tables of several old versions of Unicode; tokenizer.json means what they say.
@@ -139,16 +139,7 @@ test('BERT in one pass gives the ids and offsets of the Rust library for marks, 
     const text = some.map((c) => `${c} a${c}b a\u0323${c}\u0301 ${c}\u{1d16d}${c} .${c}.`).join(' ');
     const encoding = ours.encode(
       { first: { texts: [text], word_starts: null }, second: null },
-      {
-        add_special_tokens: false,
-        truncation: 'none',
-        max_length: 0,
-        stride: 0,
-        truncation_side: 'right',
-        return_overflowing_tokens: false,
-        return_offsets: true,
-        return_word_ids: false,
-      },
+      { ...plainOptions, add_special_tokens: false, return_offsets: true },
     );
     const expected = await reference.encode(text);
     const units = codePointsToUnits(text);

@@ -2,6 +2,7 @@ import { nativeBinding } from '../../lib/binding/load.ts';
 import type {
   NativeEncodeOptions,
   NativeEncoding,
+  NativeTokenizer,
   NativeTokenizerDescription,
   NativeTokenizerModelDescription,
 } from '../../lib/binding/native.ts';
@@ -106,3 +107,30 @@ export function rowsOf(encoding: NativeEncoding): Row[] {
 }
 
 export const texts = (...strings: string[]) => ({ texts: strings, word_starts: null });
+
+/** A tokenizer that has a normalizer, a pre-tokenizer, or both, over a model that knows nothing. */
+export function partsTokenizer(
+  parts: Partial<Pick<NativeTokenizerDescription, 'normalizer' | 'pre_tokenizer'>>,
+): NativeTokenizer {
+  const binding = nativeBinding();
+  return binding.create_tokenizer({
+    model: binding.create_tokenizer_model({
+      vocabulary: flatten(['[UNK]']),
+      model: { type: 'WordLevel', unk_id: 0 },
+    }),
+    added_tokens: [],
+    normalizer: null,
+    pre_tokenizer: null,
+    ...parts,
+    post_processor: {
+      single: [{ sequence: 'A', type_id: 0 }],
+      pair: [
+        { sequence: 'A', type_id: 0 },
+        { sequence: 'B', type_id: 0 },
+      ],
+      always_type_ids: true,
+      trim_offsets: null,
+    },
+    decoder: null,
+  });
+}

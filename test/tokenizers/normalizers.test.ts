@@ -4,7 +4,7 @@ import { nativeBinding } from '../../lib/binding/load.ts';
 import type { NativeAddedToken, NativeNormalizer, NativeTokenizer } from '../../lib/binding/native.ts';
 import { makeRandom } from '../../tools/random.mjs';
 import { buildCharacterMap, type CharacterMap, encodeCharacterMap } from './character-map.ts';
-import { flatStrings } from './native-support.ts';
+import { flatStrings, plainOptions } from './native-support.ts';
 import { codePointsToUnits, randomTexts } from './random-texts.ts';
 
 const sequenceA = { sequence: 'A', type_id: 0 } as const;
@@ -48,16 +48,7 @@ function rustTokenizerWith(normalizer: object, added_tokens: readonly NativeAdde
 function offsetsOf(tokenizer: NativeTokenizer, text: string): number[] {
   const encoding = tokenizer.encode(
     { first: { texts: [text], word_starts: null }, second: null },
-    {
-      add_special_tokens: false,
-      truncation: 'none',
-      max_length: 0,
-      stride: 0,
-      truncation_side: 'right',
-      return_overflowing_tokens: false,
-      return_offsets: true,
-      return_word_ids: false,
-    },
+    { ...plainOptions, add_special_tokens: false, return_offsets: true },
   );
   return [...encoding.offsets!];
 }

@@ -1,33 +1,8 @@
 import * as rust from 'tokenizers';
 import { describe, expect, test } from 'vitest';
-import { nativeBinding } from '../../lib/binding/load.ts';
-import type { NativePreTokenizer, NativeTokenizer } from '../../lib/binding/native.ts';
-import { flatStrings } from './native-support.ts';
+import type { NativePreTokenizer } from '../../lib/binding/native.ts';
+import { partsTokenizer } from './native-support.ts';
 import { codePointsToUnits, randomTexts } from './random-texts.ts';
-
-/** A tokenizer that has nothing but a pre-tokenizer. */
-function tokenizerWith(pre_tokenizer: NativePreTokenizer): NativeTokenizer {
-  const model = nativeBinding().create_tokenizer_model({
-    vocabulary: flatStrings(['[UNK]']),
-    model: { type: 'WordLevel', unk_id: 0 },
-  });
-  return nativeBinding().create_tokenizer({
-    model,
-    added_tokens: [],
-    normalizer: null,
-    pre_tokenizer,
-    post_processor: {
-      single: [{ sequence: 'A', type_id: 0 }],
-      pair: [
-        { sequence: 'A', type_id: 0 },
-        { sequence: 'B', type_id: 0 },
-      ],
-      always_type_ids: true,
-      trim_offsets: null,
-    },
-    decoder: null,
-  });
-}
 
 const string = (text: string) => ({ type: 'String', string: text }) as const;
 const behaviors = ['Removed', 'Isolated', 'MergedWithPrevious', 'MergedWithNext', 'Contiguous'] as const;
@@ -116,7 +91,7 @@ describe('pre-tokenizers cut as the Rust library cuts', () => {
   ];
 
   test.each(cases)('%s', (_, ours, theirs) => {
-    const tokenizer = tokenizerWith(ours);
+    const tokenizer = partsTokenizer({ pre_tokenizer: ours });
     const reference = theirs();
     for (const text of texts) {
       const { pieces, offsets } = tokenizer.pre_tokenize(text);

@@ -1,8 +1,6 @@
 import * as rust from 'tokenizers';
-import { nativeBinding } from '../../../lib/binding/load.ts';
-import type { NativeTokenizerDescription } from '../../../lib/binding/native.ts';
 import { compileRegex } from '../../../lib/tokenizers/regex/compile.ts';
-import { flatStrings } from '../native-support.ts';
+import { partsTokenizer } from '../native-support.ts';
 
 /** What a regular expression does to texts, seen from outside: as a splitter, with and without what matched, and replaced. */
 export interface Behavior {
@@ -17,30 +15,10 @@ const mark = '\u{f0000}';
 /** @throws BertNativeError `ERR_UNSUPPORTED_TOKENIZER` */
 export function ours(pattern: string): Behavior {
   const regex = { type: 'Regex', ...compileRegex(pattern) } as const;
-  const model = nativeBinding().create_tokenizer_model({
-    vocabulary: flatStrings(['[UNK]']),
-    model: { type: 'WordLevel', unk_id: 0 },
-  });
-  const make = (parts: Pick<NativeTokenizerDescription, 'normalizer' | 'pre_tokenizer'>) =>
-    nativeBinding().create_tokenizer({
-      model,
-      added_tokens: [],
-      ...parts,
-      post_processor: {
-        single: [{ sequence: 'A', type_id: 0 }],
-        pair: [
-          { sequence: 'A', type_id: 0 },
-          { sequence: 'B', type_id: 0 },
-        ],
-        always_type_ids: true,
-        trim_offsets: null,
-      },
-      decoder: null,
-    });
   const split = (behavior: 'Isolated' | 'Removed') =>
-    make({ normalizer: null, pre_tokenizer: { type: 'Split', pattern: regex, behavior, invert: false } });
+    partsTokenizer({ pre_tokenizer: { type: 'Split', pattern: regex, behavior, invert: false } });
   const [isolated, removed] = [split('Isolated'), split('Removed')];
-  const replacing = make({ normalizer: { type: 'Replace', pattern: regex, content: mark }, pre_tokenizer: null });
+  const replacing = partsTokenizer({ normalizer: { type: 'Replace', pattern: regex, content: mark } });
   return {
     isolated: (text) => isolated.pre_tokenize(text).pieces,
     removed: (text) => removed.pre_tokenize(text).pieces,
