@@ -13,10 +13,15 @@ namespace bert_native {
 
 DistanceRows::DistanceRows(const std::vector<uint32_t>& row_of) : rows_(row_of.rbegin(), row_of.rend()) {}
 
-DistanceRows DistanceRows::one_for_each(size_t positions) {
+DistanceRows DistanceRows::one_for_each(const EncoderSpecification& specification) {
   DistanceRows made;
-  made.rows_.resize(2 * positions - 1);
-  std::iota(made.rows_.rbegin(), made.rows_.rend(), 0u);
+  for (const LayerSpecification& layer : specification.layers) {
+    const AttentionPositionKind kind = layer.attention.position.kind;
+    if (kind != AttentionPositionKind::kRelativeKey && kind != AttentionPositionKind::kRelativeKeyQuery) continue;
+    made.rows_.resize(2 * specification.embeddings.max_position_embeddings - 1);
+    std::iota(made.rows_.rbegin(), made.rows_.rend(), 0u);
+    break;
+  }
   return made;
 }
 

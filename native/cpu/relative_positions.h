@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "cpu/load_scratch.h"
+#include "cpu/packed_matrix.h"
 #include "encoder/parameter_source.h"
 #include "encoder/specification.h"
 #include "kernels/kernel_table.h"
@@ -17,10 +18,11 @@ namespace bert_native {
 // Which row of a table stands for the distance l - r. Distances past either end count as the end.
 class DistanceRows {
  public:
+  DistanceRows() = default;
   // row_of: 2N - 1 numbers, entry l - r + N - 1.
   explicit DistanceRows(const std::vector<uint32_t>& row_of);
-  // Row l - r + P - 1, as in Shaw et al. 2018.
-  static DistanceRows one_for_each(size_t positions);
+  // Row l - r + P - 1, as in Shaw et al. 2018; none where no layer has such positions.
+  static DistanceRows one_for_each(const EncoderSpecification& specification);
 
   size_t of(size_t l, size_t r) const;
   // The rows of l to r, r + 1, … r + count - 1 one behind the other; null where a distance is past the ends.
@@ -35,7 +37,6 @@ class DistanceRows {
   size_t size_in_bytes() const { return rows_.size() * sizeof(uint32_t); }
 
  private:
-  DistanceRows() = default;
   ptrdiff_t index(size_t l, size_t r) const;
 
   std::vector<uint32_t> rows_;  // by r - l + N - 1
@@ -46,6 +47,9 @@ class DistanceRows {
 struct DistanceVectors {
   const float* panels = nullptr;
   size_t head_elements = 0;  // 0: every head has the same
+
+  // matrix: [rows, D], kept as kF32.
+  static DistanceVectors of(const PackedMatrix& matrix) { return {reinterpret_cast<const float*>(matrix.panel(0)), 0}; }
 };
 
 // P_k or P_q of He et al. 2020: relative positions [rows, H] times a matrix [A·D, H], and its bias. Computed in f32 from

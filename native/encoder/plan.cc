@@ -47,8 +47,9 @@ bool any(const std::vector<float*>& outputs) {
 std::vector<AttentionMask> partial_masks(const EncoderSpecification& specification) {
   std::vector<AttentionMask> masks;
   for (const LayerSpecification& layer : specification.layers) {
-    if (layer.mask.kind == AttentionMaskKind::kFull) continue;
-    if (std::find(masks.begin(), masks.end(), layer.mask) == masks.end()) masks.push_back(layer.mask);
+    if (layer.attention.mask.kind == AttentionMaskKind::kFull) continue;
+    if (std::find(masks.begin(), masks.end(), layer.attention.mask) == masks.end())
+      masks.push_back(layer.attention.mask);
   }
   return masks;
 }
@@ -91,8 +92,9 @@ Demand demand(const std::vector<AttentionMask>& masks, const Sequence& sequence)
   if (sequence.length == 0) return demand;
   const bool per_token =
       sequence.last_hidden_state != nullptr || any(sequence.hidden_states) || any(sequence.attentions);
-  const bool first =
-      sequence.pooler_output != nullptr || (sequence.pooled != nullptr && options.pooling == Pooling::kCls);
+  const bool first = sequence.pooler_output != nullptr ||
+                     (sequence.pooled != nullptr && std::find(options.pooling.begin(), options.pooling.end(),
+                                                              Pooling::kCls) != options.pooling.end());
   if (!per_token && !first && sequence.pooled == nullptr) return demand;
   for (size_t position = 0; position < sequence.length; ++position) demand.keys += is_key(sequence, position);
   demand.all_masked = per_token && options.compute_masked_positions;
@@ -165,10 +167,10 @@ void check_batch(const EncoderSpecification& specification, const std::vector<Se
   const EmbeddingsSpecification& embeddings = specification.embeddings;
   for (size_t index = 0; index < sequences.size(); ++index) {
     const Sequence& sequence = sequences[index];
-    if (sequence.length > embeddings.max_position_embeddings) {
+    if (sequence.length > specification.longest_sequence()) {
       throw Error(ErrorCode::kSequenceTooLong, "sequence " + std::to_string(index) + " has " +
                                                    std::to_string(sequence.length) + " positions: expected at most " +
-                                                   std::to_string(embeddings.max_position_embeddings));
+                                                   std::to_string(specification.longest_sequence()));
     }
     if (sequence.length > 0 && sequence.input_ids == nullptr && sequence.inputs_embeds == nullptr) {
       throw Error(ErrorCode::kShape,
@@ -177,8 +179,10 @@ void check_batch(const EncoderSpecification& specification, const std::vector<Se
     if (sequence.inputs_embeds == nullptr) {
       check_ids(ErrorCode::kTokenId, "token id", sequence.input_ids, sequence.length, embeddings.vocab_size, index);
     }
-    check_ids(ErrorCode::kTokenId, "token type id", sequence.token_type_ids, sequence.length,
-              embeddings.type_vocab_size, index);
+    if (embeddings.type_vocab_size > 0) {
+      check_ids(ErrorCode::kTokenId, "token type id", sequence.token_type_ids, sequence.length,
+                embeddings.type_vocab_size, index);
+    }
     check_ids(ErrorCode::kSequenceTooLong, "position id", sequence.position_ids, sequence.length,
               embeddings.max_position_embeddings, index);
     check_outputs(specification, sequence, index);
