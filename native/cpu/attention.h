@@ -42,8 +42,8 @@ struct AttentionTask {
 // are very many.
 std::vector<AttentionTask> attention_tasks(const PlannedBlock& block, size_t heads, size_t threads);
 
-// Tasks for the queries of position 0 alone.
-std::vector<AttentionTask> first_row_attention_tasks(const PlannedBlock& block, size_t heads);
+// What is left of them where only PlannedBlock::last_rows are needed behind the layer, and few rows between them.
+std::vector<AttentionTask> last_row_attention_tasks(const PlannedBlock& block, const std::vector<AttentionTask>& tasks);
 
 // Indices [begin, end) of a sequence's keys.
 struct KeyRange {

@@ -63,6 +63,16 @@ struct LayerWeights {
   NormWeights mlp_norm;
 };
 
+// Empty where the step has no such parameter. Matrices are always kF32: they are small.
+struct HeadStepWeights {
+  LinearWeights linear;
+  NormWeights norm;
+};
+
+struct HeadWeights {
+  std::vector<HeadStepWeights> steps;
+};
+
 // What loading asks of whoever runs it.
 class LoadControl {
  public:
@@ -93,6 +103,7 @@ class EncoderWeights {
   NormWeights embeddings_norm;
   std::vector<LayerWeights> layers;
   LinearWeights pooler;  // never kBf16 or kInt8
+  std::vector<HeadWeights> heads;
 
  private:
   struct Loader;
