@@ -95,7 +95,7 @@ class EncoderWeights {
   std::vector<LayerWeights> layers;
   DistanceRows distance_rows;  // those of the specification's relative positions
   DistanceRows each_distance;  // a row for each, as LayerWeights::distance has it
-  LinearWeights pooler;  // never kBf16 or kInt8
+  LinearWeights pooler;        // never kBf16 or kInt8
 
  private:
   struct Loader;
