@@ -92,7 +92,10 @@ async function checkCase(folder: string, golden: Case, options: FromPretrainedOp
     } else if (name in poolings) {
       differences.push(expectClose(await (model as EncoderModel).embed(inputs as never, poolings[name]), expected, name));
     } else {
-      const value = index === undefined ? result[list] : (result[list] as Tensor[] | undefined)?.[Number(index)];
+      const value =
+        name === 'softmax'
+          ? (result.logits as Tensor<'float32'>).softmax(-1)
+          : index === undefined ? result[list] : (result[list] as Tensor[] | undefined)?.[Number(index)];
       differences.push(expectClose(value as Tensor | undefined, expected, name));
     }
   }
