@@ -152,6 +152,21 @@ struct EncoderWeights::Loader {
     load(target.mlp_norm, mlp + ".norm", layer.mlp_norm.eps);
   }
 
+  void load(HeadWeights& target, const HeadSpecification& head) {
+    target.steps.resize(head.steps.size());
+    for (size_t i = 0; i < head.steps.size(); ++i) {
+      const HeadStep& step = head.steps[i];
+      HeadStepWeights& weights = target.steps[i];
+      const std::string name = "heads." + head.name + "." + step.name;
+      const bool has_bias = step.kind == HeadStepKind::kLinear || step.kind == HeadStepKind::kWordEmbeddings;
+      if (step.kind == HeadStepKind::kLinear) load(weights.linear.matrix, {name + ".weight"}, MatrixType::kF32);
+      if (has_bias && step.bias) load(weights.linear.bias, {name + ".bias"});
+      if (step.kind != HeadStepKind::kNorm) continue;
+      load(weights.norm.gamma, {name + ".weight"});
+      if (step.norm.bias) load(weights.norm.beta, {name + ".bias"});
+    }
+  }
+
   // Reads everything into `memory`, of size_bytes. Chunks are handed out in order, so that a file is read about from
   // its beginning to its end.
   void run(std::byte* memory, const ParameterReader& reader, ThreadPool& pool, const LoadControl& control) {
@@ -217,6 +232,8 @@ EncoderWeights::EncoderWeights(const EncoderSpecification& specification, const 
     if (table_type(type) == MatrixType::kBf16) loader.matrix_type = MatrixType::kF32;
     loader.load(pooler, {"pooler.dense"});
   }
+  heads.resize(specification.heads.size());
+  for (size_t head = 0; head < heads.size(); ++head) loader.load(heads[head], specification.heads[head]);
   memory_ = AlignedBuffer<std::byte>(loader.size_bytes);
   loader.run(memory_.data(), reader, pool, control);
   reader.finish();

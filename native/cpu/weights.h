@@ -64,6 +64,16 @@ struct LayerWeights {
   NormWeights mlp_norm;
 };
 
+// Empty where the step has no such parameter. Matrices are always kF32: they are small.
+struct HeadStepWeights {
+  LinearWeights linear;
+  NormWeights norm;
+};
+
+struct HeadWeights {
+  std::vector<HeadStepWeights> steps;
+};
+
 // What loading asks of whoever runs it.
 class LoadControl {
  public:
@@ -96,6 +106,7 @@ class EncoderWeights {
   DistanceRows distance_rows;  // those of the specification's relative positions
   DistanceRows each_distance;  // a row for each, as LayerWeights::distance has it
   LinearWeights pooler;  // never kBf16 or kInt8
+  std::vector<HeadWeights> heads;
 
  private:
   struct Loader;
