@@ -66,6 +66,6 @@ export const AutoModel = {
 async function modelType(pathOrId: string, options: AutoModelOptions): Promise<unknown> {
   const { config } = options;
   if (config instanceof PretrainedConfig) return config.model_type;
-  const folder = await resolveModelFolder(pathOrId, pickOptions(options, resolveRules));
+  const folder = await resolveModelFolder(pathOrId, pickOptions(options, resolveRules), 'config');
   return config?.model_type ?? (await readConfigValues(folder)).model_type;
 }
