@@ -39,6 +39,7 @@ export async function fetchBlob(
     await makeFolder(dirname(path));
     const partial = await PartialFile.open(`${path}.incomplete`, file);
     try {
+      onProgress(partial.loaded_bytes);
       await fill(partial, { ...source, session: { ...session, signal } }, onProgress);
       await partial.commit(path);
     } finally {
