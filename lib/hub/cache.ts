@@ -1,5 +1,5 @@
 import { randomBytes } from 'node:crypto';
-import { copyFile, open, readdir, readFile, readlink, rename, rm, stat, symlink } from 'node:fs/promises';
+import { copyFile, link, open, readdir, readFile, readlink, rename, rm, stat, symlink } from 'node:fs/promises';
 import { dirname, join, relative, sep } from 'node:path';
 import { fileError, makeFolder, writeFileAtomically } from '../files.ts';
 import { isCommit } from './repository.ts';
@@ -42,12 +42,14 @@ export class CachedRepository {
     return isCommit(text.trim()) ? text.trim() : undefined;
   }
 
-  /** @throws BertNativeError `ERR_IO` */
+  /** A cache that is only read keeps what it says. @throws BertNativeError `ERR_IO` */
   async writeRef(revision: string, commit: string): Promise<void> {
     if (isCommit(revision) || (await this.commitOf(revision)) === commit) return;
     const path = join(this.folder, 'refs', ...revision.split('/'));
-    await makeFolder(dirname(path));
-    await writeFileAtomically(path, commit);
+    await unlessReadOnly(async () => {
+      await makeFolder(dirname(path));
+      await writeFileAtomically(path, commit);
+    });
   }
 
   /** Whether a snapshot has a file; undefined where that is not known. */
@@ -72,17 +74,14 @@ export class CachedRepository {
       .map((entry) => relative(folder, join(entry.parentPath, entry.name)).split(sep).join('/'));
   }
 
-  /** Notes what a commit lacks. @throws BertNativeError `ERR_IO` */
+  /** Notes what a commit lacks, where the cache can be written. @throws BertNativeError `ERR_IO` */
   async writeAbsent(commit: string, paths: Iterable<string>): Promise<void> {
-    for (const path of paths) {
-      const marker = join(this.folder, '.no_exist', commit, path);
-      if (await isFile(marker)) continue;
-      await makeFolder(dirname(marker));
-      const handle = await open(marker, 'a').catch((cause) => {
-        throw fileError('writing', marker, cause);
-      });
-      await handle.close();
-    }
+    await unlessReadOnly(async () => {
+      for (const path of paths) {
+        const marker = join(this.folder, '.no_exist', commit, path);
+        if (!(await isFile(marker))) await makeEmptyFile(marker);
+      }
+    });
   }
 
   async hasBlob(oid: string, size_bytes: number): Promise<boolean> {
@@ -93,7 +92,7 @@ export class CachedRepository {
   }
 
   /**
-   * Makes a file of a snapshot a link to its blob; where links are not allowed, a copy of it.
+   * Makes a file of a snapshot a link to its blob; where such links are not allowed, a hard link or a copy.
    *
    * @throws BertNativeError `ERR_IO`
    */
@@ -106,13 +105,32 @@ export class CachedRepository {
     try {
       await symlink(target, temporary).catch(async (cause: NodeJS.ErrnoException) => {
         if (!noLinks.has(cause.code ?? '')) throw cause;
-        await copyFile(this.blob(oid), temporary);
+        await link(this.blob(oid), temporary).catch(() => copyFile(this.blob(oid), temporary));
       });
       await rename(temporary, file);
     } catch (cause) {
       await rm(temporary, { force: true }).catch(() => {});
       throw fileError('linking', file, cause);
     }
+  }
+}
+
+async function makeEmptyFile(path: string): Promise<void> {
+  await makeFolder(dirname(path));
+  const handle = await open(path, 'a').catch((cause) => {
+    throw fileError('writing', path, cause);
+  });
+  await handle.close();
+}
+
+const readOnly = new Set(['EROFS', 'EACCES', 'EPERM']);
+
+/** For what the next call can find out again. */
+async function unlessReadOnly(write: () => Promise<void>): Promise<void> {
+  try {
+    await write();
+  } catch (error) {
+    if (!readOnly.has(((error as Error).cause as NodeJS.ErrnoException | undefined)?.code ?? '')) throw error;
   }
 }
 

@@ -17,6 +17,7 @@ export type Listing = ReadonlyMap<string, RemoteFile>;
 /** The names of 100,000 files. */
 const maxAnswerBytes = 64 << 20;
 const maxFiles = 100_000;
+const maxPages = 200;
 
 const commitPattern = /^[0-9a-f]{40}$/;
 
@@ -29,7 +30,9 @@ const importHub = () => import('@huggingface/hub');
 
 /** The hub's library makes the requests of its interface; this is how it makes them. */
 function fetchFor(session: Session, about: { readonly id: string; readonly revision: string }): typeof fetch {
+  let pages = 0;
   return async (input) => {
+    if (++pages > maxPages) throw hubError('answer', `'${about.id}' is listed in more than ${maxPages} pages`);
     const url = input instanceof Request ? input.url : String(input);
     const retries = new Retries(session.signal, false);
     while (true) {

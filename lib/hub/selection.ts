@@ -53,6 +53,7 @@ const transformerSettings = ['bert', 'roberta', 'distilbert', 'camembert', 'albe
 );
 
 const maxModules = 64;
+const maxShards = 10_000;
 
 /**
  * The files of a repository that `needs` means.
@@ -148,6 +149,9 @@ function shardNames(path: string, bytes: Uint8Array): string[] {
     throw new BertNativeError('ERR_FILE_FORMAT', `${path}: expected an object weight_map that names the shards`);
   }
   const names = [...new Set(Object.values(map))];
+  if (names.length > maxShards) {
+    throw new BertNativeError('ERR_FILE_FORMAT', `${path}: ${names.length} shards; at most ${maxShards} are read`);
+  }
   for (const name of names) {
     if (typeof name !== 'string' || !isPlainPath(name)) {
       throw new BertNativeError('ERR_FILE_FORMAT', `${path}: ${JSON.stringify(name)} is not the name of a shard`);

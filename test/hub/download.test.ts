@@ -1,4 +1,4 @@
-import { lstatSync, readFileSync, readlinkSync, writeFileSync } from 'node:fs';
+import { chmodSync, lstatSync, readFileSync, readlinkSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
 import { downloadModel } from '../../lib/hub/download.ts';
@@ -260,6 +260,34 @@ describe('without the hub', () => {
     expect(await resolveModelFolder(id)).toBe(folder);
     expect(await resolveModelFolder(id, { revision: commit })).toBe(folder);
     (await BertModel.from_pretrained(id, { strict: true })).dispose();
+  });
+
+  test.skipIf(process.getuid?.() === 0)('a cache that cannot be written is read', async () => {
+    const commit = hub.server.commit(id, { 'config.json': '{}', 'model.safetensors': noise(3000) });
+    await downloadModel(id, { include: ['*'] });
+    hub.server.repositories.get(id)!.refs.set('v1', commit);
+    for (const folder of [repositoryFolder(), join(repositoryFolder(), 'refs')]) chmodSync(folder, 0o555);
+    expect(await downloadModel(id, { revision: 'v1' })).toContain(commit);
+    expect(cached()).not.toContain('refs/v1');
+    for (const folder of [repositoryFolder(), join(repositoryFolder(), 'refs')]) chmodSync(folder, 0o755);
+  });
+
+  test('env.fetch makes the requests', async () => {
+    const own = env.fetch;
+    const commit = hub.server.commit(id, { 'config.json': '{}' });
+    const asked: string[] = [];
+    env.fetch = (input, init) => {
+      asked.push(String(input));
+      return own(String(input).replace('http://hub.invalid', hub.server.endpoint), init);
+    };
+    env.remoteHost = 'http://hub.invalid/';
+    try {
+      expect(await downloadModel(id)).toContain(commit);
+    } finally {
+      env.fetch = own;
+    }
+    expect(asked).toHaveLength(3);
+    for (const url of asked) expect(url).toMatch(/^http:\/\/hub\.invalid\/(api|owner)/);
   });
 
   test('env.allowLocalModels false: a name is an id', async () => {

@@ -118,6 +118,14 @@ describe('what the hub refuses', () => {
     });
   });
 
+  test('a listing without end', async () => {
+    hub.server.commit(id, { 'config.json': '{}' });
+    const link = `<${hub.server.endpoint}/api/models/${id}/tree/x?again>; rel="next"`;
+    hub.server.fault = ({ path }) =>
+      path.includes('/tree/') ? { status: 200, headers: { link }, body: '[]' } : undefined;
+    expect((await failureOf(downloadModel(id))).message).toContain('more than 200 pages');
+  });
+
   test('a file that is listed and gone', async () => {
     hub.server.commit(id, { 'config.json': '{}' });
     faultsFirst(1, isFile, { status: 404, headers: { 'x-error-code': 'EntryNotFound' } });

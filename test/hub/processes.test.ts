@@ -1,8 +1,9 @@
 import { type ChildProcess, spawn } from 'node:child_process';
-import { existsSync, mkdirSync, readFileSync, statSync, utimesSync } from 'node:fs';
+import { existsSync, mkdirSync, readFileSync, rmdirSync, statSync, utimesSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterEach, describe, expect, test } from 'vitest';
 import { DownloadProgress } from '../../lib/cli/download-progress.ts';
+import { withLock } from '../../lib/hub/lock.ts';
 import { program, type Running, until } from '../support/command-line.ts';
 import { oidOf } from '../support/hub-server.ts';
 import { filesBelow, id, noise, useHub } from './support.ts';
@@ -156,6 +157,36 @@ describe('two processes', () => {
     utimesSync(lock(), new Date(0), new Date(0));
     expect((await download().ended).status).toBe(0);
     expect(existsSync(lock())).toBe(false);
+  });
+});
+
+describe('a lock', () => {
+  test('that is lost while the process stands still: what it guards begins again', async () => {
+    const path = join(hub.cache, 'lock.d');
+    let runs = 0;
+    const result = await withLock(path, undefined, async (signal) => {
+      if (++runs === 2) return 'done';
+      // Somebody took this process for dead.
+      rmdirSync(path);
+      await new Promise((resolve) => signal.addEventListener('abort', resolve));
+      throw signal.reason;
+    });
+    expect({ result, runs }).toEqual({ result: 'done', runs: 2 });
+    expect(existsSync(path)).toBe(false);
+  });
+
+  test('goes with what fails under it; who waits can leave', async () => {
+    const path = join(hub.cache, 'lock.d');
+    const failing = withLock(path, undefined, async () => {
+      throw new RangeError('inside');
+    });
+    await expect(failing).rejects.toThrow(new RangeError('inside'));
+    const controller = new AbortController();
+    await withLock(path, undefined, async () => {
+      const waiting = withLock(path, controller.signal, async () => 'never');
+      setTimeout(() => controller.abort(), 50);
+      await expect(waiting).rejects.toMatchObject({ code: 'ERR_ABORTED' });
+    });
   });
 });
 
