@@ -2,6 +2,9 @@ export type { ForwardTrace } from './diagnostics.ts';
 export type { Fp32Precision, ModelDtype } from './engines/engine.ts';
 export { env } from './env.ts';
 export { BertNativeError, type ErrorCode } from './errors.ts';
+export { type DownloadOptions, downloadModel } from './hub/download.ts';
+export type { ProgressCallback, ProgressInfo } from './hub/progress.ts';
+export type { ResolveOptions } from './hub/resolve.ts';
 export {
   type AnyConfig,
   AutoConfig,
