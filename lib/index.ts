@@ -157,6 +157,48 @@ export {
   type SaveOptions,
   type SaveProgress,
 } from './models/modeling.ts';
+export { type CallOptions, Pipeline, type PipelineParts } from './pipelines/base.ts';
+export type { AggregationStrategy } from './pipelines/entities.ts';
+export { type FeatureExtractionOptions, FeatureExtractionPipeline } from './pipelines/feature-extraction.ts';
+export { type FilledMask, type FillMaskOptions, type FillMaskOutput, FillMaskPipeline } from './pipelines/fill-mask.ts';
+export { type PipelineOptions, pipeline } from './pipelines/pipeline.ts';
+export {
+  type Answer,
+  type QuestionAnsweringOptions,
+  QuestionAnsweringPipeline,
+  type QuestionInput,
+} from './pipelines/question-answering.ts';
+export type { TextOptions } from './pipelines/rows.ts';
+export {
+  type SentenceSimilarityOptions,
+  SentenceSimilarityPipeline,
+  type SimilarityInput,
+} from './pipelines/sentence-similarity.ts';
+export type { PipelineOf, PipelineTask, TaskPipelines } from './pipelines/tasks.ts';
+export {
+  type LabelScore,
+  type ScoreFunction,
+  type TextClassificationOptions,
+  TextClassificationPipeline,
+} from './pipelines/text-classification.ts';
+export type { TextPair } from './pipelines/text-inputs.ts';
+export {
+  type RankedDocument,
+  type RankingInput,
+  type TextRankingOptions,
+  TextRankingPipeline,
+} from './pipelines/text-ranking.ts';
+export {
+  type EntityGroup,
+  type TokenClassificationOptions,
+  TokenClassificationPipeline,
+  type TokenEntity,
+} from './pipelines/token-classification.ts';
+export {
+  type ZeroShotClassificationOptions,
+  type ZeroShotClassificationOutput,
+  ZeroShotClassificationPipeline,
+} from './pipelines/zero-shot-classification.ts';
 export {
   MaskedLanguageModel,
   type MaskedLMOutput,
