@@ -17,6 +17,18 @@ export {
   type SaveOptions,
   type SaveProgress,
 } from './models/modeling.ts';
+export type {
+  EmbeddingPrecision,
+  EncodeProgress,
+  SentenceEncodeOptions,
+} from './sentence-transformers/encode-options.ts';
+export {
+  type SearchHit,
+  type SemanticSearchOptions,
+  semantic_search,
+} from './sentence-transformers/semantic-search.ts';
+export { SentenceTransformer, type SentenceTransformerOptions } from './sentence-transformers/sentence-transformer.ts';
+export type { SimilarityFunctionName, Vectors } from './sentence-transformers/similarity.ts';
 export {
   type EmbeddedItem,
   type EmbedItemsOptions,
