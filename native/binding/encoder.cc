@@ -12,6 +12,7 @@
 #include "binding/environment.h"
 #include "binding/errors.h"
 #include "binding/jobs.h"
+#include "binding/specification.h"
 #include "binding/token_rows.h"
 #include "binding/values.h"
 #include "common/errors.h"
@@ -30,71 +31,6 @@ namespace bert_native {
 namespace {
 
 // ---------- from JavaScript's objects to plain structures ----------
-
-template <typename Choice, size_t N>
-Choice get_choice(const Napi::Object& object, const char* field, const std::pair<const char*, Choice> (&choices)[N]) {
-  const std::string value = get_string(object, field);
-  std::string expected;
-  for (const auto& [name, choice] : choices) {
-    if (value == name) return choice;
-    expected += (expected.empty() ? "" : ", ") + std::string(name);
-  }
-  throw_expected(field, "one of " + expected + ", not '" + value + "'");
-}
-
-AttentionMask read_mask(const Napi::Object& object) {
-  AttentionMask mask;
-  mask.kind = get_choice<AttentionMaskKind>(object, "kind",
-                                            {{"full", AttentionMaskKind::kFull},
-                                             {"window", AttentionMaskKind::kWindow},
-                                             {"causal", AttentionMaskKind::kCausal}});
-  if (mask.kind == AttentionMaskKind::kWindow) mask.window = get_size(object, "size");
-  return mask;
-}
-
-EncoderSpecification read_specification(const Napi::Object& object) {
-  EncoderSpecification specification;
-  specification.hidden_size = get_size(object, "hidden_size");
-  specification.pooler = object.Get("pooler").IsString();
-
-  const Napi::Object embeddings = as_object(object.Get("embeddings"), "embeddings");
-  specification.embeddings.vocab_size = get_size(embeddings, "vocab_size");
-  specification.embeddings.position = get_choice<PositionEmbedding>(
-      embeddings, "position", {{"absolute", PositionEmbedding::kAbsolute}, {"none", PositionEmbedding::kNone}});
-  specification.embeddings.max_position_embeddings = get_size(embeddings, "max_position_embeddings");
-  specification.embeddings.type_vocab_size = get_size(embeddings, "type_vocab_size");
-  specification.embeddings.layer_norm_eps = static_cast<float>(get_number(embeddings, "layer_norm_eps"));
-
-  const Napi::Value layers_value = object.Get("layers");
-  if (!layers_value.IsArray()) throw_expected("layers", "an array");
-  const Napi::Array layers = layers_value.As<Napi::Array>();
-  for (uint32_t i = 0; i < layers.Length(); i++) {
-    const Napi::Object layer_object = as_object(layers.Get(i), "layers");
-    const Napi::Object attention = as_object(layer_object.Get("attention"), "attention");
-    const Napi::Object mlp = as_object(layer_object.Get("mlp"), "mlp");
-    LayerSpecification layer;
-    layer.num_attention_heads = get_size(attention, "num_attention_heads");
-    layer.head_size = get_size(attention, "head_size");
-    layer.attention_position =
-        get_choice<AttentionPosition>(attention, "position",
-                                      {{"none", AttentionPosition::kNone},
-                                       {"relative_key", AttentionPosition::kRelativeKey},
-                                       {"relative_key_query", AttentionPosition::kRelativeKeyQuery}});
-    layer.mask = read_mask(as_object(attention.Get("mask"), "mask"));
-    layer.intermediate_size = get_size(mlp, "intermediate_size");
-    layer.activation = get_choice<Activation>(mlp, "activation",
-                                              {{"gelu_erf", Activation::kGeluErf},
-                                               {"gelu_tanh", Activation::kGeluTanh},
-                                               {"quick_gelu", Activation::kQuickGelu},
-                                               {"relu", Activation::kRelu},
-                                               {"silu", Activation::kSilu},
-                                               {"tanh", Activation::kTanh}});
-    layer.layer_norm_eps = static_cast<float>(get_number(layer_object, "layer_norm_eps"));
-    specification.layers.push_back(layer);
-  }
-  check_specification(specification);
-  return specification;
-}
 
 // How the large matrices are kept, from load_encoder's options.
 MatrixType read_matrix_type(const Napi::Value& value) {
@@ -408,7 +344,7 @@ class ForwardJob : public Job {
       }
     }
     if (get_boolean(wanted, "attentions") && !layers.empty()) {
-      const size_t row_size = product({layers.front().num_attention_heads, S, S});
+      const size_t row_size = product({layers.front().attention.num_attention_heads, S, S});
       for (float* base : outputs.add_list("attentions", layers.size(), product({B, row_size}))) {
         each_row(base, row_size, [](Sequence& sequence, float* out) { sequence.attentions.push_back(out); });
       }
@@ -416,14 +352,14 @@ class ForwardJob : public Job {
     const Napi::Value pooled = wanted.Get("pooled");
     if (pooled.IsObject()) {
       const Napi::Object settings = pooled.As<Napi::Object>();
-      const Pooling pooling = get_choice<Pooling>(
-          settings, "mode", {{"mean", Pooling::kMean}, {"cls", Pooling::kCls}, {"max", Pooling::kMax}});
+      const std::vector<Pooling> pooling = read_pooling_modes(Fields(settings, "pooled"));
       const bool normalize = get_boolean(settings, "normalize");
-      each_row(outputs.add("pooled", product({B, H})), H, [&](Sequence& sequence, float* out) {
-        sequence.pooled = out;
-        sequence.options.pooling = pooling;
-        sequence.options.normalize = normalize;
-      });
+      each_row(outputs.add("pooled", product({B, pooling.size(), H})), pooling.size() * H,
+               [&](Sequence& sequence, float* out) {
+                 sequence.pooled = out;
+                 sequence.options.pooling = pooling;
+                 sequence.options.normalize = normalize;
+               });
     }
     outputs_ = outputs.hold();
   }
@@ -571,7 +507,7 @@ Napi::Value LoadJob::result(Napi::Env env) { return NativeEncoder::wrap(env, std
 Napi::Value load_encoder(const Napi::CallbackInfo& info) {
   const Napi::Env env = info.Env();
   return guarded(env, [&]() -> Napi::Value {
-    auto job = std::make_unique<LoadJob>(env, read_specification(as_object(info[0], "specification")),
+    auto job = std::make_unique<LoadJob>(env, read_specification(Fields(info[0], "specification")),
                                          read_parameter_sources(info[1]), read_matrix_type(info[2]));
     const auto start = [started = job.get()](Finish finish) { started->start(std::move(finish)); };
     return environment_data(env).jobs.submit(std::move(job), 0, start);

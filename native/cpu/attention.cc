@@ -141,7 +141,7 @@ class HeadAttention {
     packed_ = range;
     pack_keys();
     pack_values();
-    if (layer_.position == AttentionPosition::kRelativeKeyQuery) pack_key_strips();
+    if (layer_.position == AttentionPositionKind::kRelativeKeyQuery) pack_key_strips();
   }
 
   const float* packed_row(const float* projection, size_t key) const {
@@ -352,8 +352,8 @@ class HeadAttention {
                    queries.strips + first / gemm_.rows * query_strip_bytes_, key_panel(key), rows, depth(), false, {});
       });
     }
-    if (layer_.position != AttentionPosition::kNone) add_query_distances(queries, keys, scores);
-    if (layer_.position == AttentionPosition::kRelativeKeyQuery) add_key_distances(queries, keys, scores);
+    if (layer_.position != AttentionPositionKind::kNone) add_query_distances(queries, keys, scores);
+    if (layer_.position == AttentionPositionKind::kRelativeKeyQuery) add_key_distances(queries, keys, scores);
     return scores;
   }
 

@@ -24,7 +24,7 @@ struct AttentionLayer {
   size_t heads = 0, head_size = 0;
   const GemmKernels* gemm = nullptr;  // kF32's unless every key is seen and positions are none
   AttentionMask mask;
-  AttentionPosition position = AttentionPosition::kNone;
+  AttentionPositionKind position = AttentionPositionKind::kNone;
   const PackedMatrix* distance = nullptr;  // [2P-1, D]: row l - r + P - 1 belongs to query column l and key column r
   size_t max_position_embeddings = 0;
   size_t index = 0;  // of the layer, which selects the output among Sequence::attentions

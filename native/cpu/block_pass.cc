@@ -45,9 +45,9 @@ BlockPass::BlockPass(const EncoderSpecification& specification, const EncoderWei
       hidden_pieces_(hidden_size_),
       row_count_(block.rows.size()) {
   for (const LayerSpecification& layer : specification.layers) {
-    widest_attention_ = std::max(widest_attention_, layer.num_attention_heads * layer.head_size);
-    widest_inner_ = std::max(widest_inner_, layer.intermediate_size);
-    longest_inner_piece_ = std::max(longest_inner_piece_, DepthPieces(layer.intermediate_size).longest());
+    widest_attention_ = std::max(widest_attention_, layer.attention.width());
+    widest_inner_ = std::max(widest_inner_, layer.mlp.intermediate_size);
+    longest_inner_piece_ = std::max(longest_inner_piece_, DepthPieces(layer.mlp.intermediate_size).longest());
   }
   const size_t widest_panel = std::max(gemm_.cols, weights.pooler.matrix.panel_cols());
   const auto whole_panels = [&](size_t n) { return ceil_div(n, widest_panel) * widest_panel; };
@@ -76,7 +76,8 @@ void BlockPass::run() {
 bool BlockPass::wants_only_first_rows() const {
   return std::all_of(block_.sequences.begin(), block_.sequences.end(), [this](const PlannedSequence& planned) {
     const Sequence& sequence = *planned.sequence;
-    const bool pools_all = sequence.pooled != nullptr && sequence.options.pooling != Pooling::kCls;
+    const bool pools_all =
+        sequence.pooled != nullptr && sequence.options.pooling != std::vector<Pooling>{Pooling::kCls};
     return !pools_all && sequence.last_hidden_state == nullptr && sequence.hidden_states.empty() &&
            sequence.attentions.empty();
   });
@@ -215,21 +216,20 @@ void BlockPass::project(const RowGroup& group, size_t layer) {
 }
 
 // Weights that are rounded to 16 bits or fewer let attention do the same with its operands, where that is faster.
-const GemmKernels& BlockPass::attention_gemm(const LayerSpecification& layer) const {
+const GemmKernels& BlockPass::attention_gemm(const AttentionSpecification& layer) const {
   const GemmKernels& bf16 = kernels_.gemm_of(MatrixType::kBf16);
-  const bool plain =
-      layer.mask.kind == AttentionMaskKind::kFull && layer.attention_position == AttentionPosition::kNone;
+  const bool plain = layer.mask.kind == AttentionMaskKind::kFull && layer.position.kind == AttentionPositionKind::kNone;
   return weights_.is_rounded() && bf16.rounds_both && plain ? bf16 : kernels_.gemm_of(MatrixType::kF32);
 }
 
 void BlockPass::attend_layer(size_t layer) {
   begin_step();
-  const LayerSpecification& specification = specification_.layers[layer];
+  const AttentionSpecification& specification = specification_.layers[layer].attention;
   const AttentionLayer attention{.heads = specification.num_attention_heads,
                                  .head_size = specification.head_size,
                                  .gemm = &attention_gemm(specification),
                                  .mask = specification.mask,
-                                 .position = specification.attention_position,
+                                 .position = specification.position.kind,
                                  .distance = &weights_.layers[layer].distance,
                                  .max_position_embeddings = specification_.embeddings.max_position_embeddings,
                                  .index = layer};
@@ -299,7 +299,8 @@ void BlockPass::transform_mlp(const RowGroup& group, size_t layer) {
   const LayerWeights& weights = weights_.layers[layer];
   const LinearWeights& up = weights.mlp_up;
   const LinearWeights& down = weights.mlp_down;
-  const auto activate = kernels_.add_bias_activate_f32[static_cast<size_t>(specification_.layers[layer].activation)];
+  const auto activate =
+      kernels_.add_bias_activate_f32[static_cast<size_t>(specification_.layers[layer].mlp.activation)];
   RowScratch& scratch = group.scratch;
   float* inner = scratch.inner.data();
   float* output = scratch.output.data();
@@ -405,9 +406,12 @@ void BlockPass::pool() {
     float* out = planned.sequence->pooled;
     const OutputAccess access(*planned.sequence);
     if (out == nullptr || !access) return;
-    pool_f32(out, options.pooling, hidden_row(planned.key_begin), planned.uniform_attention ? 0 : planned.key_count,
-             hidden_stride_, hidden_row(first_row(index)), hidden_size_, kernels_);
-    if (options.normalize) normalize_l2_f32(out, hidden_size_, kernels_);
+    for (size_t i = 0; i < options.pooling.size(); ++i) {
+      pool_f32(out + i * hidden_size_, options.pooling[i], hidden_row(planned.key_begin),
+               planned.uniform_attention ? 0 : planned.key_count, hidden_stride_, hidden_row(first_row(index)),
+               hidden_size_, kernels_);
+    }
+    if (options.normalize) normalize_l2_f32(out, options.pooling.size() * hidden_size_, kernels_);
   });
 }
 

@@ -141,14 +141,14 @@ struct EncoderWeights::Loader {
   void load(LayerWeights& target, const std::string& name, const LayerSpecification& layer) {
     const std::string attention = name + ".attention", mlp = name + ".mlp";
     load(target.query_key_value, {attention + ".query", attention + ".key", attention + ".value"});
-    if (layer.attention_position != AttentionPosition::kNone) {
+    if (layer.attention.position.kind != AttentionPositionKind::kNone) {
       load(target.distance, {attention + ".distance"}, MatrixType::kF32);
     }
     load(target.attention_output, {attention + ".output"});
-    load(target.attention_norm, attention + ".norm", layer.layer_norm_eps);
+    load(target.attention_norm, attention + ".norm", layer.attention_norm->eps);
     load(target.mlp_up, {mlp + ".up"});
     load(target.mlp_down, {mlp + ".down"});
-    load(target.mlp_norm, mlp + ".norm", layer.layer_norm_eps);
+    load(target.mlp_norm, mlp + ".norm", layer.mlp_norm.eps);
   }
 
   // Reads everything into `memory`, of size_bytes. Chunks are handed out in order, so that a file is read about from
@@ -204,7 +204,7 @@ EncoderWeights::EncoderWeights(const EncoderSpecification& specification, const 
     loader.load(position, "embeddings.position");
   }
   loader.load(token_type, "embeddings.token_type");
-  loader.load(embeddings_norm, "embeddings.norm", specification.embeddings.layer_norm_eps);
+  loader.load(embeddings_norm, "embeddings.norm", specification.embeddings.norm.eps);
   layers.resize(specification.layers.size());
   for (size_t index = 0; index < layers.size(); ++index) {
     loader.load(layers[index], "layers." + std::to_string(index), specification.layers[index]);

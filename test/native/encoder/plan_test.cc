@@ -64,9 +64,9 @@ void check_plan(const std::vector<Sequence>& sequences, const OutputOptions& opt
            "needed_rows says " + std::to_string(rows) + " for a block of " + std::to_string(plan.block.rows.size()));
 }
 
-constexpr OutputOptions kCompute{};
-constexpr OutputOptions kSkip{.compute_masked_positions = false};
-constexpr OutputOptions kSkipCls{.compute_masked_positions = false, .pooling = Pooling::kCls};
+const OutputOptions kCompute{};
+const OutputOptions kSkip{.compute_masked_positions = false};
+const OutputOptions kSkipCls{.compute_masked_positions = false, .pooling = {Pooling::kCls}};
 
 void plans_rows_by_demand() {
   Planned tokens({0, 1, 1, 0}), pooler({0, 1, 1, 0}), mean({0, 1, 1, 0}), nothing({0, 1, 1, 0}), full({1, 1});
@@ -108,7 +108,7 @@ void plans_sequences_without_keys() {
 EncoderSpecification with_mask(AttentionMask mask) {
   EncoderSpecification specification;
   specification.layers.resize(3);
-  specification.layers[1].mask = mask;
+  specification.layers[1].attention.mask = mask;
   return specification;
 }
 
