@@ -4,7 +4,7 @@ import { describe, nearest, optionError, optionsObject, pickOptions } from '../o
 import { BertConfig, BertModel, type BertModelOptions } from './bert.ts';
 import { type ConfigValues, loadConfigValues, PretrainedConfig, readConfigValues } from './configuration.ts';
 import type { EncoderModel } from './encoder-model.ts';
-import type { FromPretrainedOptions, InitOptions, ModelClass } from './modeling.ts';
+import type { FromPretrainedOptions, InitOptions } from './modeling.ts';
 
 /** What {@link AutoConfig} gives: a configuration of one of the families. */
 export type AnyConfig = BertConfig;
@@ -62,12 +62,6 @@ export const AutoModel = {
     return new (familyOf(config.model_type, 'the configuration').model)(config as never, options);
   },
 };
-
-/** @internal The class of the bare encoder in a folder. @throws BertNativeError `ERR_UNSUPPORTED_MODEL` */
-export async function encoderClassOf(folder: string): Promise<ModelClass<EncoderModel>> {
-  const { model_type } = await readConfigValues(folder);
-  return familyOf(model_type, `'${folder}'`).model as unknown as ModelClass<EncoderModel>;
-}
 
 async function modelType(pathOrId: string, options: AutoModelOptions): Promise<unknown> {
   const { config } = options;

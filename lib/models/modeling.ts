@@ -60,8 +60,6 @@ export interface Architecture {
   readonly padding_row: number;
   /** The standard deviation of newly initialised weights. */
   readonly initializer_range: number;
-  /** Parameters that lie elsewhere than in the checkpoint, by canonical name; they are not saved with it. */
-  readonly elsewhere?: ParameterSources;
 }
 
 /** How a model is run. */
@@ -443,9 +441,9 @@ export abstract class PreTrainedModel extends Callable {
   }
 
   #savedParameters() {
-    const { checkpointKey, unread } = this.#architecture;
+    const { specification, checkpointKey, unread } = this.#architecture;
     return [
-      ...checkpointParameters(this.#architecture).map(({ name, shape }) => ({
+      ...encoderParameters(specification).map(({ name, shape }) => ({
         name: checkpointKey(name),
         shape,
         read: (encoder: LoadedEncoder) => encoder.readParameter(name),
@@ -507,22 +505,14 @@ function initialSource(
   return { kind: 'normal', shape, seed, std, zero_row: name === 'embeddings.word' ? padding_row : -1 };
 }
 
-/** The parameters of the specification that a checkpoint of the family holds. */
-function checkpointParameters({ specification, elsewhere }: Architecture): Parameter[] {
-  return encoderParameters(specification).filter(({ name }) => !elsewhere?.has(name));
-}
-
 function initialParameters(architecture: Architecture, seed: number): LoadedParameters {
-  const { checkpointKey, unread, elsewhere = [] } = architecture;
+  const { specification, checkpointKey, unread } = architecture;
   const sourceOf = (canonicalName: string, key: string, shape: readonly number[]) =>
     initialSource(architecture, canonicalName, shape, parameterSeed(seed, key));
   return {
-    sources: new Map([
-      ...checkpointParameters(architecture).map(
-        ({ name, shape }) => [name, sourceOf(name, checkpointKey(name), shape)] as const,
-      ),
-      ...elsewhere,
-    ]),
+    sources: new Map(
+      encoderParameters(specification).map(({ name, shape }) => [name, sourceOf(name, checkpointKey(name), shape)]),
+    ),
     unread: new Map(unread.map(({ name, shape }) => [name, sourceOf(name, name, shape)])),
     stored: new Map(),
   };
@@ -536,8 +526,8 @@ async function loadParameters(
   seed: number,
   strict: boolean,
 ): Promise<LoadedParameters> {
-  const { checkpointKey, unread, ignored, elsewhere } = architecture;
-  const wanted = checkpointParameters(architecture).map(({ name, shape }) => ({ name: checkpointKey(name), shape }));
+  const { specification, checkpointKey, unread, ignored } = architecture;
+  const wanted = encoderParameters(specification).map(({ name, shape }) => ({ name: checkpointKey(name), shape }));
   const { found, missing, unexpected } = matchParameters({
     checkpoint: await openCheckpoint(folder),
     wanted: [...wanted, ...unread],
@@ -548,7 +538,7 @@ async function loadParameters(
 
   const initial = initialParameters(architecture, seed);
   const sources = [...initial.sources].map(([name, otherwise]): [string, ParameterSource] => {
-    const span = elsewhere?.has(name) ? undefined : found.get(checkpointKey(name));
+    const span = found.get(checkpointKey(name));
     return [name, span === undefined ? otherwise : { kind: 'span', span }];
   });
   return {

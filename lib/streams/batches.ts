@@ -1,11 +1,3 @@
-import { setTimeout } from 'node:timers/promises';
-import { env } from '../env.ts';
-import { BertNativeError } from '../errors.ts';
-import type { TokenRows } from '../tokenizers/token-rows.ts';
-
-/** How long a call waits for room in a queue that is full. */
-const retry_ms = 20;
-
 /**
  * Groups rows into batches of at most `batch_tokens` padded tokens (rows × longest row; a longer row runs alone).
  *
@@ -100,19 +92,5 @@ export class TaskQueue {
     const listener = this.#onIdle;
     this.#onIdle = undefined;
     listener?.();
-  }
-}
-
-/** Where others have filled the engine's queue, a call waits; one that is more than the queue may hold fails. */
-export async function whenThereIsRoom<T>(rows: TokenRows, isClosed: () => boolean, call: () => Promise<T>): Promise<T> {
-  const tokens = rows.lengths.reduce((sum, length) => sum + length, 0);
-  for (;;) {
-    try {
-      return await call();
-    } catch (error) {
-      const isFull = error instanceof BertNativeError && error.code === 'ERR_QUEUE_FULL';
-      if (!isFull || tokens > env.maxQueuedTokens || isClosed()) throw error;
-      await setTimeout(retry_ms);
-    }
   }
 }

@@ -1,3 +1,4 @@
+import { setTimeout } from 'node:timers/promises';
 import { rejectOnAbort } from '../abort.ts';
 import { env } from '../env.ts';
 import { BertNativeError } from '../errors.ts';
@@ -5,7 +6,7 @@ import { type EmbedOptions, EncoderModel, embedRules } from '../models/encoder-m
 import { checkOptions, type GivenOptions, integerRule, type OptionRules, optionError } from '../options.ts';
 import type { TokenRows } from '../tokenizers/token-rows.ts';
 import { PreTrainedTokenizer } from '../tokenizers/tokenizer.ts';
-import { planBatches, TaskQueue, whenThereIsRoom } from './batches.ts';
+import { planBatches, TaskQueue } from './batches.ts';
 import { type StreamSource, TextSource } from './text-source.ts';
 
 /** How a stream of texts becomes one of vectors. */
@@ -44,6 +45,9 @@ export interface EmbeddedItem<T> {
 const batchesInFlight = 4;
 /** UTF-16 units of a window's texts: what bounds memory where texts are long. */
 const windowCharacters = 4 << 20;
+
+/** How long a stream waits for room in a queue that is full. */
+const retry_ms = 20;
 
 const rules: OptionRules<EmbedItemsOptions<unknown>> = {
   model: {
@@ -219,14 +223,24 @@ class EmbedStream<T> {
   }
 
   async #embed(rows: TokenRows): Promise<Float32Array[]> {
-    const { model, embed } = this.#settings;
-    const { data } = await whenThereIsRoom(
-      rows,
-      () => this.#closed,
-      () => model.embed(rows, embed),
-    );
+    const data = await this.#embedWhenThereIsRoom(rows);
     const size = data.length / rows.size;
     return Array.from({ length: rows.size }, (_, row) => data.slice(row * size, (row + 1) * size));
+  }
+
+  /** Where others have filled the engine's queue, a stream waits; a batch that is more than the queue may hold fails. */
+  async #embedWhenThereIsRoom(rows: TokenRows): Promise<Float32Array> {
+    const { model, embed } = this.#settings;
+    const tokens = rows.lengths.reduce((sum, length) => sum + length, 0);
+    for (;;) {
+      try {
+        return (await model.embed(rows, embed)).data;
+      } catch (error) {
+        const isFull = error instanceof BertNativeError && error.code === 'ERR_QUEUE_FULL';
+        if (!isFull || tokens > env.maxQueuedTokens || this.#closed) throw error;
+        await setTimeout(retry_ms);
+      }
+    }
   }
 
   async #orAborted<V>(promise: Promise<V>): Promise<V> {
