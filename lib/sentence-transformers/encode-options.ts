@@ -41,8 +41,8 @@ export interface SentenceEncodeOptions<P extends EmbeddingPrecision = EmbeddingP
   readonly precision?: P | null;
   /** For `int8` and `uint8`: the least and the greatest value of each dimension, `[2, dimensions]`. */
   readonly ranges?: Tensor<FloatType> | null;
-  /** The most texts of one call of the engine. Has no influence on the vectors. */
-  readonly batch_size?: number | null;
+  /** Padded tokens of one call of the engine; default 2048. Has no influence on the vectors. */
+  readonly batch_tokens?: number | null;
   /** Is told how far the texts are. */
   readonly progress_callback?: ((progress: EncodeProgress) => void) | null;
   /** Aborts the call: it rejects at once with `ERR_ABORTED`, whose cause is the signal's reason. */
@@ -58,7 +58,7 @@ export const encodeRules: OptionRules<SentenceEncodeOptions> = {
   normalize: booleanRule,
   precision: oneOfRule('float32', 'int8', 'uint8', 'binary', 'ubinary'),
   ranges: tensorRule,
-  batch_size: integerRule(1),
+  batch_tokens: integerRule(1),
   progress_callback: { expected: 'a function', accepts: (value) => typeof value === 'function' },
   signal: signalRule,
 };

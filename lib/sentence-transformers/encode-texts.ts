@@ -1,103 +1,63 @@
-import { env } from '../env.ts';
-import type { SentenceEncoder } from '../models/sentence-encoder.ts';
-import { planBatches, TaskQueue, whenThereIsRoom } from '../streams/batches.ts';
+import type { EncoderModel } from '../models/encoder-model.ts';
+import { OrderedStream, oneRowEach } from '../streams/ordered-stream.ts';
+import { TextSource, textReader } from '../streams/text-source.ts';
 import type { TokenRows } from '../tokenizers/token-rows.ts';
 import type { PreTrainedTokenizer } from '../tokenizers/tokenizer.ts';
+import { hasHead, headName, type SentenceModules } from './modules.ts';
 
 /** How texts become vectors. */
 export interface EncodeJob {
-  readonly encoder: SentenceEncoder;
+  readonly model: EncoderModel;
   readonly tokenizer: PreTrainedTokenizer;
+  readonly modules: SentenceModules;
   readonly texts: readonly string[];
   /** What the tokenizer gets of a text. */
   readonly prepare: (text: string) => string;
   readonly max_length: number;
-  /** The most texts of one call of the engine. */
-  readonly batch_size: number;
+  /** Padded tokens of one call of the engine. */
+  readonly batch_tokens: number;
   /** Tokens at the front of each row that are left out of the pooling. */
-  readonly skip: number;
+  readonly pooling_skip: number;
   readonly signal: AbortSignal | null;
-  /** Takes a text's vector, which is gone afterwards. */
-  readonly receive: (index: number, vector: Float32Array) => void;
-  /** Is told how many texts are done, after every call of the engine. */
-  readonly onProgress: (done: number) => void;
 }
 
-/** Enough that the engine never waits for JavaScript, and fills its threads on a large machine. */
-const batchesInFlight = 4;
-/** Tokens of one call of the engine. */
-const batchTokens = 2048;
-/** Texts that are tokenized together, and their UTF-16 units: what bounds memory. */
-const windowTexts = 2048;
-const windowCharacters = 4 << 20;
+/** Texts that are tokenized together, and sorted by length. */
+const window = 2048;
 
 /**
- * Runs the texts through the encoder: window by window, one being computed while the next is tokenized, a few batches in the
- * engine at once.
+ * The texts' vectors in their order. One window of texts is computed while the next is tokenized, and no more is on its way.
  *
- * @throws (rejects) BertNativeError what tokenizer and engine throw
+ * @throws BertNativeError what tokenizer and engine throw; `ERR_ABORTED`
  */
-export async function encodeTexts(job: EncodeJob): Promise<void> {
-  const batches = new TaskQueue(batchesInFlight);
-  let closed = false;
-  let done = 0;
-  const run = async (rows: TokenRows, first: number, batch: readonly number[]): Promise<void> => {
-    const { encoder, skip, signal } = job;
-    const selected = rows.select(batch);
-    const data = await whenThereIsRoom(
-      selected,
-      () => closed,
-      () => encoder.embed_rows(selected, skip, signal),
-    );
-    if (closed) return;
-    const size = data.length / batch.length;
-    batch.forEach((index, row) => {
-      job.receive(first + index, data.subarray(row * size, (row + 1) * size));
-    });
-    done += batch.length;
-    job.onProgress(done);
-  };
-
-  try {
-    let previous: Promise<unknown> = Promise.resolve();
-    for (const { first, end } of windows(job.texts)) {
-      const rows = await tokenized(job, first, end);
-      await previous;
-      previous = Promise.all(plan(rows.lengths, job).map((batch) => batches.add(() => run(rows, first, batch))));
-      previous.catch(() => {}); // reported when its turn comes
-    }
-    await previous;
-  } finally {
-    closed = true;
-    batches.close();
-  }
+export function encodeTexts(job: EncodeJob): AsyncGenerator<Float32Array, void, undefined> {
+  const { tokenizer, texts, prepare, max_length, batch_tokens, signal } = job;
+  const stream = new OrderedStream<string, string, Float32Array, Float32Array>({
+    source: new TextSource(texts, textReader(prepare)),
+    window,
+    batch_tokens,
+    signal,
+    async prepare(values) {
+      const rows = await tokenizer.encode_rows(values, { truncation: true, max_length, verbose: false });
+      return {
+        costs: rows.lengths,
+        row_starts: oneRowEach(values.length),
+        compute: (batch) => vectorsOf(job, rows.select(batch)),
+        finish: (_, [vector]) => vector!,
+      };
+    },
+  });
+  return stream.run();
 }
 
-function tokenized(
-  { tokenizer, texts, prepare, max_length }: EncodeJob,
-  first: number,
-  end: number,
-): Promise<TokenRows> {
-  return tokenizer.encode_rows(texts.slice(first, end).map(prepare), { truncation: true, max_length, verbose: false });
-}
-
-function plan(lengths: Int32Array, { encoder, batch_size }: EncodeJob): number[][] {
-  // What is more than the engine's queue may hold would never be accepted.
-  const most = encoder.engine === 'native' ? Math.min(batchTokens, env.maxQueuedTokens) : batchTokens;
-  return planBatches(lengths, most).flatMap((batch) =>
-    Array.from({ length: Math.ceil(batch.length / batch_size) }, (_, i) =>
-      batch.slice(i * batch_size, (i + 1) * batch_size),
-    ),
-  );
-}
-
-function* windows(texts: readonly string[]): Generator<{ first: number; end: number }> {
-  for (let first = 0; first < texts.length; ) {
-    let end = first;
-    for (let characters = 0; end < texts.length && end - first < windowTexts && characters < windowCharacters; ++end) {
-      characters += texts[end]!.length;
-    }
-    yield { first, end };
-    first = end;
-  }
+async function vectorsOf(
+  { model, modules, pooling_skip, signal }: EncodeJob,
+  rows: TokenRows,
+): Promise<Float32Array[]> {
+  const { pooling, steps } = modules;
+  const vectors = hasHead(modules)
+    ? (await model.run_heads(rows, { pooling_skip, signal }))[headName]!
+    : await model.embed(rows, { pooling: pooling.modes, normalize: steps.length > 0, pooling_skip, signal });
+  const { data, dims } = vectors;
+  const [count, size] = dims as readonly [number, number];
+  return Array.from({ length: count }, (_, row) => data.subarray(row * size, (row + 1) * size));
 }

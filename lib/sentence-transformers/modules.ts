@@ -1,11 +1,12 @@
 import { join } from 'node:path';
-import type { ParameterSource, ParameterSources } from '../engines/engine.ts';
 import type { Activation, HeadStep } from '../engines/specification.ts';
 import { BertNativeError } from '../errors.ts';
 import { type JsonObject, readFileIfPresent, readJsonObject } from '../files.ts';
+import { type ExtraHead, readParameterSource } from '../models/loading.ts';
 import { booleanRule, checkConfigValue, describe, integerRule, stringRule } from '../options.ts';
 import { openCheckpoint } from '../weights/checkpoint.ts';
 import { isLoadable } from '../weights/checkpoint-tensor.ts';
+import type { TensorSpan } from '../weights/tensor-span.ts';
 import { meanPooling, type PoolingSettings, readPooling } from './pooling.ts';
 
 /** What a folder's `modules.json` lists: an encoder, a pooling, and what is done to the pooled vector. */
@@ -15,7 +16,41 @@ export interface SentenceModules {
   readonly pooling: PoolingSettings;
   readonly steps: readonly HeadStep[];
   /** The parameters of the steps by `<step's name>.weight` and `.bias`. */
-  readonly parameters: ParameterSources;
+  readonly parameters: ReadonlyMap<string, StepParameter>;
+}
+
+export interface StepParameter {
+  readonly span: TensorSpan;
+  /** In fp32: a model does not depend on its files once it is loaded, and is saved with these. */
+  readonly values: Float32Array;
+}
+
+/** Of the head that runs the steps. */
+export const headName = 'sentence_embedding';
+
+/** Whether the steps need a head of the encoder's: a pooling alone, or with a normalization, does not. */
+export function hasHead({ steps }: SentenceModules): boolean {
+  return steps.some(({ kind }) => kind !== 'normalize');
+}
+
+/** The head that pools and does the steps, as a model takes it; none where there is nothing for it to do. */
+export function extraHeads(modules: SentenceModules): ExtraHead[] {
+  if (!hasHead(modules)) return [];
+  const { pooling, steps, parameters } = modules;
+  return [
+    {
+      specification: { name: headName, input: { kind: 'pooled', modes: pooling.modes }, steps },
+      sources: new Map([...parameters].map(([name, { span }]) => [name, { kind: 'span', span }])),
+    },
+  ];
+}
+
+/** The length of the vectors that the modules make of states of `hidden_size`. */
+export function embeddingSize({ pooling, steps }: SentenceModules, hidden_size: number): number {
+  return steps.reduce(
+    (width, step) => (step.kind === 'linear' ? step.outputs : width),
+    pooling.modes.length * hidden_size,
+  );
 }
 
 interface ModuleEntry {
@@ -25,7 +60,7 @@ interface ModuleEntry {
 
 interface Step {
   readonly steps: readonly HeadStep[];
-  readonly parameters?: readonly (readonly [string, ParameterSource])[];
+  readonly parameters?: readonly (readonly [string, StepParameter])[];
 }
 
 const maxModules = 64;
@@ -71,7 +106,7 @@ export async function readModules(folder: string): Promise<SentenceModules> {
   }
   const poolingPath = join(folder, pooling!.path, 'config.json');
   const steps: HeadStep[] = [];
-  const parameters = new Map<string, ParameterSource>();
+  const parameters = new Map<string, StepParameter>();
   for (const [index, entry] of others.entries()) {
     const read = readers[classOf(entry) ?? ''];
     if (read === undefined) {
@@ -80,7 +115,7 @@ export async function readModules(folder: string): Promise<SentenceModules> {
     }
     const step = await read(join(folder, entry.path), `step_${index}`);
     steps.push(...step.steps);
-    for (const [name, source] of step.parameters ?? []) parameters.set(name, source);
+    for (const [name, parameter] of step.parameters ?? []) parameters.set(name, parameter);
   }
   return {
     transformer: join(folder, transformer!.path),
@@ -182,9 +217,9 @@ async function readParameters(
   stored: string,
   name: string,
   shapes: Readonly<Record<string, readonly number[]>>,
-): Promise<[string, ParameterSource][]> {
+): Promise<[string, StepParameter][]> {
   const { tensors } = await openCheckpoint(folder);
-  return Object.entries(shapes).map(([key, shape]) => {
+  const found = Object.entries(shapes).map(([key, shape]): [string, TensorSpan] => {
     const tensor = tensors.get(key);
     if (tensor === undefined) {
       throw new BertNativeError('ERR_WEIGHT_MISSING', `'${folder}' lacks the parameter ${key} of its module`);
@@ -198,6 +233,12 @@ async function readParameters(
         `${tensor.file.path}: ${key} has the shape [${tensor.shape.join(', ')}]: config.json says [${shape.join(', ')}]`,
       );
     }
-    return [key.replace(stored, name), { kind: 'span', span: tensor }];
+    return [key.replace(stored, name), tensor];
   });
+  return Promise.all(
+    found.map(async ([parameter, span]): Promise<[string, StepParameter]> => {
+      const values = await readParameterSource({ kind: 'span', span });
+      return [parameter, { span, values }];
+    }),
+  );
 }

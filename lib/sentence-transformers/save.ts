@@ -1,7 +1,8 @@
 import { join } from 'node:path';
 import type { HeadStep } from '../engines/specification.ts';
+import { BertNativeError } from '../errors.ts';
 import { type JsonObject, makeFolder, writeFileAtomically } from '../files.ts';
-import type { SentenceEncoder } from '../models/sentence-encoder.ts';
+import type { EncoderModel } from '../models/encoder-model.ts';
 import type { PreTrainedTokenizer } from '../tokenizers/tokenizer.ts';
 import { version } from '../version.ts';
 import { writeSafetensors } from '../weights/safetensors.ts';
@@ -11,7 +12,7 @@ import { poolingConfig } from './pooling.ts';
 import type { SentenceSettings } from './settings.ts';
 
 export interface SavedParts {
-  readonly encoder: SentenceEncoder;
+  readonly model: EncoderModel;
   readonly tokenizer: PreTrainedTokenizer;
   readonly modules: SentenceModules;
   readonly settings: SentenceSettings;
@@ -36,10 +37,10 @@ const identity = 'torch.nn.modules.linear.Identity';
 
 /** In the layout and under the names of sentence-transformers 2 to 5, which version 6 reads as well. */
 export async function saveSentenceTransformer(folder: string, parts: SavedParts): Promise<void> {
-  const { encoder, tokenizer, modules, settings } = parts;
-  await encoder.save_pretrained(folder);
+  const { model, tokenizer, modules, settings } = parts;
+  await model.save_pretrained(folder);
   await tokenizer.save_pretrained(folder);
-  const { hidden_size } = encoder;
+  const { hidden_size } = model;
   const saved: SavedModule[] = [
     { className: 'Pooling', config: poolingConfig(modules.pooling, hidden_size), parameters: {} },
     ...moduleList(modules.steps, modules.pooling.modes.length * hidden_size),
@@ -49,7 +50,7 @@ export async function saveSentenceTransformer(folder: string, parts: SavedParts)
     const idx = i + 1;
     const path = `${idx}_${module.className}`;
     entries.push({ idx, name: `${idx}`, path, type: `sentence_transformers.models.${module.className}` });
-    await saveModule(join(folder, path), module, encoder);
+    await saveModule(join(folder, path), module, modules);
   }
   const { prompts, default_prompt_name, similarity_fn_name, max_seq_length, do_lower_case } = settings;
   await writeJson(join(folder, 'sentence_bert_config.json'), { max_seq_length, do_lower_case });
@@ -104,16 +105,18 @@ function savedDense(
 async function saveModule(
   folder: string,
   { config, parameters }: SavedModule,
-  encoder: SentenceEncoder,
+  modules: SentenceModules,
 ): Promise<void> {
   await makeFolder(folder);
   if (config !== null) await writeJson(join(folder, 'config.json'), config);
-  const tensors = Object.entries(parameters).map(([key, { name, shape }]) => ({
-    name: key,
-    dtype: 'F32' as const,
-    shape,
-    data: async () => encodeStored(await encoder.read_step_parameter(name), 'F32'),
-  }));
+  const tensors = Object.entries(parameters).map(([key, { name, shape }]) => {
+    const { values, span } = modules.parameters.get(name)!;
+    const { dtype } = span;
+    if (dtype === 'F64') {
+      throw new BertNativeError('ERR_DTYPE', `${key} was stored as F64 and is held in fp32: saving would lose bits`);
+    }
+    return { name: key, dtype, shape, data: async () => encodeStored(values, dtype) };
+  });
   if (tensors.length > 0) await writeSafetensors(join(folder, 'model.safetensors'), tensors);
 }
 

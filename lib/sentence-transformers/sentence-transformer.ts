@@ -2,9 +2,9 @@ import { inspect } from 'node:util';
 import { rejectOnAbort, throwIfAborted } from '../abort.ts';
 import { BertNativeError } from '../errors.ts';
 import { type ResolveOptions, resolveModelFolder, resolveRules } from '../hub/resolve.ts';
-import { encoderClassOf } from '../models/auto.ts';
+import { AutoModel } from '../models/auto.ts';
+import type { EncoderModel } from '../models/encoder-model.ts';
 import type { EngineOptions, ModelStats } from '../models/modeling.ts';
-import { type SentenceEncoder, sentenceEncoderClass } from '../models/sentence-encoder.ts';
 import {
   checkOption,
   checkOptions,
@@ -21,6 +21,7 @@ import { quantize_embeddings } from '../tensor/quantize.ts';
 import { Tensor } from '../tensor/tensor.ts';
 import { AutoTokenizer } from '../tokenizers/auto.ts';
 import type { PreTrainedTokenizer } from '../tokenizers/tokenizer.ts';
+import { openCheckpoint } from '../weights/checkpoint.ts';
 import {
   type EmbeddingPrecision,
   type EmbeddingTypes,
@@ -28,7 +29,7 @@ import {
   type SentenceEncodeOptions,
 } from './encode-options.ts';
 import { encodeTexts } from './encode-texts.ts';
-import { readModules, type SentenceModules } from './modules.ts';
+import { embeddingSize, extraHeads, readModules, type SentenceModules } from './modules.ts';
 import { choosePrompt, preparedText, promptLength, withPromptName } from './prompts.ts';
 import { saveSentenceTransformer } from './save.ts';
 import { checkPromptName, promptsRule, readSettings, type SentenceSettings } from './settings.ts';
@@ -64,9 +65,12 @@ const ownRules: OptionRules<OwnOptions> = {
   max_seq_length: integerRule(1),
 };
 
+/** Progress is told after so many texts. */
+const progressStep = 256;
+
 /** What {@link SentenceTransformer.from_pretrained} made of a folder. */
 interface Parts {
-  readonly encoder: SentenceEncoder;
+  readonly model: EncoderModel;
   readonly tokenizer: PreTrainedTokenizer;
   readonly modules: SentenceModules;
   readonly settings: SentenceSettings;
@@ -78,25 +82,26 @@ interface Parts {
  */
 export class SentenceTransformer {
   readonly tokenizer: PreTrainedTokenizer;
+  /** The bare encoder. */
+  readonly model: EncoderModel;
   /** Texts to be put in front, by name. */
   prompts: Readonly<Record<string, string>>;
   /** The prompt of calls that name none. */
   default_prompt_name: string | null;
-  readonly #encoder: SentenceEncoder;
   readonly #modules: SentenceModules;
   readonly #do_lower_case: boolean;
   #similarity_fn_name: SimilarityFunctionName;
   #max_seq_length: number;
 
-  private constructor({ encoder, tokenizer, modules, settings }: Parts) {
+  private constructor({ model, tokenizer, modules, settings }: Parts) {
     this.tokenizer = tokenizer;
+    this.model = model;
     this.prompts = settings.prompts;
     this.default_prompt_name = settings.default_prompt_name;
-    this.#encoder = encoder;
     this.#modules = modules;
     this.#do_lower_case = settings.do_lower_case;
     this.#similarity_fn_name = settings.similarity_fn_name;
-    this.#max_seq_length = Math.min(settings.max_seq_length ?? tokenizer.model_max_length, encoder.longest_sequence);
+    this.#max_seq_length = Math.min(settings.max_seq_length ?? tokenizer.model_max_length, model.max_sequence_length);
   }
 
   /**
@@ -119,17 +124,15 @@ export class SentenceTransformer {
     const modules = await readModules(folder);
     const settings = { ...(await readSettings(folder, modules.transformer)), ...own };
     checkPromptName('default_prompt_name', settings.default_prompt_name, settings.prompts, 'ERR_OPTION');
-    const { pooling, steps, parameters, transformer } = modules;
-    const tail = { modes: pooling.modes, steps, parameters };
-    const encoderClass = sentenceEncoderClass(await encoderClassOf(transformer), tail);
-    const fromHub = Object.keys(resolveRules);
+    const { transformer } = modules;
     const tokenizer = await AutoTokenizer.from_pretrained(transformer);
-    const encoder = await loadEncoder(
-      encoderClass,
-      transformer,
-      Object.fromEntries(others.filter(([name]) => !fromHub.includes(name))),
-    );
-    return new SentenceTransformer({ encoder, tokenizer, modules, settings });
+    const model = await AutoModel.from_pretrained(transformer, {
+      ...Object.fromEntries(others.filter(([name]) => !Object.hasOwn(resolveRules, name))),
+      // Nothing here asks for the pooler: it is held where there is one, so that saving keeps it.
+      ...((await hasPooler(transformer)) ? {} : { add_pooling_layer: false }),
+      extra_heads: extraHeads(modules),
+    });
+    return new SentenceTransformer({ model, tokenizer, modules, settings });
   }
 
   /**
@@ -170,27 +173,32 @@ export class SentenceTransformer {
   }
 
   async #encode(texts: readonly string[], options: SentenceEncodeOptions): Promise<Tensor<'float32'>> {
-    const { normalize, batch_size, progress_callback, signal } = options;
-    const size = this.#encoder.embedding_size;
+    const { normalize, batch_tokens, progress_callback, signal } = options;
+    const size = this.get_sentence_embedding_dimension();
     const dimensions = options.dimensions ?? size;
     if (dimensions > size) throw optionError('dimensions', dimensions, `at most ${size}, which the vectors have`);
     const max_length = this.#checkedLength();
-    const prepare = (text: string): string => preparedText(text, this.#do_lower_case);
     const prompt = choosePrompt(this, options);
-    const leftOut = prompt !== '' && !this.#modules.pooling.include_prompt;
+    const prepare = (text: string): string => preparedText(prompt + text, this.#do_lower_case);
+    const skipsPrompt = prompt !== '' && !this.#modules.pooling.include_prompt;
     const vectors = new Tensor('float32', allocate(texts.length, dimensions), [texts.length, dimensions]);
-    await encodeTexts({
-      encoder: this.#encoder,
+    const encoded = encodeTexts({
+      model: this.model,
       tokenizer: this.tokenizer,
+      modules: this.#modules,
       texts,
-      prepare: (text) => prepare(prompt + text),
+      prepare,
       max_length,
-      batch_size: batch_size ?? texts.length,
-      skip: leftOut ? await promptLength(this.tokenizer, prepare(prompt), max_length) : 0,
+      batch_tokens: batch_tokens ?? 2048,
+      pooling_skip: skipsPrompt ? await promptLength(this.tokenizer, prepare(''), max_length) : 0,
       signal: signal ?? null,
-      receive: (index, vector) => vectors.data.set(vector.subarray(0, dimensions), index * dimensions),
-      onProgress: (done) => progress_callback?.({ done, total: texts.length }),
     });
+    let done = 0;
+    for await (const vector of encoded) {
+      vectors.data.set(vector.subarray(0, dimensions), done * dimensions);
+      done++;
+      if (done % progressStep === 0 || done === texts.length) progress_callback?.({ done, total: texts.length });
+    }
     return normalize ? vectors.normalize_(2, 1) : vectors;
   }
 
@@ -239,7 +247,7 @@ export class SentenceTransformer {
 
   set max_seq_length(value: number) {
     checkOption('max_seq_length', value, integerRule(1));
-    const most = this.#encoder.longest_sequence;
+    const most = this.model.max_sequence_length;
     if (value > most) throw optionError('max_seq_length', value, `at most ${most}: the model has no more positions`);
     this.#max_seq_length = value;
   }
@@ -250,12 +258,12 @@ export class SentenceTransformer {
 
   /** The number of values in a vector. */
   get_sentence_embedding_dimension(): number {
-    return this.#encoder.embedding_size;
+    return embeddingSize(this.#modules, this.model.hidden_size);
   }
 
   /** What calls are doing and have done, and the memory that the model takes. */
   stats(): ModelStats {
-    return this.#encoder.stats();
+    return this.model.stats();
   }
 
   /**
@@ -267,7 +275,7 @@ export class SentenceTransformer {
     checkOption('folder', folder, stringRule);
     checkPromptName('default_prompt_name', this.default_prompt_name, this.prompts, 'ERR_OPTION');
     await saveSentenceTransformer(folder, {
-      encoder: this.#encoder,
+      model: this.model,
       tokenizer: this.tokenizer,
       modules: this.#modules,
       settings: {
@@ -282,7 +290,7 @@ export class SentenceTransformer {
 
   /** Lets go of the weights once pending calls have settled; later calls reject with `ERR_DISPOSED`. */
   dispose(): void {
-    this.#encoder.dispose();
+    this.model.dispose();
   }
 
   [Symbol.dispose](): void {
@@ -299,17 +307,13 @@ export class SentenceTransformer {
       ', ',
     );
     const size = this.get_sentence_embedding_dimension();
-    return `SentenceTransformer (${steps}; ${size} dimensions) ${inspect(this.#encoder, options)}`;
+    return `SentenceTransformer (${steps}; ${size} dimensions) ${inspect(this.model, options)}`;
   }
 }
 
-type EncoderClass = ReturnType<typeof sentenceEncoderClass>;
-
-function loadEncoder(encoderClass: EncoderClass, folder: string, options: object): Promise<SentenceEncoder> {
-  const { from_pretrained } = encoderClass as unknown as {
-    from_pretrained(this: EncoderClass, folder: string, options: object): Promise<SentenceEncoder>;
-  };
-  return from_pretrained.call(encoderClass, folder, options);
+async function hasPooler(folder: string): Promise<boolean> {
+  const { tensors } = await openCheckpoint(folder);
+  return [...tensors.keys()].some((name) => /(^|\.)pooler\./.test(name));
 }
 
 function checkTexts(texts: unknown): readonly string[] {
