@@ -12,6 +12,22 @@ namespace bert_native {
 
 namespace {
 
+void zero_head(const EncoderSpecification& specification, const HeadSpecification& head, const Sequence& sequence,
+               float* out) {
+  if (out == nullptr) return;
+  const size_t size = head_width(head, specification);
+  if (head.input != HeadInputKind::kTokens) {
+    std::fill_n(out, size, 0.0f);
+    return;
+  }
+  const bool listed = sequence.head_positions != nullptr;
+  const size_t rows = listed ? sequence.head_position_count : sequence.length;
+  for (size_t row = 0; row < rows; ++row) {
+    const size_t position = listed ? static_cast<size_t>(sequence.head_positions[row]) : row;
+    if (!is_shown(sequence, position)) std::fill_n(out + row * size, size, 0.0f);
+  }
+}
+
 // Everything that no row of a block will fill: positions that are not shown, and all of a sequence without rows.
 void zero_unshown(const EncoderSpecification& specification, const Sequence& sequence) {
   const OutputAccess access(sequence);
@@ -30,6 +46,9 @@ void zero_unshown(const EncoderSpecification& specification, const Sequence& seq
     for (size_t head = 0; head < specification.layers[layer].attention.num_attention_heads; ++head) {
       zero_rows(sequence.attentions[layer] + head * length * length, length);
     }
+  }
+  for (size_t head = 0; head < sequence.heads.size(); ++head) {
+    zero_head(specification, specification.heads[head], sequence, sequence.heads[head]);
   }
   if (sequence.pooler_output != nullptr) std::fill_n(sequence.pooler_output, hidden_size, 0.0f);
   if (sequence.pooled != nullptr) {
