@@ -215,6 +215,18 @@ export {
 } from './models/tasks/classes.ts';
 export type { PositionsInput } from './models/tasks/positions.ts';
 export { type TaskInputs, TaskModel, type TaskModelOutput } from './models/tasks/task-model.ts';
+export type {
+  EmbeddingPrecision,
+  EncodeProgress,
+  SentenceEncodeOptions,
+} from './sentence-transformers/encode-options.ts';
+export {
+  type SearchHit,
+  type SemanticSearchOptions,
+  semantic_search,
+} from './sentence-transformers/semantic-search.ts';
+export { SentenceTransformer, type SentenceTransformerOptions } from './sentence-transformers/sentence-transformer.ts';
+export type { SimilarityFunctionName, Vectors } from './sentence-transformers/similarity.ts';
 export {
   type EmbeddedItem,
   type EmbedItemsOptions,
