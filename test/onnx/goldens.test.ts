@@ -3,7 +3,7 @@ import { InferenceSession } from 'onnxruntime-node';
 import { afterAll, describe, expect, test } from 'vitest';
 import * as library from '../../lib/index.ts';
 import { type Case, expectValuesClose, fixtureFolders, hasCases, readCases } from '../support/fixtures.ts';
-import { exportTo, type Rows, runSession } from '../support/onnx-run.ts';
+import { exportTo, type Rows, runOnnx, runSession } from '../support/onnx-run.ts';
 import { temporaryFolder } from '../support/temporary.ts';
 
 const temporary = temporaryFolder();
@@ -85,6 +85,21 @@ for (const [className, modelClass] of classes) {
         for (const [output, { shape, data }] of expected) {
           expect(outputs[output]?.dims, output).toEqual(shape);
           expectValuesClose(outputs[output]!.data, data, output);
+        }
+      });
+
+      test('q8 is near', async () => {
+        using model = await load(modelClass, folder, hasPooler(cases[0]!), 'reference');
+        const path = await exportTo(join(temporary, name, className), model, { dtype: 'q8' });
+        const rows = maskedRows(model, Array.isArray(cases[0]!.input_ids[0]![0]));
+        const outputs = await runOnnx(path, rows);
+        const exact = await runSession(await sessionOf(cases[0]!), rows);
+        expect(Object.keys(outputs)).toEqual(Object.keys(exact));
+        for (const [output, { data }] of Object.entries(outputs)) {
+          const expected = exact[output]!.data;
+          const error = Math.hypot(...data.map((value, i) => value - expected[i]!)) / Math.hypot(...expected);
+          // Some widths here are 12: another model would be at an error of about 1.4.
+          expect(error, output).toBeLessThan(0.1);
         }
       });
 
