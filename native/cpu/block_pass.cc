@@ -2,9 +2,8 @@
 
 #include <algorithm>
 
-#include "common/errors.h"
+#include "cpu/output_pass.h"
 #include "cpu/row_groups.h"
-#include "encoder/pooling.h"
 
 namespace bert_native {
 
@@ -23,7 +22,7 @@ size_t Workspace::size_in_bytes() const {
                 shared_rows.size_in_bytes();
   for (const RowScratch& scratch : thread_rows) size += scratch.size_in_bytes();
   for (const AttentionScratch& scratch : thread_attention) size += scratch.size_in_bytes();
-  return size;
+  return size + heads.size_in_bytes();
 }
 
 size_t RowScratch::size_in_bytes() const {
@@ -73,53 +72,25 @@ void BlockPass::run() {
   for_row_groups([this](const RowGroup& group) { embed(group); });
   const size_t layers = specification_.layers.size();
   for (size_t layer = 0; layer < layers; ++layer) {
-    only_first_rows_ = layer + 1 == layers && wants_only_first_rows();
+    only_last_rows_ = layer + 1 == layers && block_.last_rows.size() < row_count_;
     attend_layer(layer);
-    if (only_first_rows_) keep_only_first_rows();
+    if (only_last_rows_) keep_only_last_rows();
     for_row_groups([this, layer](const RowGroup& group) { transform(group, layer); });
   }
-  run_poolers();
-  pool();
+  const LastStates states{workspace_.hidden.data(), hidden_stride_};
+  OutputPass(specification_, weights_, kernels_, block_, states, pool_, control_, workspace_.heads).run();
 }
 
-// Whether the last layer's output matters at position 0 alone, as it does to a pooler or a classifier on top of one.
-bool BlockPass::wants_only_first_rows() const {
-  // A convolution looks at the rows as they are planned.
-  if (specification_.convolution && specification_.layers.size() == 1) return false;
-  return std::all_of(block_.sequences.begin(), block_.sequences.end(), [this](const PlannedSequence& planned) {
-    const Sequence& sequence = *planned.sequence;
-    const bool pools_all =
-        sequence.pooled != nullptr && sequence.options.pooling != std::vector<Pooling>{Pooling::kCls};
-    return !pools_all && sequence.last_hidden_state == nullptr && sequence.hidden_states.empty() &&
-           sequence.attentions.empty();
-  });
-}
-
-// Moves the first rows together. That of sequence i stands at row i or behind it, so none is overwritten before its
-// turn.
-void BlockPass::keep_only_first_rows() {
+// Moves the rows together that are needed behind the last layer. None is overwritten before its turn.
+void BlockPass::keep_only_last_rows() {
   const size_t width = specification_.layers.back().attention.width();
-  for (size_t sequence = 0; sequence < block_.sequences.size(); ++sequence) {
-    const size_t row = block_.sequences[sequence].first_row;
-    if (row == sequence) continue;
-    std::copy_n(hidden_row(row), hidden_size_, hidden_row(sequence));
-    std::copy_n(projections_row(row), width, projections_row(sequence));
+  row_count_ = block_.last_rows.size();
+  for (size_t i = 0; i < row_count_; ++i) {
+    const size_t row = block_.last_rows[i];
+    if (row == i) continue;
+    std::copy_n(hidden_row(row), hidden_size_, hidden_row(i));
+    std::copy_n(projections_row(row), width, projections_row(i));
   }
-  row_count_ = block_.sequences.size();
-}
-
-// The row of the workspace that holds position 0, where that is needed.
-size_t BlockPass::first_row(size_t sequence) const {
-  return only_first_rows_ ? sequence : block_.sequences[sequence].first_row;
-}
-
-void BlockPass::begin_step() {
-  throw_if_abandoned();
-  control_.between_steps();
-}
-
-void BlockPass::throw_if_abandoned() const {
-  if (control_.is_abandoned()) throw Error(ErrorCode::kAborted, "the forward pass was aborted");
 }
 
 RowScratch& BlockPass::prepare(RowScratch& scratch, size_t rows, size_t inner_columns) const {
@@ -137,7 +108,7 @@ RowScratch& BlockPass::prepare(RowScratch& scratch, size_t rows, size_t inner_co
 }
 
 void BlockPass::for_row_groups(const std::function<void(const RowGroup&)>& body) {
-  begin_step();
+  control_.begin_step();
   const size_t rows = row_count_, threads = pool_.thread_count();
   const size_t strip_rows = gemm_.rows, strips = ceil_div(rows, strip_rows);
   const size_t whole_inner = ceil_div(widest_inner_, gemm_.cols) * gemm_.cols;
@@ -149,7 +120,7 @@ void BlockPass::for_row_groups(const std::function<void(const RowGroup&)>& body)
   const std::vector<size_t> cuts = row_group_cuts(strips, group_strips, threads);
   const size_t piece = ceil_div(longest_inner_piece_, gemm_.cols) * gemm_.cols;
   pool_.parallel_for(cuts.size() - 1, [&](size_t index, size_t worker) {
-    throw_if_abandoned();
+    control_.throw_if_abandoned();
     const size_t begin = cuts[index] * strip_rows;
     const size_t end = std::min(rows, cuts[index + 1] * strip_rows);
     body({begin, end - begin, Spread(), prepare(workspace_.thread_rows[worker], group_strips * strip_rows, piece),
@@ -157,96 +128,53 @@ void BlockPass::for_row_groups(const std::function<void(const RowGroup&)>& body)
   });
 }
 
-// Weights that are rounded to 16 bits or fewer let attention do the same with its operands, where that is faster.
-const GemmKernels& BlockPass::attention_gemm(const AttentionSpecification& layer) const {
-  const GemmKernels& bf16 = kernels_.gemm_of(MatrixType::kBf16);
-  const bool plain = layer.mask.kind == AttentionMaskKind::kFull && layer.position.kind == AttentionPositionKind::kNone;
-  return weights_.is_rounded() && bf16.rounds_both && plain ? bf16 : kernels_.gemm_of(MatrixType::kF32);
+AttentionLayer BlockPass::attention_layer(size_t layer) const {
+  const AttentionSpecification& specification = specification_.layers[layer].attention;
+  const LayerWeights& weights = weights_.layer(layer);
+  AttentionLayer attention{.heads = specification.num_attention_heads,
+                           .head_size = specification.head_size,
+                           .gemm = &attention_gemm(specification, weights_.is_rounded(), kernels_),
+                           .mask = specification.mask,
+                           .scale_factor = specification.scale_factor,
+                           .zero_masked_queries = specification.zero_masked_queries,
+                           .distance_rows = &weights_.distance_rows,
+                           .query_distances = {},
+                           .key_distances = {},
+                           .index = layer};
+  const AttentionPositionKind kind = specification.position.kind;
+  if (kind == AttentionPositionKind::kRelativeKey || kind == AttentionPositionKind::kRelativeKeyQuery) {
+    attention.distance_rows = &weights_.each_distance;
+    attention.query_distances = DistanceVectors::of(weights.distance);
+  }
+  if (kind == AttentionPositionKind::kRelativeKeyQuery) attention.key_distances = attention.query_distances;
+  if (kind == AttentionPositionKind::kBias) attention.bias = weights_.relative_positions.data();
+  if (kind == AttentionPositionKind::kDisentangled) {
+    attention.query_distances = weights.to_key.vectors();
+    attention.key_distances = weights.to_query.vectors();
+  }
+  return attention;
 }
 
 void BlockPass::attend_layer(size_t layer) {
-  begin_step();
-  const AttentionSpecification& specification = specification_.layers[layer].attention;
-  const AttentionLayer attention{.heads = specification.num_attention_heads,
-                                 .head_size = specification.head_size,
-                                 .gemm = &attention_gemm(specification),
-                                 .mask = specification.mask,
-                                 .position = specification.position.kind,
-                                 .distance = &weights_.layer(layer).distance,
-                                 .max_position_embeddings = specification_.embeddings.max_position_embeddings,
-                                 .index = layer};
-  const std::vector<AttentionTask> tasks = only_first_rows_
-                                               ? first_row_attention_tasks(block_, attention.heads)
-                                               : attention_tasks(block_, attention.heads, pool_.thread_count());
+  control_.begin_step();
+  const AttentionLayer attention = attention_layer(layer);
+  std::vector<AttentionTask> tasks = attention_tasks(block_, attention.heads, pool_.thread_count());
+  if (only_last_rows_) tasks = last_row_attention_tasks(block_, tasks);
   const auto scores = [&](const AttentionTask& task) {
     return (task.query_end - task.query_begin) * block_.sequences[task.sequence].key_count;
   };
   for (size_t first = 0, end; first < tasks.size(); first = end) {
-    if (first > 0) begin_step();
+    if (first > 0) control_.begin_step();
     size_t sum = 0;
     for (end = first; end < tasks.size() && sum < pool_.thread_count() * kScoresPerStep; ++end) {
       sum += scores(tasks[end]);
     }
     pool_.parallel_for(end - first, [&](size_t index, size_t worker) {
-      throw_if_abandoned();
+      control_.throw_if_abandoned();
       attend(attention, block_, tasks[first + index], workspace_.projections.data(), projection_stride_,
              workspace_.thread_attention[worker], kernels_);
     });
   }
-}
-
-// pooler_output = act(W x₀ + b), for all sequences that want it.
-void BlockPass::run_poolers() {
-  std::vector<size_t> wanting;
-  for (size_t sequence = 0; sequence < block_.sequences.size(); ++sequence) {
-    if (block_.sequences[sequence].sequence->pooler_output != nullptr) wanting.push_back(sequence);
-  }
-  if (wanting.empty()) return;
-  const LinearWeights& linear = weights_.pooler;
-  const GemmKernels& gemm = linear.matrix.gemm();
-  const size_t most = std::max(gemm.group_rows, pool_.thread_count() * kGroupLeastStrips * gemm.rows);
-  const auto activate = kernels_.add_bias_activate_f32[static_cast<size_t>(*specification_.pooler)];
-  for (size_t first = 0; first < wanting.size(); first += most) {
-    throw_if_abandoned();
-    const size_t count = std::min(most, wanting.size() - first);
-    RowScratch& scratch = prepare(workspace_.shared_rows, count, gemm_.cols);
-    scratch.input_strips.reserve(Strips::size_in_bytes(gemm, hidden_pieces_, count));
-    const RowGroup group{0, count, Spread(pool_), scratch, true};
-    float* rows = scratch.attended.data();
-    float* output = scratch.output.data();
-    const Strips strips(gemm, hidden_pieces_, scratch.input_strips.data(), count);
-    pack(group, strips, rows, hidden_stride_, [&](size_t row) {
-      std::copy_n(hidden_row(first_row(wanting[first + row])), hidden_size_, rows + row * hidden_stride_);
-    });
-    multiply(
-        group.spread,
-        {.a = strips, .w = linear.matrix, .panel_end = linear.matrix.panel_count(), .c = output, .ldc = hidden_stride_},
-        [&](const Region& part) {
-          for (size_t row = part.row_begin; row < part.row_end; ++row) {
-            float* x = output + row * hidden_stride_ + part.col_begin;
-            activate(x, linear.bias.data() + part.col_begin, part.col_end - part.col_begin);
-            const Sequence& sequence = *block_.sequences[wanting[first + row]].sequence;
-            const OutputAccess access(sequence);
-            if (access) std::copy_n(x, part.col_end - part.col_begin, sequence.pooler_output + part.col_begin);
-          }
-        });
-  }
-}
-
-void BlockPass::pool() {
-  pool_.parallel_for(block_.sequences.size(), [this](size_t index, size_t) {
-    const PlannedSequence& planned = block_.sequences[index];
-    const OutputOptions& options = planned.sequence->options;
-    float* out = planned.sequence->pooled;
-    const OutputAccess access(*planned.sequence);
-    if (out == nullptr || !access) return;
-    for (size_t i = 0; i < options.pooling.size(); ++i) {
-      pool_f32(out + i * hidden_size_, options.pooling[i], hidden_row(planned.key_begin),
-               planned.uniform_attention ? 0 : planned.key_count, hidden_stride_, hidden_row(first_row(index)),
-               hidden_size_, kernels_);
-    }
-    if (options.normalize) normalize_l2_f32(out, options.pooling.size() * hidden_size_, kernels_);
-  });
 }
 
 }  // namespace bert_native

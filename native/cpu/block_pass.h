@@ -7,6 +7,8 @@
 #include "common/aligned_buffer.h"
 #include "common/thread_pool.h"
 #include "cpu/attention.h"
+#include "cpu/heads.h"
+#include "cpu/pass_control.h"
 #include "cpu/product.h"
 #include "cpu/weights.h"
 #include "encoder/plan.h"
@@ -34,18 +36,9 @@ struct Workspace {
   RowScratch shared_rows;            // for the jobs that all threads do together
   std::vector<RowScratch> thread_rows;
   std::vector<AttentionScratch> thread_attention;
+  HeadScratch heads;
 
   size_t size_in_bytes() const;
-};
-
-// What a pass asks of whoever runs it.
-class PassControl {
- public:
-  virtual ~PassControl() = default;
-  // Whether nobody waits for any of the block's results any more. Called often, from every thread of the pool.
-  virtual bool is_abandoned() const { return false; }
-  // Called between steps, with the pool free: other work may run on it before the pass goes on.
-  virtual void between_steps() {}
 };
 
 // One block of a forward pass. What a row goes through between two attentions depends on that row alone, so the pass
@@ -69,11 +62,7 @@ class BlockPass {
     bool shared;  // among all threads
   };
 
-  bool wants_only_first_rows() const;
-  void keep_only_first_rows();
-  size_t first_row(size_t sequence) const;
-  void begin_step();
-  void throw_if_abandoned() const;
+  void keep_only_last_rows();
   RowScratch& prepare(RowScratch& scratch, size_t rows, size_t inner_columns) const;
   void for_row_groups(const std::function<void(const RowGroup&)>& body);
 
@@ -82,7 +71,8 @@ class BlockPass {
   void embed_row(size_t row, float* x, float* addend) const;
   void project_embeddings(const RowGroup& group);
   void project(const RowGroup& group, size_t layer);
-  const GemmKernels& attention_gemm(const AttentionSpecification& layer) const;
+  void rotate(const RowGroup& group, size_t layer, const RotaryTable& table, bool only_queries);
+  AttentionLayer attention_layer(size_t layer) const;
   void attend_layer(size_t layer);
   void transform(const RowGroup& group, size_t layer);
   void transform_attention(const RowGroup& group, size_t layer);
@@ -93,8 +83,6 @@ class BlockPass {
   void finish_state(const RowGroup& group, size_t state, const std::function<void(size_t row)>& make_row);
   void finish_last_row(size_t row) const;
   void store_row(size_t row, float* out) const;
-  void pool();
-  void run_poolers();
 
   Strips strips_of(std::byte* data, const RowGroup& group, const DepthPieces& pieces) const;
   void pack(const RowGroup& group, Strips strips, const float* a, size_t lda,
@@ -107,7 +95,8 @@ class BlockPass {
   float* hidden_row(size_t row) const { return workspace_.hidden.data() + row * hidden_stride_; }
   float* embeddings_row(size_t row) const { return workspace_.embeddings.data() + row * hidden_stride_; }
   float* projections_row(size_t row) const { return workspace_.projections.data() + row * projection_stride_; }
-  const Sequence& sequence_of(size_t row) const { return *block_.sequences[block_.rows[row].sequence].sequence; }
+  const PlannedRow& planned_row(size_t row) const { return block_.rows[only_last_rows_ ? block_.last_rows[row] : row]; }
+  const Sequence& sequence_of(size_t row) const { return *block_.sequences[planned_row(row).sequence].sequence; }
 
   const EncoderSpecification& specification_;
   const EncoderWeights& weights_;
@@ -125,8 +114,7 @@ class BlockPass {
   size_t convolution_stride_ = 0, convolution_depth_ = 0;
   std::vector<size_t> positions_;  // of each row, where they count tokens
   size_t row_count_;  // rows in the workspace
-  bool only_first_rows_ =
-      false;  // row i of the workspace is position 0 of sequence i: the others are not needed any more
+  bool only_last_rows_ = false;  // row i of the workspace is PlannedBlock::last_rows[i]: the others are not needed
 };
 
 }  // namespace bert_native

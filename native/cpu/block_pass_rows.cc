@@ -27,8 +27,7 @@ void BlockPass::normalize_row(float* out, const float* x, const NormWeights& nor
   kernels_.layer_norm_f32(out, x, norm.gamma.data(), norm.beta.data(), specification.eps, n);
 }
 
-// Of rows as they are planned.
-bool BlockPass::is_masked(size_t row) const { return !is_key(sequence_of(row), block_.rows[row].position); }
+bool BlockPass::is_masked(size_t row) const { return !is_key(sequence_of(row), planned_row(row).position); }
 
 // --- embeddings ---
 
@@ -147,6 +146,21 @@ void BlockPass::project(const RowGroup& group, size_t layer) {
                                      linear.bias.data() + part.col_begin, part.col_end - part.col_begin);
              }
            });
+  if (const RotaryTable* table = weights_.rotary.of(layer)) rotate(group, layer, *table, only_queries);
+}
+
+// Turns queries and keys by the angles of their positions.
+void BlockPass::rotate(const RowGroup& group, size_t layer, const RotaryTable& table, bool only_queries) {
+  const AttentionSpecification& attention = specification_.layers[layer].attention;
+  const size_t heads = attention.num_attention_heads * (only_queries ? 1 : 2);
+  group.spread(group.count, [&](size_t begin, size_t end) {
+    for (size_t row = group.begin + begin; row < group.begin + end; ++row) {
+      const int32_t* ids = sequence_of(row).position_ids;
+      const size_t column = planned_row(row).position;
+      table.turn(projections_row(row), heads, attention.head_size,
+                 ids == nullptr ? column : static_cast<size_t>(ids[column]));
+    }
+  });
 }
 
 void BlockPass::transform(const RowGroup& group, size_t layer) {
@@ -322,9 +336,10 @@ void BlockPass::convolve(const RowGroup& group, const std::function<void(size_t 
 void BlockPass::gather_columns(size_t row, size_t channel_begin, size_t channels, float* out) const {
   std::fill_n(out, convolution_depth_, 0.0f);
   if (is_masked(row)) return;
-  const PlannedSequence& planned = block_.sequences[block_.rows[row].sequence];
-  const size_t reach = specification_.convolution->kernel_size / 2, column = block_.rows[row].position;
-  size_t key = row;
+  const auto [index, column] = planned_row(row);
+  const PlannedSequence& planned = block_.sequences[index];
+  const size_t reach = specification_.convolution->kernel_size / 2;
+  size_t key = only_last_rows_ ? block_.last_rows[row] : row;
   while (key > planned.key_begin && block_.rows[key - 1].position + reach >= column) --key;
   for (; key < planned.key_begin + planned.key_count && block_.rows[key].position <= column + reach; ++key) {
     const size_t tap = block_.rows[key].position + reach - column;
@@ -339,9 +354,8 @@ void BlockPass::gather_columns(size_t row, size_t channel_begin, size_t channels
 void BlockPass::finish_state(const RowGroup& group, size_t state, const std::function<void(size_t row)>& make_row) {
   const auto show_row = [&](size_t row) {
     make_row(row);
-    if (!only_first_rows_ && !sequence_of(row).hidden_states.empty()) {
-      store_row(row, sequence_of(row).hidden_states[state]);
-    }
+    const std::vector<float*>& outputs = sequence_of(row).hidden_states;
+    if (!outputs.empty()) store_row(row, outputs[state]);
   };
   if (state == specification_.layers.size()) {
     group.spread(group.count, [&](size_t begin, size_t end) {
@@ -367,13 +381,13 @@ void BlockPass::finish_state(const RowGroup& group, size_t state, const std::fun
 void BlockPass::finish_last_row(size_t row) const {
   float* x = hidden_row(row);
   if (const auto& norm = specification_.final_norm) normalize_row(x, x, weights_.final_norm, *norm, hidden_size_);
-  if (!only_first_rows_) store_row(row, sequence_of(row).last_hidden_state);
+  store_row(row, sequence_of(row).last_hidden_state);
 }
 
 // Copies a row of the residual stream to an output of its sequence, where that is wanted and shows it.
 void BlockPass::store_row(size_t row, float* out) const {
   if (out == nullptr) return;
-  const size_t position = block_.rows[row].position;
+  const size_t position = planned_row(row).position;
   const Sequence& sequence = sequence_of(row);
   const OutputAccess access(sequence);
   if (access && is_shown(sequence, position)) std::copy_n(hidden_row(row), hidden_size_, out + position * hidden_size_);

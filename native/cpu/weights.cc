@@ -177,6 +177,22 @@ struct EncoderWeights::Loader {
     load(target.mlp_norm, mlp + ".norm", layer.mlp_norm);
   }
 
+  // The tables of disentangled attention, made of parameters that are kept elsewhere, too.
+  void load_distances(LayerWeights& target, const std::string& name, const EncoderSpecification& specification,
+                      size_t layer) {
+    const AttentionSpecification& attention = specification.layers[layer].attention;
+    const AttentionPosition& position = attention.position;
+    if (position.kind != AttentionPositionKind::kDisentangled) return;
+    const bool has_bias = !position.shared_projections || attention.query_key_value_bias;
+    const auto add = [&](RelativeProjection& projection, const char* shared, const char* own) {
+      projection = RelativeProjection(*specification.relative_positions, attention, specification.hidden_size,
+                                      name + (position.shared_projections ? shared : own), has_bias, kernels);
+      add_chunks_of(projection);
+    };
+    if (position.to_key) add(target.to_key, ".key", ".position_key");
+    if (position.to_query) add(target.to_query, ".query", ".position_query");
+  }
+
   void load(ConvolutionWeights& target, const ConvolutionSpecification& convolution) {
     const std::vector<size_t>& shape = sources.at("convolution.weight").shape;
     const size_t rows = shape[0] / convolution.groups, inputs = shape[1] * shape[2];
@@ -201,7 +217,9 @@ struct EncoderWeights::Loader {
     if (embeddings.projection != ProjectionPlacement::kNone) {
       load(target.embeddings_projection, {"embeddings.projection"}, embeddings.projection_bias);
     }
+    target.each_distance = DistanceRows::one_for_each(specification);
     if (const auto& relative = specification.relative_positions) {
+      target.distance_rows = DistanceRows(relative->row_of);
       load(target.relative_positions, {"relative_positions.weight"});
       if (relative->vectors && relative->norm) load(target.relative_positions_norm, "relative_positions.norm", *relative->norm);
     }
@@ -211,13 +229,32 @@ struct EncoderWeights::Loader {
       target.shared_.push_back(layers[index].parameters);
       if (layers[index].parameters != index) continue;
       load(target.layers_[index], "layers." + std::to_string(index), layers[index]);
+      load_distances(target.layers_[index], "layers." + std::to_string(index) + ".attention", specification, index);
     }
     if (specification.convolution) load(target.convolution, *specification.convolution);
     if (specification.final_norm) load(target.final_norm, "final_norm", *specification.final_norm);
-    if (!specification.pooler) return;
-    // One row of each sequence and two or so MB: low precision would gain nothing, and shows in sums that are large.
-    if (table_type == MatrixType::kBf16) matrix_type = MatrixType::kF32;
-    load(target.pooler, {"pooler.dense"});
+    if (specification.pooler) {
+      // One row of each sequence and two or so MB: low precision would gain nothing, and shows in sums that are large.
+      if (table_type == MatrixType::kBf16) matrix_type = MatrixType::kF32;
+      load(target.pooler, {"pooler.dense"});
+    }
+    target.heads.resize(specification.heads.size());
+    for (size_t head = 0; head < target.heads.size(); ++head) load(target.heads[head], specification.heads[head]);
+  }
+
+  void load(HeadWeights& target, const HeadSpecification& head) {
+    target.steps.resize(head.steps.size());
+    for (size_t i = 0; i < head.steps.size(); ++i) {
+      const HeadStep& step = head.steps[i];
+      HeadStepWeights& weights = target.steps[i];
+      const std::string name = "heads." + head.name + "." + step.name;
+      const bool has_bias = step.kind == HeadStepKind::kLinear || step.kind == HeadStepKind::kWordEmbeddings;
+      if (step.kind == HeadStepKind::kLinear) load(weights.linear.matrix, {name + ".weight"}, MatrixType::kF32);
+      if (has_bias && step.bias) load(weights.linear.bias, {name + ".bias"});
+      if (step.kind != HeadStepKind::kNorm) continue;
+      load(weights.norm.gamma, {name + ".weight"});
+      if (step.norm.bias) load(weights.norm.beta, {name + ".bias"});
+    }
   }
 
   // Reads everything into `memory`, of size_bytes. Chunks are handed out in order, so that a file is read about from
@@ -264,7 +301,7 @@ struct EncoderWeights::Loader {
 EncoderWeights::EncoderWeights(const EncoderSpecification& specification, const ParameterSources& sources,
                                MatrixType type, const KernelTable& kernels, ThreadPool& pool,
                                const LoadControl& control)
-    : kernels_(kernels), gemm_(kernels.gemm_of(type)), type_(type) {
+    : rotary(specification, kernels), kernels_(kernels), gemm_(kernels.gemm_of(type)), type_(type) {
   check_sources(specification, sources);
   ParameterReader reader(sources, kernels);
   Loader loader{sources, kernels, type, table_type(type), places_, {}, 0};

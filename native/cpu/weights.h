@@ -10,6 +10,8 @@
 #include "cpu/embedding_table.h"
 #include "cpu/load_scratch.h"
 #include "cpu/packed_matrix.h"
+#include "cpu/relative_positions.h"
+#include "cpu/rotary.h"
 #include "encoder/parameter_source.h"
 #include "encoder/specification.h"
 #include "kernels/kernel_table.h"
@@ -60,6 +62,7 @@ struct LayerWeights {
   LinearWeights query_key_value;  // the three matrices one below the other, [3·A·D, H]
   PackedMatrix distance;          // [2·max_position_embeddings - 1, D], for relative keys; always kF32
   LinearWeights position_key, position_query;  // [A·D, H], of disentangled positions that have their own
+  RelativeProjection to_key, to_query;         // of disentangled positions, by distance
   LinearWeights attention_output;
   NormWeights attention_norm;
   LinearWeights mlp_gate;  // where it is gated
@@ -71,6 +74,16 @@ struct ConvolutionWeights {
   std::vector<PackedMatrix> groups;  // [H / groups, kernel_size · H / groups] each
   WeightVector bias;                 // [H]
   NormWeights norm;
+};
+
+// Empty where the step has no such parameter. Matrices are always kF32: they are small.
+struct HeadStepWeights {
+  LinearWeights linear;
+  NormWeights norm;
+};
+
+struct HeadWeights {
+  std::vector<HeadStepWeights> steps;
 };
 
 // What loading asks of whoever runs it.
@@ -106,9 +119,13 @@ class EncoderWeights {
   LinearWeights embeddings_projection;  // [H, embedding_size]
   WeightVector relative_positions;      // [rows, H] or [rows, A]
   NormWeights relative_positions_norm;
+  DistanceRows distance_rows;  // those of the specification's relative positions
+  DistanceRows each_distance;  // a row for each, as LayerWeights::distance has it
+  RotaryTables rotary;
   ConvolutionWeights convolution;
   NormWeights final_norm;
   LinearWeights pooler;  // never kBf16 or kInt8
+  std::vector<HeadWeights> heads;
 
  private:
   struct Loader;
