@@ -25,10 +25,25 @@ export {
 } from './streams/embed-stream.ts';
 export { embedTransform } from './streams/embed-transform.ts';
 export type { StreamSource } from './streams/text-source.ts';
-export type { DataType } from './tensor/data-type.ts';
+export {
+  full,
+  full_like,
+  ones,
+  ones_like,
+  rand,
+  randn,
+  zeros,
+  zeros_like,
+} from './tensor/creation.ts';
+export type { DataType, FloatType } from './tensor/data-type.ts';
+export { cat, permute, slice, stack } from './tensor/joining.ts';
 export { ModelOutput } from './tensor/model-output.ts';
 export type { NestedList } from './tensor/nested.ts';
-export { type Slice, Tensor } from './tensor/tensor.ts';
+export { cos_sim, dot, log_softmax, magnitude, matmul, softmax, type Vector } from './tensor/products.ts';
+export { type QuantizedPrecision, type QuantizeOptions, quantize_embeddings } from './tensor/quantize.ts';
+export type { Slice } from './tensor/shape.ts';
+export { layer_norm, mean, mean_pooling, std_mean, topk } from './tensor/statistics.ts';
+export { type Operand, Tensor } from './tensor/tensor.ts';
 export { AutoTokenizer, type AutoTokenizerOptions } from './tokenizers/auto.ts';
 export { BatchEncoding, type TensorValues } from './tokenizers/batch-encoding.ts';
 export {

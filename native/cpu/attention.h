@@ -50,8 +50,8 @@ struct AttentionTask {
 // are very many.
 std::vector<AttentionTask> attention_tasks(const PlannedBlock& block, size_t heads, size_t threads);
 
-// Tasks for the queries of position 0 alone.
-std::vector<AttentionTask> first_row_attention_tasks(const PlannedBlock& block, size_t heads);
+// What is left of them where only PlannedBlock::last_rows are needed behind the layer, and few rows between them.
+std::vector<AttentionTask> last_row_attention_tasks(const PlannedBlock& block, const std::vector<AttentionTask>& tasks);
 
 // The memory of one thread. It grows to what the task with the most keys needs: 2·D floats for each key that its
 // queries see (3·D with key_distances), and beside them up to 256 KiB, 512 KiB where strips have 32 rows, for head

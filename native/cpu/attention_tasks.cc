@@ -39,16 +39,25 @@ std::vector<AttentionTask> attention_tasks(const PlannedBlock& block, size_t hea
   return tasks;
 }
 
-std::vector<AttentionTask> first_row_attention_tasks(const PlannedBlock& block, size_t heads) {
-  std::vector<AttentionTask> tasks;
-  for (size_t sequence = 0; sequence < block.sequences.size(); ++sequence) {
-    const PlannedSequence& planned = block.sequences[sequence];
-    const bool is_key = planned.first_row < block.key_rows;
-    const size_t query =
-        is_key ? planned.first_row - planned.key_begin : planned.key_count + (planned.first_row - planned.query_begin);
-    for (size_t head = 0; head < heads; ++head) tasks.push_back({sequence, head, query, query + 1});
+std::vector<AttentionTask> last_row_attention_tasks(const PlannedBlock& block, const std::vector<AttentionTask>& tasks) {
+  std::vector<AttentionTask> left;
+  for (const AttentionTask& task : tasks) {
+    const PlannedSequence& planned = block.sequences[task.sequence];
+    size_t end = 0;  // of the task that is added to
+    const auto add_queries = [&](size_t row_begin, size_t row_count, size_t first_query) {
+      const size_t begin = row_begin + std::clamp(task.query_begin, first_query, first_query + row_count) - first_query;
+      const size_t row_end = row_begin + std::clamp(task.query_end, first_query, first_query + row_count) - first_query;
+      auto row = std::lower_bound(block.last_rows.begin(), block.last_rows.end(), begin);
+      for (; row != block.last_rows.end() && *row < row_end; ++row) {
+        const size_t query = *row - row_begin + first_query;
+        if (end == 0 || query > end + kLeastTaskQueries) left.push_back({task.sequence, task.head, query, query});
+        end = left.back().query_end = query + 1;
+      }
+    };
+    add_queries(planned.key_begin, planned.key_count, 0);
+    add_queries(planned.query_begin, planned.query_count, planned.key_count);
   }
-  return tasks;
+  return left;
 }
 
 }  // namespace bert_native
