@@ -37,7 +37,9 @@ class VectorIndex {
   size_t size() const { return size_; }
   size_t dimensions() const { return dimensions_; }
   // Memory that the index itself takes.
-  size_t size_in_bytes() const { return panels_.size_in_bytes() + size_ * sizeof(float); }
+  size_t size_in_bytes() const {
+    return panels_.size_in_bytes() + (score_ == SearchScore::kCosine ? size_ * sizeof(float) : 0);
+  }
 
   // queries [count, dimensions]; k is cut to size(). Equal scores: the lower index first; NaN comes behind all numbers.
   // Beside the result it takes some MiB for each thread, and 8·k bytes for each thread more. `is_aborted` is asked often,
