@@ -188,24 +188,29 @@ void BlockPass::project(const RowGroup& group, size_t layer) {
            });
 }
 
-// Weights that are rounded to 16 bits or fewer let attention do the same with its operands, where that is faster.
-const GemmKernels& BlockPass::attention_gemm(const AttentionSpecification& layer) const {
-  const GemmKernels& bf16 = kernels_.gemm_of(MatrixType::kBf16);
-  const bool plain = layer.mask.kind == AttentionMaskKind::kFull && layer.position.kind == AttentionPositionKind::kNone;
-  return weights_.is_rounded() && bf16.rounds_both && plain ? bf16 : kernels_.gemm_of(MatrixType::kF32);
+AttentionLayer BlockPass::attention_layer(size_t layer) const {
+  const AttentionSpecification& specification = specification_.layers[layer].attention;
+  const LayerWeights& weights = weights_.layers[layer];
+  AttentionLayer attention{.heads = specification.num_attention_heads,
+                           .head_size = specification.head_size,
+                           .gemm = &attention_gemm(specification, weights_.is_rounded(), kernels_),
+                           .mask = specification.mask,
+                           .scale_factor = specification.scale_factor,
+                           .zero_masked_queries = specification.zero_masked_queries,
+                           .distance_rows = &weights_.distance_rows,
+                           .index = layer};
+  const AttentionPositionKind kind = specification.position.kind;
+  if (kind == AttentionPositionKind::kRelativeKey || kind == AttentionPositionKind::kRelativeKeyQuery) {
+    attention.distance_rows = &weights_.each_distance;
+    attention.query_distances = DistanceVectors::of(weights.distance);
+  }
+  if (kind == AttentionPositionKind::kRelativeKeyQuery) attention.key_distances = attention.query_distances;
+  return attention;
 }
 
 void BlockPass::attend_layer(size_t layer) {
   control_.begin_step();
-  const AttentionSpecification& specification = specification_.layers[layer].attention;
-  const AttentionLayer attention{.heads = specification.num_attention_heads,
-                                 .head_size = specification.head_size,
-                                 .gemm = &attention_gemm(specification),
-                                 .mask = specification.mask,
-                                 .position = specification.position.kind,
-                                 .distance = &weights_.layers[layer].distance,
-                                 .max_position_embeddings = specification_.embeddings.max_position_embeddings,
-                                 .index = layer};
+  const AttentionLayer attention = attention_layer(layer);
   std::vector<AttentionTask> tasks = attention_tasks(block_, attention.heads, pool_.thread_count());
   if (only_last_rows_) tasks = last_row_attention_tasks(block_, tasks);
   const auto scores = [&](const AttentionTask& task) {

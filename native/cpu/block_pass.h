@@ -68,7 +68,7 @@ class BlockPass {
   void embed(const RowGroup& group);
   void embed_row(size_t row, float* addend);
   void project(const RowGroup& group, size_t layer);
-  const GemmKernels& attention_gemm(const AttentionSpecification& layer) const;
+  AttentionLayer attention_layer(size_t layer) const;
   void attend_layer(size_t layer);
   void transform(const RowGroup& group, size_t layer);
   void transform_attention(const RowGroup& group, size_t layer);

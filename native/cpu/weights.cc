@@ -141,7 +141,8 @@ struct EncoderWeights::Loader {
   void load(LayerWeights& target, const std::string& name, const LayerSpecification& layer) {
     const std::string attention = name + ".attention", mlp = name + ".mlp";
     load(target.query_key_value, {attention + ".query", attention + ".key", attention + ".value"});
-    if (layer.attention.position.kind != AttentionPositionKind::kNone) {
+    const AttentionPositionKind position = layer.attention.position.kind;
+    if (position == AttentionPositionKind::kRelativeKey || position == AttentionPositionKind::kRelativeKeyQuery) {
       load(target.distance, {attention + ".distance"}, MatrixType::kF32);
     }
     load(target.attention_output, {attention + ".output"});
@@ -224,6 +225,8 @@ EncoderWeights::EncoderWeights(const EncoderSpecification& specification, const 
   for (size_t index = 0; index < layers.size(); ++index) {
     loader.load(layers[index], "layers." + std::to_string(index), specification.layers[index]);
   }
+  if (specification.relative_positions) distance_rows = DistanceRows(specification.relative_positions->row_of);
+  each_distance = DistanceRows::one_for_each(specification);
   if (specification.pooler) {
     // One row of each sequence and two or so MB: low precision would gain nothing, and shows in sums that are large.
     if (table_type(type) == MatrixType::kBf16) loader.matrix_type = MatrixType::kF32;

@@ -184,7 +184,6 @@ struct Attention {
     layer.heads = kHeads;
     layer.head_size = head_size;
     layer.mask = mask;
-    layer.max_position_embeddings = length;
     normal_values(projections.data(), projections.size(), 11, 0, 1);
   }
   Attention(const Attention&) = delete;
