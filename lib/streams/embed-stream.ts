@@ -121,7 +121,7 @@ function checkStreamOptions(call: string, options: unknown): StreamSettings {
 }
 
 function checkMaxLength(given: number | undefined, model: EncoderModel, tokenizer: PreTrainedTokenizer): number {
-  const positions = modelPositions(model);
+  const positions = model.max_sequence_length;
   if (given !== undefined && given > positions) {
     throw optionError('max_length', given, `at most ${positions}: the model has no more positions`);
   }
@@ -134,11 +134,6 @@ function checkMaxLength(given: number | undefined, model: EncoderModel, tokenize
     );
   }
   return max_length;
-}
-
-function modelPositions({ config }: EncoderModel): number {
-  const { max_position_embeddings } = config as { max_position_embeddings?: unknown };
-  return typeof max_position_embeddings === 'number' ? max_position_embeddings : Number.MAX_SAFE_INTEGER;
 }
 
 /** A text on its way: its row of a batch. */

@@ -74,7 +74,7 @@ describe.each(['native', 'reference'] as const)('outputs of the %s engine', (eng
     const program = join(import.meta.dirname, '..', '..', 'dist', 'cli', 'main.js');
     for (const [name, { shape, data }] of Object.entries(outputs)) {
       const { pooling, normalize } = poolings[name] ?? { pooling: 'pooler' };
-      const how = ['--pooling', pooling!, ...(normalize ? ['--normalize'] : []), '--engine', engine];
+      const how = ['--pooling', String(pooling), ...(normalize ? ['--normalize'] : []), '--engine', engine];
       const files = ['--model', embeddingFolder, '--input', input, '--output', output];
       execFileSync(process.execPath, [program, 'embed', ...files, ...how], { stdio: 'pipe' });
       const lines = readFileSync(output, 'utf8').trimEnd().split('\n');

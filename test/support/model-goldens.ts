@@ -80,7 +80,7 @@ async function checkCase(folder: string, golden: Case, options: FromPretrainedOp
       ? await sentenceOutputs(
           folder,
           result.last_hidden_state as Tensor<'float32'>,
-          attention_mask as number[][] | null,
+          attention_mask,
           golden.prompt_length ?? null,
         )
       : undefined;
@@ -90,7 +90,7 @@ async function checkCase(folder: string, golden: Case, options: FromPretrainedOp
     if (sentence !== undefined) {
       differences.push(expectValuesClose(sentence[name]!, expected.data, name));
     } else if (name in poolings) {
-      differences.push(expectClose(await (model as EncoderModel).embed(inputs as never, poolings[name]), expected, name));
+      differences.push(expectClose(await (model as EncoderModel).embed(inputs, poolings[name]), expected, name));
     } else {
       const value =
         name === 'softmax'
