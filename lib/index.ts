@@ -2,6 +2,9 @@ export type { ForwardTrace } from './diagnostics.ts';
 export type { Fp32Precision, ModelDtype } from './engines/engine.ts';
 export { env } from './env.ts';
 export { BertNativeError, type ErrorCode } from './errors.ts';
+export { type DownloadOptions, downloadModel } from './hub/download.ts';
+export type { ProgressCallback, ProgressInfo } from './hub/progress.ts';
+export type { ResolveOptions } from './hub/resolve.ts';
 export {
   type AnyConfig,
   AutoConfig,
@@ -154,6 +157,48 @@ export {
   type SaveOptions,
   type SaveProgress,
 } from './models/modeling.ts';
+export { type CallOptions, Pipeline, type PipelineParts } from './pipelines/base.ts';
+export type { AggregationStrategy } from './pipelines/entities.ts';
+export { type FeatureExtractionOptions, FeatureExtractionPipeline } from './pipelines/feature-extraction.ts';
+export { type FilledMask, type FillMaskOptions, type FillMaskOutput, FillMaskPipeline } from './pipelines/fill-mask.ts';
+export { type PipelineOptions, pipeline } from './pipelines/pipeline.ts';
+export {
+  type Answer,
+  type QuestionAnsweringOptions,
+  QuestionAnsweringPipeline,
+  type QuestionInput,
+} from './pipelines/question-answering.ts';
+export type { TextOptions } from './pipelines/rows.ts';
+export {
+  type SentenceSimilarityOptions,
+  SentenceSimilarityPipeline,
+  type SimilarityInput,
+} from './pipelines/sentence-similarity.ts';
+export type { PipelineOf, PipelineTask, TaskPipelines } from './pipelines/tasks.ts';
+export {
+  type LabelScore,
+  type ScoreFunction,
+  type TextClassificationOptions,
+  TextClassificationPipeline,
+} from './pipelines/text-classification.ts';
+export type { TextPair } from './pipelines/text-inputs.ts';
+export {
+  type RankedDocument,
+  type RankingInput,
+  type TextRankingOptions,
+  TextRankingPipeline,
+} from './pipelines/text-ranking.ts';
+export {
+  type EntityGroup,
+  type TokenClassificationOptions,
+  TokenClassificationPipeline,
+  type TokenEntity,
+} from './pipelines/token-classification.ts';
+export {
+  type ZeroShotClassificationOptions,
+  type ZeroShotClassificationOutput,
+  ZeroShotClassificationPipeline,
+} from './pipelines/zero-shot-classification.ts';
 export {
   MaskedLanguageModel,
   type MaskedLMOutput,
@@ -170,6 +215,18 @@ export {
 } from './models/tasks/classes.ts';
 export type { PositionsInput } from './models/tasks/positions.ts';
 export { type TaskInputs, TaskModel, type TaskModelOutput } from './models/tasks/task-model.ts';
+export type {
+  EmbeddingPrecision,
+  EncodeProgress,
+  SentenceEncodeOptions,
+} from './sentence-transformers/encode-options.ts';
+export {
+  type SearchHit,
+  type SemanticSearchOptions,
+  semantic_search,
+} from './sentence-transformers/semantic-search.ts';
+export { SentenceTransformer, type SentenceTransformerOptions } from './sentence-transformers/sentence-transformer.ts';
+export type { SimilarityFunctionName, Vectors } from './sentence-transformers/similarity.ts';
 export {
   type EmbeddedItem,
   type EmbedItemsOptions,

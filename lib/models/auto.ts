@@ -94,7 +94,7 @@ function autoClass<Model extends PreTrainedModel, Options extends object = FromP
 async function configValues(pathOrId: string, options: FromPretrainedOptions): Promise<ConfigValues> {
   const { config } = options;
   if (config instanceof PretrainedConfig) return config.to_dict();
-  const folder = await resolveModelFolder(pathOrId, pickOptions(options, resolveRules));
+  const folder = await resolveModelFolder(pathOrId, pickOptions(options, resolveRules), 'config');
   return readConfigValues(folder, config ?? {});
 }
 

@@ -244,7 +244,7 @@ export async function loadConfigValues(
   options: (ResolveOptions & ConfigValues) | null | undefined,
 ): Promise<ConfigValues> {
   const given = optionsObject('from_pretrained', options);
-  const folder = await resolveModelFolder(pathOrId, pickOptions(given, resolveRules));
+  const folder = await resolveModelFolder(pathOrId, pickOptions(given, resolveRules), 'config');
   const overrides = Object.entries(given).filter(([name]) => !Object.hasOwn(resolveRules, name));
   return readConfigValues(folder, Object.fromEntries(overrides));
 }
