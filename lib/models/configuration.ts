@@ -56,7 +56,6 @@ export abstract class PretrainedConfig {
     pathOrId: string,
     options?: (ResolveOptions & ConfigValues) | null,
   ): Promise<Config> {
-    // biome-ignore lint/complexity/noThisInStatic: each family's class makes its own.
     return new this(await loadConfigValues(pathOrId, options));
   }
 
@@ -178,7 +177,11 @@ export abstract class PretrainedConfig {
 
   /** Rotary positions turn pairs of columns. */
   protected checkEvenHeads(columns: number, field: string): void {
-    this.refuse(field, columns % 2 !== 0 || columns === 0, `one that gives each head an even number of columns, not ${columns}`);
+    this.refuse(
+      field,
+      columns % 2 !== 0 || columns === 0,
+      `one that gives each head an even number of columns, not ${columns}`,
+    );
   }
 
   protected checkPaddingId(vocab_size: number): void {

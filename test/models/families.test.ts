@@ -43,7 +43,11 @@ describe('a checkpoint saved is the checkpoint loaded, tensor by tensor', () => 
       modelClass(architectureOf(folder)).from_pretrained(folder, { engine, strict: true }),
     );
     expect(warnings).toEqual([]);
-    const expected = new Map([...(await tensorsOf(folder))].filter(([key]) => !tied.test(key) || /^(decoder|lm_head\.decoder)\.bias$/.test(key)));
+    const expected = new Map(
+      [...(await tensorsOf(folder))].filter(
+        ([key]) => !tied.test(key) || /^(decoder|lm_head\.decoder)\.bias$/.test(key),
+      ),
+    );
     for (const safe_serialization of [true, false]) {
       await model.save_pretrained(saved, { safe_serialization });
       const found = await tensorsOf(saved);
@@ -103,19 +107,69 @@ describe('a new model of every class', () => {
 
 /** Keys of heads, as transformers (and the code beside checkpoints on the hub) names them. */
 const headKeys: Readonly<Record<string, readonly string[]>> = {
-  BertForMaskedLM: ['cls.predictions.bias', 'cls.predictions.transform.LayerNorm.bias', 'cls.predictions.transform.LayerNorm.weight', 'cls.predictions.transform.dense.bias', 'cls.predictions.transform.dense.weight'],
+  BertForMaskedLM: [
+    'cls.predictions.bias',
+    'cls.predictions.transform.LayerNorm.bias',
+    'cls.predictions.transform.LayerNorm.weight',
+    'cls.predictions.transform.dense.bias',
+    'cls.predictions.transform.dense.weight',
+  ],
   BertForNextSentencePrediction: ['cls.seq_relationship.bias', 'cls.seq_relationship.weight'],
   BertForQuestionAnswering: ['qa_outputs.bias', 'qa_outputs.weight'],
   DistilBertForMultipleChoice: ['classifier.bias', 'classifier.weight', 'pre_classifier.bias', 'pre_classifier.weight'],
   RobertaForMultipleChoice: ['classifier.bias', 'classifier.weight'],
-  CamembertForSequenceClassification: ['classifier.dense.bias', 'classifier.dense.weight', 'classifier.out_proj.bias', 'classifier.out_proj.weight'],
-  XLMRobertaForMaskedLM: ['lm_head.bias', 'lm_head.dense.bias', 'lm_head.dense.weight', 'lm_head.layer_norm.bias', 'lm_head.layer_norm.weight'],
-  ElectraForMaskedLM: ['generator_lm_head.bias', 'generator_predictions.LayerNorm.bias', 'generator_predictions.LayerNorm.weight', 'generator_predictions.dense.bias', 'generator_predictions.dense.weight'],
-  ElectraForMultipleChoice: ['classifier.bias', 'classifier.weight', 'sequence_summary.summary.bias', 'sequence_summary.summary.weight'],
-  AlbertForMaskedLM: ['predictions.LayerNorm.bias', 'predictions.LayerNorm.weight', 'predictions.bias', 'predictions.dense.bias', 'predictions.dense.weight'],
-  MPNetForSequenceClassification: ['classifier.dense.bias', 'classifier.dense.weight', 'classifier.out_proj.bias', 'classifier.out_proj.weight'],
-  DebertaV2ForMaskedLM: ['cls.predictions.bias', 'cls.predictions.transform.LayerNorm.bias', 'cls.predictions.transform.LayerNorm.weight', 'cls.predictions.transform.dense.bias', 'cls.predictions.transform.dense.weight'],
-  DebertaV2ForSequenceClassification: ['classifier.bias', 'classifier.weight', 'pooler.dense.bias', 'pooler.dense.weight'],
+  CamembertForSequenceClassification: [
+    'classifier.dense.bias',
+    'classifier.dense.weight',
+    'classifier.out_proj.bias',
+    'classifier.out_proj.weight',
+  ],
+  XLMRobertaForMaskedLM: [
+    'lm_head.bias',
+    'lm_head.dense.bias',
+    'lm_head.dense.weight',
+    'lm_head.layer_norm.bias',
+    'lm_head.layer_norm.weight',
+  ],
+  ElectraForMaskedLM: [
+    'generator_lm_head.bias',
+    'generator_predictions.LayerNorm.bias',
+    'generator_predictions.LayerNorm.weight',
+    'generator_predictions.dense.bias',
+    'generator_predictions.dense.weight',
+  ],
+  ElectraForMultipleChoice: [
+    'classifier.bias',
+    'classifier.weight',
+    'sequence_summary.summary.bias',
+    'sequence_summary.summary.weight',
+  ],
+  AlbertForMaskedLM: [
+    'predictions.LayerNorm.bias',
+    'predictions.LayerNorm.weight',
+    'predictions.bias',
+    'predictions.dense.bias',
+    'predictions.dense.weight',
+  ],
+  MPNetForSequenceClassification: [
+    'classifier.dense.bias',
+    'classifier.dense.weight',
+    'classifier.out_proj.bias',
+    'classifier.out_proj.weight',
+  ],
+  DebertaV2ForMaskedLM: [
+    'cls.predictions.bias',
+    'cls.predictions.transform.LayerNorm.bias',
+    'cls.predictions.transform.LayerNorm.weight',
+    'cls.predictions.transform.dense.bias',
+    'cls.predictions.transform.dense.weight',
+  ],
+  DebertaV2ForSequenceClassification: [
+    'classifier.bias',
+    'classifier.weight',
+    'pooler.dense.bias',
+    'pooler.dense.weight',
+  ],
   ModernBertForQuestionAnswering: ['classifier.bias', 'classifier.weight', 'head.dense.weight', 'head.norm.weight'],
   NomicBertForTokenClassification: ['classifier.bias', 'classifier.weight'],
   NewForQuestionAnswering: ['qa_outputs.bias', 'qa_outputs.weight'],
@@ -138,19 +192,20 @@ const prefixes: Readonly<Record<string, string>> = {
   'xlm-roberta': 'roberta.',
 };
 
-test.each(smallModels().filter(({ name }) => name in headKeys).map((small) => [small.name, small] as const))(
-  'the keys of %s',
-  async (name, { modelClass: Model, config }) => {
-    const folder = temporaryFolder();
-    const model = new Model(config, { engine });
-    await model.save_pretrained(folder);
-    model.dispose();
-    const keys = [...(await openCheckpoint(folder)).tensors.keys()];
-    const prefix = prefixes[config.model_type]!;
-    expect(keys.filter((key) => !key.startsWith(prefix)).sort()).toEqual(headKeys[name]);
-    expect(keys.length).toBeGreaterThan(headKeys[name]!.length + 10);
-  },
-);
+test.each(
+  smallModels()
+    .filter(({ name }) => name in headKeys)
+    .map((small) => [small.name, small] as const),
+)('the keys of %s', async (name, { modelClass: Model, config }) => {
+  const folder = temporaryFolder();
+  const model = new Model(config, { engine });
+  await model.save_pretrained(folder);
+  model.dispose();
+  const keys = [...(await openCheckpoint(folder)).tensors.keys()];
+  const prefix = prefixes[config.model_type]!;
+  expect(keys.filter((key) => !key.startsWith(prefix)).sort()).toEqual(headKeys[name]);
+  expect(keys.length).toBeGreaterThan(headKeys[name]!.length + 10);
+});
 
 describe("a masked language model's head under other names", () => {
   /** A folder's checkpoint with its tensors renamed. */
@@ -180,7 +235,11 @@ describe("a masked language model's head under other names", () => {
         .replace('cls.predictions.transform.', 'lm_predictions.lm_head.')
         .replace('cls.predictions.', 'lm_predictions.lm_head.'),
     );
-    for (const [path, legacy] of [[folder, false], [other, true], [other, false]] as const) {
+    for (const [path, legacy] of [
+      [folder, false],
+      [other, true],
+      [other, false],
+    ] as const) {
       const again = await small.modelClass.from_pretrained(path, { engine, strict: true, config: { legacy } });
       expect((await again(smallInputs('masked_lm'))).logits).toEqual(logits);
       again.dispose();

@@ -3,9 +3,9 @@ import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { beforeAll, describe, expect, test } from 'vitest';
 import { BertModel, BertTokenizer } from '../../lib/index.ts';
-import { poolings } from '../support/model-goldens.ts';
 import { type Case, expectClose, expectValuesClose, fixturesFolder, readCases } from '../support/fixtures.ts';
 import { linearHead } from '../support/heads.ts';
+import { poolings } from '../support/model-goldens.ts';
 import { temporaryFolder } from '../support/temporary.ts';
 
 // From text to numbers, as a caller goes: nothing of the goldens but their texts goes in.

@@ -1,4 +1,4 @@
-import type { PretrainedConfig, PreTrainedModel, Tensor } from '../../lib/index.ts';
+import type { PreTrainedModel, PretrainedConfig, Tensor } from '../../lib/index.ts';
 import { type AutoClass, families } from '../../lib/models/families.ts';
 
 /** A family's model, small, with random weights. */
