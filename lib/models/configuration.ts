@@ -79,9 +79,9 @@ export abstract class PretrainedConfig {
     }
     if (this.problem_type != null) this.checkChoice('problem_type', problemTypes);
     if (this.tie_word_embeddings != null) this.checkBoolean('tie_word_embeddings');
-    for (const field of ['is_decoder', 'add_cross_attention']) {
-      this.refuse(field, (this as unknown as ConfigValues)[field] === true, 'false');
-    }
+    const { pruned_heads, ...others } = this as unknown as ConfigValues;
+    for (const field of ['is_decoder', 'add_cross_attention']) this.refuse(field, others[field] === true, 'false');
+    this.refuse('pruned_heads', Object.keys(pruned_heads ?? {}).length > 0, 'none');
   }
 
   /** A field that no class reads is kept; one that differs from a known name by a letter or two was meant otherwise. */

@@ -80,6 +80,7 @@ const refused: [why: string, Config, values: ConfigValues, facts: string[]][] = 
   ['no position behind the padding', XLMRobertaConfig, { max_position_embeddings: 2 }, ['max_position_embeddings']],
   ['heads that do not divide', DistilBertConfig, { dim: 10, n_heads: 3 }, ['dim', 'n_heads']],
   ['an unknown problem', RobertaConfig, { problem_type: 'ranking' }, ['problem_type', 'ranking']],
+  ['heads that were taken out', DistilBertConfig, { pruned_heads: { 0: [1] } }, ['pruned_heads']],
   ['a decoder', ElectraConfig, { is_decoder: true }, ['is_decoder']],
 ];
 
