@@ -34,7 +34,7 @@ function fetchFor(session: Session, about: { readonly id: string; readonly revis
   return async (input) => {
     if (++pages > maxPages) throw hubError('answer', `'${about.id}' is listed in more than ${maxPages} pages`);
     const url = input instanceof Request ? input.url : String(input);
-    const retries = new Retries(session.signal, false);
+    const retries = new Retries(session.signal, session.tries, false);
     while (true) {
       try {
         const { response, close } = await request(session, url, { accept: 'application/json' }, about);
@@ -117,6 +117,7 @@ export async function listFilesOf(session: Session, id: string, commit: string):
   if (known !== undefined) return known;
   const { listFiles } = await importHub();
   const files = new Map<string, RemoteFile>();
+  const leftOut: unknown[] = [];
   let entries = 0;
   const fetch = fetchFor(session, { id, revision: commit });
   try {
@@ -131,17 +132,21 @@ export async function listFilesOf(session: Session, id: string, commit: string):
       if (entry.type !== 'file') continue;
       const file = readEntry(entry);
       if (file !== undefined) files.set(file.path, file);
-      else warnOnce('BERT_NATIVE_HUB_FILE', `${id} ${entry.path}`, leftOut(id, entry.path));
+      else leftOut.push(entry.path);
     }
   } catch (error) {
     throw answerError(session, error);
   }
+  if (leftOut.length > 0) {
+    warnOnce(
+      'BERT_NATIVE_HUB_FILE',
+      id,
+      `'${id}' lists ${leftOut.length} files without a plain name, size or hash, which are left out; the first is ` +
+        `${JSON.stringify(leftOut[0])?.slice(0, 200)}`,
+    );
+  }
   remember(listings, key, files);
   return files;
-}
-
-function leftOut(id: string, path: unknown): string {
-  return `'${id}' lists the file ${JSON.stringify(path)?.slice(0, 200)}, which is left out: no plain name, size or hash`;
 }
 
 /** An entry of the hub's listing, which is as untrusted as the rest. */

@@ -65,7 +65,7 @@ const maxShards = 10_000;
 export async function selectFiles(view: FileView, needs: Needs, folder: string): Promise<Selection> {
   const chosen = new Chosen(view);
   const at = folder === '' ? '' : `${folder}/`;
-  if (needs === 'config' || needs === 'model') await chosen.require(`${at}config.json`);
+  if (needs === 'config') await chosen.require(`${at}config.json`);
   else await chosen.add(`${at}config.json`);
   if (needs === 'tokenizer' || needs === 'everything') await chosen.addTokenizer(at, needs === 'tokenizer');
   if (needs === 'model' || needs === 'everything') await chosen.addWeights(at, needs === 'model');

@@ -9,7 +9,7 @@ import { hubError } from './failures.ts';
 import { type ProgressCallback, ProgressReporter } from './progress.ts';
 import { currentCommit, isCommit, type Listing, listFilesOf } from './repository.ts';
 import { type FileView, type Needs, type Selection, selectFiles } from './selection.ts';
-import { openSession, type Session } from './session.ts';
+import { openSession, patience, type Session } from './session.ts';
 import { fetchBlob, isOutage } from './transfer.ts';
 
 /** A model of the hub, and which of its files are wanted. */
@@ -70,7 +70,7 @@ async function onlineSnapshot(cache: CachedRepository, wish: SnapshotRequest): P
   if (isCommit(revision) && (await isComplete(cache, revision, wish))) {
     return join(cache.snapshot(revision), subfolder);
   }
-  const session = await openSession(wish.token, wish.signal);
+  const session = await sessionFor(cache, wish);
   const commit = isCommit(revision) ? revision : await currentCommit(session, id, revision);
   if (!(await isComplete(cache, commit, wish))) {
     await fetchWanted(cache, wish, commit, session, await listFilesOf(session, id, commit));
@@ -78,6 +78,14 @@ async function onlineSnapshot(cache: CachedRepository, wish: SnapshotRequest): P
   // Not before its files are there: until then the cache's state of the revision is the older one, which is whole.
   await cache.writeRef(revision, commit);
   return join(cache.snapshot(commit), subfolder);
+}
+
+/** What is cached is not kept waiting for long. */
+async function sessionFor(cache: CachedRepository, { revision, token, signal }: SnapshotRequest): Promise<Session> {
+  const session = await openSession(token, signal);
+  const cached = await cache.commitOf(revision);
+  const isCached = cached !== undefined && (await cache.hasSnapshot(cached));
+  return isCached ? { ...session, tries: patience.tries_with_cache } : session;
 }
 
 // ---------- what is cached ----------

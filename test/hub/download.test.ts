@@ -5,6 +5,7 @@ import { downloadModel } from '../../lib/hub/download.ts';
 import type { ProgressInfo } from '../../lib/hub/progress.ts';
 import { forgetAnswers } from '../../lib/hub/repository.ts';
 import { resolveModelFolder } from '../../lib/hub/resolve.ts';
+import { patience } from '../../lib/hub/session.ts';
 import { AutoConfig, AutoModel, AutoTokenizer, BertModel, env } from '../../lib/index.ts';
 import { oidOf } from '../support/hub-server.ts';
 import { withWarnings } from '../support/warnings.ts';
@@ -216,6 +217,16 @@ describe('revisions', () => {
 });
 
 describe('without the hub', () => {
+  test('what is cached does not wait for long', async () => {
+    const commit = hub.server.commit(id, { 'config.json': '{}' });
+    await downloadModel(id);
+    forgetAnswers();
+    hub.server.asked.length = 0;
+    hub.server.fault = () => ({ status: 503 });
+    expect(await downloadModel(id)).toContain(commit);
+    expect(hub.server.asked).toHaveLength(patience.tries_with_cache);
+  });
+
   test('what is cached is used, with a warning once', async () => {
     const other = 'owner/other';
     const commit = hub.server.commit(other, { 'config.json': '{}', 'model.safetensors': noise(3000) });
