@@ -10,6 +10,9 @@ export interface RemoteFile {
   readonly size_bytes: number;
   /** What names its content: the SHA-256 in hex of a large file (LFS), git's SHA-1 of a blob for any other. */
   readonly oid: string;
+  /** Git's SHA-1 of what the repository itself holds, for a large file a pointer. */
+  readonly blob_id: string | undefined;
+  readonly xet_hash: string | undefined;
 }
 
 export type Listing = ReadonlyMap<string, RemoteFile>;
@@ -20,6 +23,7 @@ const maxFiles = 100_000;
 const maxPages = 200;
 
 const commitPattern = /^[0-9a-f]{40}$/;
+const sha256Pattern = /^[0-9a-f]{64}$/;
 
 export function isCommit(revision: string): boolean {
   return commitPattern.test(revision);
@@ -155,13 +159,30 @@ function readEntry(entry: {
   size: unknown;
   oid?: unknown;
   lfs?: { oid: unknown; size: unknown };
+  xetHash?: unknown;
 }): RemoteFile | undefined {
-  const { path } = entry;
-  const size_bytes = entry.lfs?.size ?? entry.size;
-  const oid = entry.lfs?.oid ?? entry.oid;
+  return remoteFile(entry.path, entry.lfs !== undefined, {
+    size_bytes: entry.lfs?.size ?? entry.size,
+    oid: entry.lfs?.oid ?? entry.oid,
+    blob_id: entry.oid,
+    xet_hash: entry.xetHash,
+  });
+}
+
+/** A file of a listing, or undefined where something about it cannot be. */
+export function remoteFile(
+  path: unknown,
+  isLarge: boolean,
+  { size_bytes, oid, blob_id, xet_hash }: Readonly<Record<Exclude<keyof RemoteFile, 'path'>, unknown>>,
+): RemoteFile | undefined {
   if (typeof path !== 'string' || !isPlainPath(path)) return undefined;
   if (!Number.isSafeInteger(size_bytes) || (size_bytes as number) < 0) return undefined;
-  const pattern = entry.lfs ? /^[0-9a-f]{64}$/ : commitPattern;
-  if (typeof oid !== 'string' || !pattern.test(oid)) return undefined;
-  return { path, size_bytes: size_bytes as number, oid };
+  if (typeof oid !== 'string' || !(isLarge ? sha256Pattern : commitPattern).test(oid)) return undefined;
+  return {
+    path,
+    size_bytes: size_bytes as number,
+    oid,
+    blob_id: typeof blob_id === 'string' && commitPattern.test(blob_id) ? blob_id : undefined,
+    xet_hash: typeof xet_hash === 'string' && sha256Pattern.test(xet_hash) ? xet_hash : undefined,
+  };
 }

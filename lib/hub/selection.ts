@@ -52,6 +52,10 @@ const transformerSettings = ['bert', 'roberta', 'distilbert', 'camembert', 'albe
   (family) => `sentence_${family}_config.json`,
 );
 
+export function isWeightsFile(path: string): boolean {
+  return /\.(safetensors|bin)$|\.index\.json$/.test(path);
+}
+
 const maxModules = 64;
 const maxShards = 10_000;
 

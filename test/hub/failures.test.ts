@@ -290,7 +290,7 @@ describe('answers that are not to be trusted', () => {
         code: 'ERR_HUB',
         message: expect.stringMatching(pattern),
       });
-      expect(filesBelow(hub.cache)).toEqual([]);
+      expect(filesBelow(hub.cache).filter((path) => !path.includes('/trees/'))).toEqual([]);
     }
     hub.server.fault = (asked) => (isStore(asked) ? { status: 200, body: noise(5000, 2) } : undefined);
     expect((await failureOf(downloadModel(id))).message).toContain('another hash than');

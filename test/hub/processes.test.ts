@@ -121,7 +121,7 @@ describe('two processes', () => {
     hub.server.fault = async ({ origin }) => {
       // Long enough for the other process to come to the lock.
       if (origin === 'store')
-        await until(() => hub.server.asked.filter(({ path }) => path.includes('/tree/')).length === 2, 'both');
+        await until(() => hub.server.asked.filter(({ path }) => path.includes('/revision/')).length === 2, 'both');
       return undefined;
     };
     const [one, two] = await Promise.all([download().ended, download().ended]);
@@ -138,7 +138,7 @@ describe('two processes', () => {
     await until(hasHalf, 'a third of the file');
     const second = download();
     await until(
-      () => hub.server.asked.filter(({ path }) => path.includes('/tree/')).length === 2,
+      () => hub.server.asked.filter(({ path }) => path.includes('/revision/')).length === 2,
       'the second process',
     );
     first.child.kill('SIGKILL');
