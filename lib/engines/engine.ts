@@ -1,6 +1,6 @@
 import type { NativeTokenRows } from '../binding/native.ts';
 import type { TensorSpan } from '../weights/tensor-span.ts';
-import type { EncoderSpecification } from './specification.ts';
+import type { EncoderSpecification, PoolingMode } from './specification.ts';
 
 /** Where the values of one parameter come from. */
 export type ParameterSource =
@@ -18,8 +18,6 @@ export type ParameterSource =
 
 /** Parameters by their canonical names (`encoderParameters`). */
 export type ParameterSources = ReadonlyMap<string, ParameterSource>;
-
-export type PoolingMode = 'mean' | 'cls' | 'max';
 
 /**
  * A forward pass over B rows of S positions, validated: lengths fit, ids lie inside the vocabulary, masks hold 0 and 1.
@@ -44,8 +42,9 @@ export interface ForwardRequest {
    */
   readonly masked_positions: 'compute' | 'skip';
   /**
-   * In place of every array above: rows of the addon's memory, B of them, each of its own length (at most S). Of the native
-   * engine, and for `pooler_output` and `pooled` alone.
+   * In place of every array above: rows of the addon's memory, B of them, each of its own length (at most S), without
+   * padding. Of the native engine. What other requests give per position (`last_hidden_state`, heads over tokens) comes
+   * packed then: the T positions of all rows back to back, `[T, …]`. Hidden states and attentions can't be asked for.
    */
   readonly token_rows?: { readonly handle: NativeTokenRows; readonly rows: Int32Array } | null;
   readonly outputs: OutputSelection;
@@ -53,8 +52,8 @@ export interface ForwardRequest {
   readonly out?: OutputArrays | null;
 }
 
-/** Arrays of a caller's own by the name of the output. */
-export type OutputArrays = { readonly [Name in 'last_hidden_state' | 'pooler_output' | 'pooled']?: Float32Array };
+/** Arrays of a caller's own by the name of the output: `last_hidden_state`, `pooler_output`, `pooled` or a head's. */
+export type OutputArrays = { readonly [name: string]: Float32Array | undefined };
 
 /** Which results to compute. */
 export interface OutputSelection {
@@ -62,13 +61,23 @@ export interface OutputSelection {
   readonly pooler_output: boolean;
   readonly hidden_states: boolean;
   readonly attentions: boolean;
-  /** One vector per row over the positions whose mask is 1. */
-  readonly pooled: { readonly mode: PoolingMode; readonly normalize: boolean } | null;
+  /** One vector per row: those of all modes side by side. */
+  readonly pooled: { readonly modes: readonly PoolingMode[]; readonly normalize: boolean } | null;
+  /**
+   * So many positions whose mask is 1 are left out of every pooling (not of the attention) at the front of each row: a
+   * prompt's. Columns as `weightedmean` counts them do not move. 0: none.
+   */
+  readonly pooling_skip: number;
+  /** Whether to run the specification's heads. */
+  readonly heads: boolean;
+  /** Positions (row · S + column, ascending; indices of packed positions with `token_rows`) that heads over tokens run on. */
+  readonly head_positions: Int32Array | null;
 }
 
 /**
  * `last_hidden_state` `[B, S, H]`, `pooler_output` `[B, H]`, `hidden_states` L+1 times `[B, S, H]` (the embeddings after
- * their norm first), `attentions` L times `[B, A, S, S]` (probabilities, from position to position), `pooled` `[B, H]`.
+ * their norm first), `attentions` L times `[B, A, S, S]` (probabilities, from position to position), `pooled`
+ * `[B, modes·H]`, `heads` by name: `[B, S, N]` over tokens (`[head_positions, N]` where those are given), else `[B, N]`.
  */
 export interface ForwardResult {
   last_hidden_state?: Float32Array;
@@ -76,6 +85,7 @@ export interface ForwardResult {
   hidden_states?: Float32Array[];
   attentions?: Float32Array[];
   pooled?: Float32Array;
+  heads?: Readonly<Record<string, Float32Array>>;
   /** How long the call waited for its turn, and from then until it was done. */
   queued_ms: number;
   running_ms: number;

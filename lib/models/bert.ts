@@ -3,28 +3,28 @@
  * https://arxiv.org/abs/1810.04805
  */
 
-import type { Activation, EncoderSpecification } from '../engines/specification.ts';
-import { BertNativeError } from '../errors.ts';
-import type { ResolveOptions } from '../hub/resolve.ts';
-import { booleanRule, type OptionRules } from '../options.ts';
-import { type ConfigValues, loadConfigValues, PretrainedConfig } from './configuration.ts';
-import { EncoderModel } from './encoder-model.ts';
-import type { Architecture, InitOptions, LoadedParameters } from './modeling.ts';
+import type { LayerSpecification } from '../engines/specification.ts';
+import type { TaskDescription } from '../engines/task.ts';
+import type { Tensor } from '../tensor/tensor.ts';
+import { activationNames, activations } from './activations.ts';
+import { type ConfigValues, PretrainedConfig } from './configuration.ts';
+import { EncoderModel, type EncoderModelOptions } from './encoder-model.ts';
+import type { BareEncoder, Family, HeadPlan } from './family.ts';
+import type { TensorInput } from './inputs.ts';
+import type { LoadedParameters } from './loading.ts';
+import type { InitOptions } from './modeling.ts';
+import {
+  MaskedLanguageModel,
+  MultipleChoiceModel,
+  NextSentencePredictionModel,
+  QuestionAnsweringModel,
+  SequenceClassificationModel,
+  TokenClassificationModel,
+} from './tasks/classes.ts';
+import { activated, languageModel, linear, normed, overPooler, overTokens, plan } from './tasks/heads.ts';
+import { type TaskInputs, TaskModel, type TaskModelOutput } from './tasks/task-model.ts';
 
 // ---------- configuration ----------
-
-/** transformers' names of the activations, and which of ours each one is. */
-const activations: Readonly<Record<string, Activation>> = {
-  gelu: 'gelu_erf',
-  gelu_new: 'gelu_tanh',
-  gelu_pytorch_tanh: 'gelu_tanh',
-  gelu_fast: 'gelu_tanh',
-  quick_gelu: 'quick_gelu',
-  relu: 'relu',
-  silu: 'silu',
-  swish: 'silu',
-  tanh: 'tanh',
-};
 
 const positionEmbeddingTypes = ['absolute', 'relative_key', 'relative_key_query'] as const;
 
@@ -44,11 +44,27 @@ export interface BertConfigValues extends ConfigValues {
   position_embedding_type?: (typeof positionEmbeddingTypes)[number];
 }
 
-/** The settings of a BERT model; the defaults are those of bert-base-uncased. */
-export class BertConfig extends PretrainedConfig {
-  static readonly model_type = 'bert';
-  readonly model_type = BertConfig.model_type;
+const bertDefaults = {
+  vocab_size: 30522,
+  hidden_size: 768,
+  num_hidden_layers: 12,
+  num_attention_heads: 12,
+  intermediate_size: 3072,
+  hidden_act: 'gelu',
+  hidden_dropout_prob: 0.1,
+  attention_probs_dropout_prob: 0.1,
+  max_position_embeddings: 512,
+  type_vocab_size: 2,
+  initializer_range: 0.02,
+  layer_norm_eps: 1e-12,
+  pad_token_id: 0,
+  position_embedding_type: 'absolute',
+};
 
+/**
+ * The settings of BERT, and of the families that have the same ones with other defaults.
+ */
+export abstract class BertLikeConfig extends PretrainedConfig {
   declare vocab_size: number;
   declare hidden_size: number;
   declare num_hidden_layers: number;
@@ -58,7 +74,7 @@ export class BertConfig extends PretrainedConfig {
   declare hidden_act: string;
   declare hidden_dropout_prob: number;
   declare attention_probs_dropout_prob: number;
-  /** The most positions a sequence may have. */
+  /** Rows of the position embeddings. */
   declare max_position_embeddings: number;
   declare type_vocab_size: number;
   /** Standard deviation of newly initialised weights. */
@@ -67,167 +83,250 @@ export class BertConfig extends PretrainedConfig {
   declare pad_token_id: number | null;
   declare position_embedding_type: (typeof positionEmbeddingTypes)[number];
 
+  protected assignAll(defaults: ConfigValues, values: ConfigValues): void {
+    this.assign({ ...bertDefaults, ...defaults }, values);
+    this.checkSizes({
+      vocab_size: 'vocab_size',
+      hidden_size: 'hidden_size',
+      num_hidden_layers: 'num_hidden_layers',
+      num_attention_heads: 'num_attention_heads',
+      intermediate_size: 'intermediate_size',
+      max_position_embeddings: 'max_position_embeddings',
+    });
+    this.checkInteger('type_vocab_size', 1, 1 << 16);
+    this.checkNumber('layer_norm_eps', 0);
+    this.checkNumber('initializer_range', 0);
+    this.checkChoice('hidden_act', activationNames);
+    this.checkChoice('position_embedding_type', positionEmbeddingTypes);
+    this.checkPaddingId(this.vocab_size);
+  }
+}
+
+/** The settings of a BERT model; the defaults are those of bert-base-uncased. */
+export class BertConfig extends BertLikeConfig {
+  static readonly model_type = 'bert';
+  readonly model_type = BertConfig.model_type;
+
   /**
    * @param values fields that differ from the defaults
    * @throws BertNativeError `ERR_CONFIG` for values that describe no model
    */
   constructor(values: BertConfigValues = {}) {
     super();
-    const defaults = {
-      vocab_size: 30522,
-      hidden_size: 768,
-      num_hidden_layers: 12,
-      num_attention_heads: 12,
-      intermediate_size: 3072,
-      hidden_act: 'gelu',
-      hidden_dropout_prob: 0.1,
-      attention_probs_dropout_prob: 0.1,
-      max_position_embeddings: 512,
-      type_vocab_size: 2,
-      initializer_range: 0.02,
-      layer_norm_eps: 1e-12,
-      pad_token_id: 0,
-      position_embedding_type: 'absolute',
-    };
-    this.assign(defaults, values);
-    this.check();
+    this.assignAll({}, values);
   }
-
-  /**
-   * @param pathOrId a folder with a `config.json`, or the id of a model
-   * @param options where the model comes from; every other field overrides the file's
-   */
-  static async from_pretrained(
-    pathOrId: string,
-    options?: (ResolveOptions & BertConfigValues) | null,
-  ): Promise<BertConfig> {
-    return new BertConfig(await loadConfigValues(pathOrId, options));
-  }
-
-  private check(): void {
-    // Bounds far above any model there is, so that a broken file is told apart from a large model before it allocates.
-    this.checkInteger('vocab_size', 1, 1 << 24);
-    this.checkInteger('hidden_size', 1, 1 << 17);
-    this.checkInteger('num_hidden_layers', 0, 1 << 12);
-    this.checkInteger('num_attention_heads', 1, 1 << 12);
-    this.checkInteger('intermediate_size', 1, 1 << 19);
-    this.checkInteger('max_position_embeddings', 1, 1 << 24);
-    this.checkInteger('type_vocab_size', 1, 1 << 16);
-    this.checkNumber('layer_norm_eps', 0);
-    this.checkNumber('initializer_range', 0);
-    this.checkChoice('hidden_act', Object.keys(activations));
-    this.checkChoice('position_embedding_type', positionEmbeddingTypes);
-    if (this.hidden_size % this.num_attention_heads !== 0) {
-      throw new BertNativeError(
-        'ERR_CONFIG',
-        `hidden_size is ${this.hidden_size} and num_attention_heads ${this.num_attention_heads}: ` +
-          'expected a multiple of the number of heads',
-      );
-    }
-    if (this.pad_token_id !== null) this.checkInteger('pad_token_id', 0, this.vocab_size - 1);
-    if (this.is_decoder === true || this.add_cross_attention === true) {
-      throw new BertNativeError('ERR_CONFIG', 'is_decoder and add_cross_attention are not supported: expected false');
-    }
-  }
-
-  declare is_decoder?: unknown;
-  declare add_cross_attention?: unknown;
 }
 
 // ---------- from the configuration to the encoder ----------
 
-function bertSpecification(config: BertConfig, pooler: boolean): EncoderSpecification {
+/** The layers of BERT, which several families have. */
+export function bertLayers(config: BertLikeConfig): LayerSpecification[] {
   const { hidden_size, num_attention_heads, position_embedding_type, layer_norm_eps } = config;
-  const absolute = position_embedding_type === 'absolute';
-  return {
-    hidden_size,
-    embeddings: {
-      vocab_size: config.vocab_size,
-      position: absolute ? 'absolute' : 'none',
-      max_position_embeddings: config.max_position_embeddings,
-      type_vocab_size: config.type_vocab_size,
-      layer_norm_eps,
+  const norm = { eps: layer_norm_eps, bias: true };
+  return Array.from({ length: config.num_hidden_layers }, (_, parameters) => ({
+    norm_placement: 'post',
+    attention: {
+      num_attention_heads,
+      head_size: hidden_size / num_attention_heads,
+      position: { kind: position_embedding_type === 'absolute' ? 'none' : position_embedding_type },
+      mask: { kind: 'full' },
+      scale_factor: 1,
+      masked_queries: 'attend',
+      bias: { query_key_value: true, output: true },
     },
-    layers: Array.from({ length: config.num_hidden_layers }, () => ({
-      attention: {
-        num_attention_heads,
-        head_size: hidden_size / num_attention_heads,
-        position: absolute ? 'none' : position_embedding_type,
-        mask: { kind: 'full' },
-      },
-      mlp: { intermediate_size: config.intermediate_size, activation: activations[config.hidden_act]! },
-      layer_norm_eps,
-    })),
-    pooler: pooler ? 'tanh' : null,
-  };
+    attention_norm: norm,
+    mlp: {
+      intermediate_size: config.intermediate_size,
+      activation: activations[config.hidden_act]!,
+      gated: false,
+      bias: { up: true, down: true },
+    },
+    mlp_norm: norm,
+    parameters,
+  }));
 }
 
 const positionEmbeddingsKey = 'embeddings.position_embeddings.weight';
 
-/** Keys of the bare model by our names; those of a layer follow `encoder.layer.N.`, `*` stands for weight and bias. */
-const checkpointKeys: Readonly<Record<string, string>> = {
-  'embeddings.word': 'embeddings.word_embeddings.weight',
-  'embeddings.position': positionEmbeddingsKey,
-  'embeddings.token_type': 'embeddings.token_type_embeddings.weight',
-  'embeddings.norm.*': 'embeddings.LayerNorm.*',
-  'pooler.dense.*': 'pooler.dense.*',
-  'attention.query.*': 'attention.self.query.*',
-  'attention.key.*': 'attention.self.key.*',
-  'attention.value.*': 'attention.self.value.*',
-  'attention.distance': 'attention.self.distance_embedding.weight',
-  'attention.output.*': 'attention.output.dense.*',
-  'attention.norm.*': 'attention.output.LayerNorm.*',
-  'mlp.up.*': 'intermediate.dense.*',
-  'mlp.down.*': 'output.dense.*',
-  'mlp.norm.*': 'output.LayerNorm.*',
+export const bertKeys: BareEncoder['keys'] = {
+  layer: (index) => `encoder.layer.${index}.`,
+  names: {
+    'embeddings.word': 'embeddings.word_embeddings.weight',
+    'embeddings.position': positionEmbeddingsKey,
+    'embeddings.token_type': 'embeddings.token_type_embeddings.weight',
+    'embeddings.norm.*': 'embeddings.LayerNorm.*',
+    'attention.query.*': 'attention.self.query.*',
+    'attention.key.*': 'attention.self.key.*',
+    'attention.value.*': 'attention.self.value.*',
+    'attention.distance': 'attention.self.distance_embedding.weight',
+    'attention.output.*': 'attention.output.dense.*',
+    'attention.norm.*': 'attention.output.LayerNorm.*',
+    'mlp.up.*': 'intermediate.dense.*',
+    'mlp.down.*': 'output.dense.*',
+    'mlp.norm.*': 'output.LayerNorm.*',
+    'pooler.dense.*': 'pooler.dense.*',
+  },
 };
 
-function bertCheckpointKey(canonicalName: string): string {
-  const [, index, part = canonicalName] = /^layers\.(\d+)\.(.+)$/.exec(canonicalName) ?? [];
-  const [, stem, kind] = /^(.+)\.(weight|bias)$/.exec(part) ?? [];
-  const key = checkpointKeys[part] ?? checkpointKeys[`${stem}.*`]!.replace('*', kind!);
-  return index === undefined ? key : `encoder.layer.${index}.${key}`;
+/** BERT's encoder, with embeddings of another size or positions that begin elsewhere in families that differ in these. */
+export function bertEncoder(
+  config: BertLikeConfig,
+  options: { embedding_size?: number; position_padding_id?: number | null; pooler?: boolean } = {},
+): BareEncoder {
+  const { hidden_size, embedding_size = hidden_size, max_position_embeddings, pad_token_id } = {
+    ...config,
+    ...options,
+  };
+  const absolute = config.position_embedding_type === 'absolute';
+  return {
+    specification: {
+      hidden_size,
+      embeddings: {
+        vocab_size: config.vocab_size,
+        embedding_size,
+        position: absolute ? 'absolute' : 'none',
+        max_position_embeddings,
+        position_padding_id: options.position_padding_id ?? null,
+        type_vocab_size: config.type_vocab_size,
+        norm: { eps: config.layer_norm_eps, bias: true },
+        projection: null,
+        zero_masked: false,
+      },
+      layers: bertLayers(config),
+      relative_positions: null,
+      convolution: null,
+      final_norm: null,
+    },
+    pooler: (options.pooler ?? true) ? { activation: 'tanh' } : null,
+    keys: bertKeys,
+    // The Python class keeps its absolute positions even where relative ones take their place.
+    unread: absolute ? [] : [{ name: positionEmbeddingsKey, shape: [max_position_embeddings, embedding_size] }],
+    padding_row: pad_token_id ?? -1,
+    initializer_range: config.initializer_range,
+  };
 }
+
+const bert: Family<BertConfig> = {
+  config_class: BertConfig,
+  base_model_prefix: 'bert',
+  pooler_by_default: true,
+  encoder: (config) => bertEncoder(config),
+};
 
 // ---------- models ----------
 
-export interface BertModelOptions {
-  /** `false`: without the pooler, whose weights need not be there then; default true. */
-  readonly add_pooling_layer?: boolean | null;
-}
+export type BertModelOptions = EncoderModelOptions;
 
 /** The bare encoder with its pooler, without a task's head. */
 export class BertModel extends EncoderModel {
   /** @internal */
-  static readonly config_class = BertConfig;
-  /** @internal */
-  static readonly base_model_prefix = 'bert';
-  /** @internal */
-  static readonly option_rules: OptionRules<BertModelOptions> = { add_pooling_layer: booleanRule };
-
+  static override readonly family = bert;
   declare readonly config: BertConfig;
-
-  /** @internal */
-  static architecture(config: BertConfig, options: BertModelOptions): Architecture {
-    const pooler = options.add_pooling_layer ?? true;
-    const { hidden_size, max_position_embeddings, position_embedding_type, pad_token_id } = config;
-    return {
-      specification: bertSpecification(config, pooler),
-      checkpointKey: bertCheckpointKey,
-      // The Python class keeps its absolute positions even where relative ones take their place.
-      unread:
-        position_embedding_type === 'absolute'
-          ? []
-          : [{ name: positionEmbeddingsKey, shape: [max_position_embeddings, hidden_size] }],
-      ignored: pooler ? [] : [/^(bert\.)?pooler\./],
-      padding_row: pad_token_id ?? -1,
-      initializer_range: config.initializer_range,
-    };
-  }
 
   /** @param parameters @internal what `from_pretrained` loaded */
   // biome-ignore lint/complexity/noUselessConstructor: it gives the options their type.
   constructor(config: BertConfig, options?: (InitOptions & BertModelOptions) | null, parameters?: LoadedParameters) {
     super(config, options, parameters);
   }
+}
+
+function maskedLanguageModel(config: BertConfig): HeadPlan {
+  const { hidden_size, hidden_act, layer_norm_eps, vocab_size } = config;
+  const transform = [
+    linear('cls.predictions.transform.dense', hidden_size),
+    activated(activations[hidden_act]!),
+    normed('cls.predictions.transform.LayerNorm', layer_norm_eps),
+  ];
+  const decoder = { vocab_size, module: 'cls.predictions.decoder', bias: 'cls.predictions.bias' };
+  return languageModel(config, transform, decoder);
+}
+
+export class BertForMaskedLM extends MaskedLanguageModel {
+  /** @internal */
+  static override readonly family = bert;
+  /** @internal */
+  static override readonly heads = maskedLanguageModel;
+  declare readonly config: BertConfig;
+}
+
+export class BertForNextSentencePrediction extends NextSentencePredictionModel {
+  /** @internal */
+  static override readonly family = bert;
+  /** @internal */
+  static override readonly heads = () => plan(overPooler(linear('cls.seq_relationship', 2)));
+  declare readonly config: BertConfig;
+}
+
+export interface BertForPreTrainingOutput extends TaskModelOutput {
+  /** `[B, S, vocab_size]`: which token stands at every position. */
+  readonly prediction_logits: Tensor<'float32'>;
+  /** `[B, 2]`: the second text follows the first; it does not. */
+  readonly seq_relationship_logits: Tensor<'float32'>;
+}
+
+export interface BertForPreTraining {
+  /** @throws (rejects) BertNativeError as an encoder's call */
+  (inputs: TaskInputs | TensorInput): Promise<BertForPreTrainingOutput>;
+}
+
+/** Both tasks that BERT was trained on. */
+// biome-ignore lint/suspicious/noUnsafeDeclarationMerging: a class cannot declare a call signature.
+export class BertForPreTraining extends TaskModel {
+  /** @internal */
+  static override readonly family = bert;
+  /** @internal */
+  static override readonly task: TaskDescription = {
+    outputs: [
+      { name: 'prediction_logits', head: 'prediction_logits', column: null },
+      { name: 'seq_relationship_logits', head: 'seq_relationship_logits', column: null },
+    ],
+    choices: false,
+  };
+
+  /** @internal */
+  static override readonly heads = (config: BertConfig): HeadPlan => {
+    const { heads, ...others } = maskedLanguageModel(config);
+    const sentences = overPooler(linear('cls.seq_relationship', 2));
+    return {
+      ...others,
+      heads: [
+        { ...heads[0]!, name: 'prediction_logits' },
+        { ...sentences, name: 'seq_relationship_logits' },
+      ],
+    };
+  };
+
+  declare readonly config: BertConfig;
+}
+
+export class BertForSequenceClassification extends SequenceClassificationModel {
+  /** @internal */
+  static override readonly family = bert;
+  /** @internal */
+  static override readonly heads = ({ num_labels }: BertConfig) => plan(overPooler(linear('classifier', num_labels)));
+  declare readonly config: BertConfig;
+}
+
+export class BertForTokenClassification extends TokenClassificationModel {
+  /** @internal */
+  static override readonly family = bert;
+  /** @internal */
+  static override readonly heads = ({ num_labels }: BertConfig) => plan(overTokens(linear('classifier', num_labels)));
+  declare readonly config: BertConfig;
+}
+
+export class BertForQuestionAnswering extends QuestionAnsweringModel {
+  /** @internal */
+  static override readonly family = bert;
+  /** @internal */
+  static override readonly heads = () => plan(overTokens(linear('qa_outputs', 2)));
+  declare readonly config: BertConfig;
+}
+
+export class BertForMultipleChoice extends MultipleChoiceModel {
+  /** @internal */
+  static override readonly family = bert;
+  /** @internal */
+  static override readonly heads = () => plan(overPooler(linear('classifier', 1)));
+  declare readonly config: BertConfig;
 }

@@ -2,13 +2,11 @@ import type { ForwardResult, OutputArrays } from '../engines/engine.ts';
 import { BertNativeError } from '../errors.ts';
 import { describe, nearest, optionError } from '../options.ts';
 
-type OutputName = keyof OutputArrays;
-
 /** Arrays of the caller's own that a call's outputs go to. */
 export class CallerArrays {
   /** Those over shared memory, which an engine fills in place. */
   readonly shared: OutputArrays | null;
-  readonly #copied: readonly (readonly [name: OutputName, array: Float32Array, size: number])[];
+  readonly #copied: readonly (readonly [name: string, array: Float32Array, size: number])[];
   readonly #option: (name: string) => string;
 
   /**
@@ -18,20 +16,20 @@ export class CallerArrays {
    * @throws BertNativeError `ERR_OPTION` for a name that is no output or what is no Float32Array, `ERR_SHAPE` for another
    *   length
    */
-  constructor(out: unknown, sizes: Readonly<Partial<Record<OutputName, number>>>, option: (name: string) => string) {
+  constructor(out: unknown, sizes: Readonly<Record<string, number>>, option: (name: string) => string) {
     if (typeof out !== 'object' || out === null) throw optionError('out', out, 'an object of Float32Arrays');
-    const shared: { [Name in OutputName]?: Float32Array } = {};
-    const copied: [OutputName, Float32Array, number][] = [];
+    const shared: { [name: string]: Float32Array } = {};
+    const copied: [string, Float32Array, number][] = [];
     for (const [name, array] of Object.entries(out)) {
       if (array === undefined || array === null) continue;
-      const size = Object.hasOwn(sizes, name) ? sizes[name as OutputName] : undefined;
+      const size = Object.hasOwn(sizes, name) ? sizes[name] : undefined;
       if (size === undefined) throw unknownOutput(name, Object.keys(sizes));
       if (!(array instanceof Float32Array)) throw optionError(option(name), array, 'a Float32Array');
       if (array.length !== size) {
         throw new BertNativeError('ERR_SHAPE', `${option(name)} has ${array.length} elements: expected ${size}`);
       }
-      if (array.buffer instanceof SharedArrayBuffer) shared[name as OutputName] = array;
-      else copied.push([name as OutputName, array, size]);
+      if (array.buffer instanceof SharedArrayBuffer) shared[name] = array;
+      else copied.push([name, array, size]);
     }
     this.shared = Object.keys(shared).length > 0 ? shared : null;
     this.#copied = copied;
@@ -52,10 +50,19 @@ export class CallerArrays {
             `expected ${size}`,
         );
       }
-      array.set(result[name]!);
-      result[name] = array;
+      const results = outputsHolding(name, result);
+      array.set(results[name]!);
+      results[name] = array;
     }
   }
+}
+
+/** The outputs of a result among which a name stands: its own, or its heads'. */
+function outputsHolding(name: string, result: ForwardResult): Record<string, Float32Array> {
+  const heads = result.heads as Record<string, Float32Array> | undefined;
+  return heads !== undefined && Object.hasOwn(heads, name)
+    ? heads
+    : (result as unknown as Record<string, Float32Array>);
 }
 
 function unknownOutput(name: string, known: readonly string[]): BertNativeError {

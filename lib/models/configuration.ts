@@ -8,6 +8,18 @@ import { checkOption, describe, nearest, optionsObject, pickOptions, stringRule,
 /** More classes than this are a broken file, not a model. */
 const maxLabels = 1 << 20;
 
+const problemTypes = ['single_label_classification', 'multi_label_classification', 'regression'] as const;
+
+/** Bounds far above any model there is, so that a broken file is told apart from a large model before it allocates. */
+const sizeLimits = {
+  vocab_size: [1, 1 << 24],
+  hidden_size: [1, 1 << 17],
+  num_hidden_layers: [0, 1 << 12],
+  num_attention_heads: [1, 1 << 12],
+  intermediate_size: [1, 1 << 19],
+  max_position_embeddings: [1, 1 << 24],
+} as const;
+
 function configError(field: string, value: unknown, expected: string): BertNativeError {
   return new BertNativeError('ERR_CONFIG', `${field} is ${describe(value)}: expected ${expected}`);
 }
@@ -27,6 +39,26 @@ export abstract class PretrainedConfig {
   declare architectures?: string[];
   declare id2label: Record<number, string>;
   declare label2id: Record<string, number>;
+  /** What a sequence classifier's logits mean: exactly one label, several at once, or numbers. */
+  declare problem_type?: 'single_label_classification' | 'multi_label_classification' | 'regression' | null;
+  /** Unless false, what predicts tokens uses the word embeddings. */
+  declare tie_word_embeddings?: boolean;
+
+  /**
+   * @param pathOrId a folder with a `config.json`, or the id of a model
+   * @param options where the model comes from; every other field overrides the file's
+   * @throws BertNativeError `ERR_NOT_FOUND`, `ERR_FILE_FORMAT`, `ERR_IO`; `ERR_CONFIG` for values that describe no model
+   */
+  static async from_pretrained<Config extends PretrainedConfig>(
+    this: new (
+      values?: ConfigValues,
+    ) => Config,
+    pathOrId: string,
+    options?: (ResolveOptions & ConfigValues) | null,
+  ): Promise<Config> {
+    // biome-ignore lint/complexity/noThisInStatic: each family's class makes its own.
+    return new this(await loadConfigValues(pathOrId, options));
+  }
 
   /** @param values fields as in `config.json`; what is missing takes the family's defaults */
   protected assign(defaults: ConfigValues, values: ConfigValues): void {
@@ -45,6 +77,11 @@ export abstract class PretrainedConfig {
       const value: unknown = this[field] ?? false;
       if (typeof value !== 'boolean') throw configError(field, value, 'true or false');
       this[field] = value;
+    }
+    if (this.problem_type != null) this.checkChoice('problem_type', problemTypes);
+    if (this.tie_word_embeddings != null) this.checkBoolean('tie_word_embeddings');
+    for (const field of ['is_decoder', 'add_cross_attention']) {
+      this.refuse(field, (this as unknown as ConfigValues)[field] === true, 'false');
     }
   }
 
@@ -120,6 +157,47 @@ export abstract class PretrainedConfig {
     if (!Number.isInteger(value) || (value as number) < minimum || (value as number) > maximum) {
       throw configError(field, value, `a whole number from ${minimum} to ${maximum}`);
     }
+  }
+
+  /** The sizes that every family has, whatever it calls them. */
+  protected checkSizes(names: Readonly<Record<keyof typeof sizeLimits, keyof this & string>>): void {
+    for (const [size, [minimum, maximum]] of Object.entries(sizeLimits)) {
+      this.checkInteger(names[size as keyof typeof sizeLimits], minimum, maximum);
+    }
+    this.checkDivides(names.hidden_size, names.num_attention_heads);
+  }
+
+  protected checkDivides(width: keyof this & string, heads: keyof this & string): void {
+    const [W, A] = [this[width] as number, this[heads] as number];
+    if (W % A === 0) return;
+    throw new BertNativeError(
+      'ERR_CONFIG',
+      `${width} is ${W} and ${heads} ${A}: expected a multiple of the number of heads`,
+    );
+  }
+
+  /** Rotary positions turn pairs of columns. */
+  protected checkEvenHeads(columns: number, field: string): void {
+    this.refuse(field, columns % 2 !== 0 || columns === 0, `one that gives each head an even number of columns, not ${columns}`);
+  }
+
+  protected checkPaddingId(vocab_size: number): void {
+    const { pad_token_id } = this as unknown as ConfigValues;
+    if (pad_token_id !== null) this.checkInteger('pad_token_id' as keyof this & string, 0, vocab_size - 1);
+  }
+
+  /** What a configuration asks for and no engine does. @throws BertNativeError `ERR_CONFIG` naming the field */
+  protected refuse(field: string, refused: boolean, expected: string): void {
+    if (!refused) return;
+    const value = (this as unknown as ConfigValues)[field];
+    throw new BertNativeError(
+      'ERR_CONFIG',
+      `${field} is ${describe(value)}, which is not supported: expected ${expected}`,
+    );
+  }
+
+  protected checkBoolean(field: keyof this & string): void {
+    if (typeof this[field] !== 'boolean') throw configError(field, this[field], 'true or false');
   }
 
   protected checkNumber(field: keyof this & string, minimum: number): void {

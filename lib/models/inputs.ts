@@ -1,5 +1,5 @@
-import type { ForwardRequest } from '../engines/engine.ts';
-import type { EncoderSpecification } from '../engines/specification.ts';
+import type { ForwardRequest, OutputArrays } from '../engines/engine.ts';
+import { type EncoderSpecification, longestSequence } from '../engines/specification.ts';
 import { BertNativeError } from '../errors.ts';
 import {
   booleanRule,
@@ -27,11 +27,11 @@ export interface EncoderInputs {
   input_ids?: TensorInput | null;
   /** `[B, S]` of 0 and 1; all ones unless given. Positions of 0 are never attended to. */
   attention_mask?: TensorInput | null;
-  /** `[B, S]` or `[1, S]`; all zeros unless given. */
+  /** `[B, S]` or `[1, S]`; all zeros unless given. Models without token types ignore them. */
   token_type_ids?: TensorInput | null;
-  /** `[B, S]` or `[1, S]`; 0, 1, 2, … unless given. */
+  /** `[B, S]` or `[1, S]`; unless given, 0, 1, 2, …, or as the family counts (RoBERTa, MPNet). */
   position_ids?: TensorInput | null;
-  /** `[B, S, H]`, in place of the word embeddings of `input_ids`. */
+  /** `[B, S, E]`, in place of the word embeddings of `input_ids`; E is H in most families, `embedding_size` in others. */
   inputs_embeds?: TensorInput | null;
   /** Return the embeddings and every layer's output; the configuration's setting unless given. */
   output_hidden_states?: boolean | null;
@@ -43,7 +43,7 @@ export interface EncoderInputs {
    * Arrays to put outputs into, by the output's name, each of exactly its length. Memory that is shared (over a
    * SharedArrayBuffer) is filled in place; any other gets a copy when the call resolves.
    */
-  out?: { readonly last_hidden_state?: Float32Array; readonly pooler_output?: Float32Array } | null;
+  out?: OutputArrays | null;
   /** Aborts the call: it rejects at once with `ERR_ABORTED`, whose cause is the signal's reason. */
   signal?: AbortSignal | null;
 }
@@ -51,7 +51,8 @@ export interface EncoderInputs {
 /** Arrays are checked where they are read. */
 const anyValue = { expected: '', accepts: () => true };
 
-const inputRules: OptionRules<EncoderInputs> = {
+/** @internal */
+export const inputRules: OptionRules<EncoderInputs> = {
   input_ids: anyValue,
   attention_mask: anyValue,
   token_type_ids: anyValue,
@@ -72,6 +73,12 @@ const tokenizerExtras = {
   length: anyValue,
 };
 
+/** Refuses what a call was given behind its inputs. */
+export function onlyArgument(others: readonly unknown[]): void {
+  if (others.every((value) => value === undefined)) return;
+  throw optionError('the second argument of the model', others[0], 'one argument, { input_ids, attention_mask, … }');
+}
+
 /** Called with a tensor or nested arrays alone, a model takes them as `input_ids`. */
 export function asEncoderInputs(inputs: EncoderInputs | TensorInput): EncoderInputs {
   if (isText(inputs)) {
@@ -88,8 +95,11 @@ export function asEncoderInputs(inputs: EncoderInputs | TensorInput): EncoderInp
   return inputs as EncoderInputs;
 }
 
+/** The tokens of rows, wherever they are kept. */
+export type RowTokens = Pick<TokenRows, 'size' | 'lengths' | 'ids' | 'type_ids'>;
+
 /** Rows of tokens as arrays, padded on the right to the longest of them: for an engine that cannot take them as they are. */
-export function paddedInputs(rows: TokenRows): EncoderInputs {
+export function paddedInputs(rows: RowTokens): EncoderInputs {
   const dims = [rows.size, longest(rows)];
   const [input_ids, token_type_ids] = [new Int32Array(dims[0]! * dims[1]!), new Int32Array(dims[0]! * dims[1]!)];
   const attention_mask = new Uint8Array(input_ids.length);
@@ -104,6 +114,18 @@ export function paddedInputs(rows: TokenRows): EncoderInputs {
     attention_mask: { data: attention_mask, dims },
     ...(token_type_ids.some((id) => id !== 0) && { token_type_ids: { data: token_type_ids, dims } }),
   };
+}
+
+/** Where the tokens of rows, back to back, lie in the arrays of {@link paddedInputs}: row · S + column. */
+export function packedIndices(rows: TokenRows): Int32Array {
+  const S = longest(rows);
+  const indices = [...rows.lengths].map((length, row) => Int32Array.from({ length }, (_, column) => row * S + column));
+  const packed = new Int32Array(indices.reduce((total, { length }) => total + length, 0));
+  indices.reduce((offset, part) => {
+    packed.set(part, offset);
+    return offset + part.length;
+  }, 0);
+  return packed;
 }
 
 /** The part of a request that rows of tokens are; the native engine checks their ids and lengths. */
@@ -121,7 +143,7 @@ export function requestOfRows(rows: TokenRows): RequestInputs {
   };
 }
 
-function longest(rows: TokenRows): number {
+function longest(rows: RowTokens): number {
   return rows.lengths.reduce((most, length) => Math.max(most, length), 0);
 }
 
@@ -130,7 +152,7 @@ function isText(value: unknown): boolean {
   return typeof (Array.isArray(value) ? value[0] : value) === 'string';
 }
 
-type RequestInputs = Omit<ForwardRequest, 'outputs' | 'out'>;
+export type RequestInputs = Omit<ForwardRequest, 'outputs' | 'out'>;
 
 /**
  * Checks a call's inputs against a specification and copies them into the arrays that engines take.
@@ -139,7 +161,7 @@ type RequestInputs = Omit<ForwardRequest, 'outputs' | 'out'>;
  */
 export function readEncoderInputs(inputs: EncoderInputs, specification: EncoderSpecification): RequestInputs {
   const given = checkOptions<EncoderInputs>('the model', inputs, { ...inputRules, ...tokenizerExtras });
-  const { vocab_size, type_vocab_size, max_position_embeddings } = specification.embeddings;
+  const { vocab_size, type_vocab_size, max_position_embeddings, embedding_size } = specification.embeddings;
 
   const byIds = isGiven(inputs.input_ids);
   if (byIds === isGiven(inputs.inputs_embeds)) {
@@ -149,7 +171,7 @@ export function readEncoderInputs(inputs: EncoderInputs, specification: EncoderS
     );
   }
   const ids = byIds ? readIntegers('input_ids', inputs.input_ids!) : null;
-  const embeds = byIds ? null : readEmbeddings(inputs.inputs_embeds!, specification.hidden_size);
+  const embeds = byIds ? null : readEmbeddings(inputs.inputs_embeds!, embedding_size);
   const [batch, sequence] = (ids ?? embeds!).dims as [number, number];
 
   if (batch > 0 && sequence === 0) {
@@ -158,7 +180,7 @@ export function readEncoderInputs(inputs: EncoderInputs, specification: EncoderS
   if (ids !== null) checkRange('input_ids', ids, vocab_size, 'ERR_TOKEN_ID', `vocab_size is ${vocab_size}`);
   const attention_mask = isGiven(inputs.attention_mask) ? readMask(inputs.attention_mask!, batch, sequence) : null;
   const token_type_ids = readPerPosition('token_type_ids', inputs.token_type_ids, batch, sequence);
-  if (token_type_ids !== null) {
+  if (token_type_ids !== null && type_vocab_size > 0) {
     const limit = `type_vocab_size is ${type_vocab_size}`;
     checkRange('token_type_ids', token_type_ids, type_vocab_size, 'ERR_TOKEN_ID', limit);
   }
@@ -167,23 +189,32 @@ export function readEncoderInputs(inputs: EncoderInputs, specification: EncoderS
     const limit = `max_position_embeddings is ${max_position_embeddings}`;
     checkRange('position_ids', position_ids, max_position_embeddings, 'ERR_SEQUENCE_TOO_LONG', limit);
   }
-  if (sequence > max_position_embeddings) {
-    throw new BertNativeError(
-      'ERR_SEQUENCE_TOO_LONG',
-      `the rows have ${sequence} positions: the model takes at most ${max_position_embeddings} ` +
-        '(max_position_embeddings); tokenize with truncation: true, or split the text',
-    );
-  }
+  checkLength(sequence, specification);
   return {
     batch,
     sequence,
     input_ids: ids?.data ?? null,
     inputs_embeds: embeds?.data ?? null,
     attention_mask,
-    token_type_ids: token_type_ids?.data ?? null,
+    token_type_ids: type_vocab_size > 0 ? (token_type_ids?.data ?? null) : null,
     position_ids: position_ids?.data ?? null,
     masked_positions: given.masked_positions ?? 'compute',
   };
+}
+
+function checkLength(sequence: number, specification: EncoderSpecification): void {
+  const limit = longestSequence(specification);
+  if (sequence <= limit) return;
+  const { max_position_embeddings } = specification.embeddings;
+  const reason =
+    limit === max_position_embeddings
+      ? 'max_position_embeddings'
+      : `max_position_embeddings is ${max_position_embeddings}, and positions begin behind the padding token's id`;
+  throw new BertNativeError(
+    'ERR_SEQUENCE_TOO_LONG',
+    `the rows have ${sequence} positions: the model takes at most ${limit} (${reason}); ` +
+      'tokenize with truncation: true, or split the text',
+  );
 }
 
 interface Integers {
@@ -200,7 +231,8 @@ function isGiven(value: unknown): boolean {
 }
 
 /** The values and dimensions of an input, whatever form it came in. */
-function asArray(name: string, input: TensorInput): { data: ArrayLike<number | bigint>; dims: readonly number[] } {
+/** @internal */
+export function asArray(name: string, input: TensorInput): { data: ArrayLike<number | bigint>; dims: readonly number[] } {
   if (isObject(input) && 'data' in input && 'dims' in input) {
     const { data, dims } = input as { data: ArrayLike<number | bigint>; dims: readonly number[] };
     if (!Array.isArray(dims) || !dims.every((dim) => Number.isSafeInteger(dim) && dim >= 0)) {
@@ -305,12 +337,12 @@ function readMask(input: TensorInput, batch: number, sequence: number): Uint8Arr
   return mask;
 }
 
-function readEmbeddings(input: TensorInput, hidden_size: number): { data: Float32Array; dims: readonly number[] } {
+function readEmbeddings(input: TensorInput, size: number): { data: Float32Array; dims: readonly number[] } {
   const { data, dims } = asArray('inputs_embeds', input);
-  if (dims.length !== 3 || dims[2] !== hidden_size) {
+  if (dims.length !== 3 || dims[2] !== size) {
     throw new BertNativeError(
       'ERR_SHAPE',
-      `inputs_embeds has the dims [${dims.join(', ')}]: expected [batch, sequence, ${hidden_size}]`,
+      `inputs_embeds has the dims [${dims.join(', ')}]: expected [batch, sequence, ${size}]`,
     );
   }
   if (ArrayBuffer.isView(data) && !(data instanceof Float32Array)) {

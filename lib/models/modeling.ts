@@ -9,13 +9,10 @@ import type {
   LoadedEncoder,
   LoadOptions,
   ModelDtype,
-  ParameterSource,
-  ParameterSources,
 } from '../engines/engine.ts';
 import { nativeEngine } from '../engines/native.ts';
-import { encoderParameters, type Parameter } from '../engines/parameters.ts';
-import { parameterSeed } from '../engines/random.ts';
 import type { EncoderSpecification } from '../engines/specification.ts';
+import type { TaskDescription } from '../engines/task.ts';
 import { BertNativeError } from '../errors.ts';
 import { makeFolder } from '../files.ts';
 import { type ResolveOptions, resolveModelFolder, resolveRules } from '../hub/resolve.ts';
@@ -32,12 +29,9 @@ import {
   pickOptions,
   stringRule,
 } from '../options.ts';
-import { openCheckpoint } from '../weights/checkpoint.ts';
 import { elementCount } from '../weights/checkpoint-tensor.ts';
-import { matchParameters } from '../weights/match-parameters.ts';
 import { writeSafetensors } from '../weights/safetensors.ts';
 import { encodeStored } from '../weights/stored-tensor.ts';
-import type { StoredDtype, TensorSpan } from '../weights/tensor-span.ts';
 import {
   type ArithmeticOptions,
   arithmeticRules,
@@ -45,22 +39,16 @@ import {
   keepsBits,
   readArithmetic,
 } from './arithmetic.ts';
+import { type Architecture, type StoredParameter, storedParameters } from './architecture.ts';
 import { type ConfigValues, PretrainedConfig, readConfigValues, writeConfigValues } from './configuration.ts';
-
-/** How a model family's parameters are laid out in its checkpoints. */
-export interface Architecture {
-  readonly specification: EncoderSpecification;
-  /** The checkpoint's key, without the base model's prefix, of a canonical parameter (`encoderParameters`). */
-  readonly checkpointKey: (canonicalName: string) => string;
-  /** Parameters that checkpoints of this family hold and the encoder does not read: loaded and saved all the same. */
-  readonly unread: readonly Parameter[];
-  /** Names in a checkpoint that the model leaves out on purpose, so that they are not worth a warning. */
-  readonly ignored: readonly RegExp[];
-  /** The row of `embeddings.word` that initialisation leaves zero, or -1. */
-  readonly padding_row: number;
-  /** The standard deviation of newly initialised weights. */
-  readonly initializer_range: number;
-}
+import {
+  type ExtraHead,
+  initialParameters,
+  type LoadedParameters,
+  loadParameters,
+  readParameterSource,
+  withExtraHeads,
+} from './loading.ts';
 
 /** How a model is run. */
 export interface EngineOptions extends ArithmeticOptions {
@@ -79,6 +67,8 @@ export interface FromPretrainedOptions extends ResolveOptions, InitOptions {
   readonly config?: PretrainedConfig | ConfigValues | null;
   /** Missing weights are `ERR_WEIGHT_MISSING` instead of a warning and a random initialisation. */
   readonly strict?: boolean | null;
+  /** @internal Heads behind the model's own, whose parameters come from elsewhere; `run_heads` runs them. */
+  readonly extra_heads?: readonly ExtraHead[] | null;
 }
 
 /** What {@link PreTrainedModel.stats} tells. */
@@ -150,6 +140,7 @@ const fromPretrainedRules: OptionRules<FromPretrainedOptions> = {
     accepts: (value) => typeof value === 'object' && !Array.isArray(value),
   },
   strict: booleanRule,
+  extra_heads: { expected: 'an array of heads', accepts: Array.isArray },
 };
 
 const saveRules: OptionRules<SaveOptions> = {
@@ -174,10 +165,6 @@ const importReference = () => import('../engines/reference/index.ts');
 const importOnnx = () => import('../onnx/export.ts');
 const importTorchBin = () => import('../weights/torch-bin.ts');
 
-async function readParameterSource(source: ParameterSource): Promise<Float32Array> {
-  return (await import('../engines/reference/weights.ts')).readParameterSource(source);
-}
-
 const engines: Readonly<Record<'native' | 'reference', Engine>> = {
   native: nativeEngine,
   reference: {
@@ -200,19 +187,9 @@ export interface ModelClass<M extends PreTrainedModel = PreTrainedModel, Options
   readonly base_model_prefix: string;
   /** Rules of the options besides those of every model. */
   readonly option_rules: OptionRules<Options>;
+  /** What a task's model makes of its heads' results; undefined: a bare encoder. */
+  readonly task?: TaskDescription;
   architecture(config: never, options: Options): Architecture;
-}
-
-/**
- * Where a model's parameters come from: those of the encoder by canonical name, the others by checkpoint key.
- *
- * @internal
- */
-export interface LoadedParameters {
-  readonly sources: ParameterSources;
-  readonly unread: ReadonlyMap<string, ParameterSource>;
-  /** The element type in which a checkpoint stored a parameter, by checkpoint key; F32 for what is not in it. */
-  readonly stored: ReadonlyMap<string, StoredDtype>;
 }
 
 /**
@@ -224,6 +201,8 @@ export interface LoadedParameters {
 export abstract class PreTrainedModel extends Callable {
   readonly config: PretrainedConfig;
   readonly #architecture: Architecture;
+  /** The architecture's, with heads that were added to it. */
+  readonly #specification: EncoderSpecification;
   readonly #engine: Engine;
   readonly #arithmetic: LoadOptions;
   readonly #parameters: LoadedParameters;
@@ -244,6 +223,8 @@ export abstract class PreTrainedModel extends Callable {
     [this.#engine, this.#arithmetic] = chooseEngine(given);
     this.#architecture = modelClass.architecture(config as never, given);
     this.#parameters = parameters ?? initialParameters(this.#architecture, given.seed ?? 0);
+    const { specification } = this.#architecture;
+    this.#specification = { ...specification, heads: [...specification.heads, ...this.#parameters.extra_heads] };
   }
 
   /**
@@ -263,7 +244,7 @@ export abstract class PreTrainedModel extends Callable {
   ): Promise<M> {
     const rules = { ...fromPretrainedRules, ...this.option_rules };
     const given = checkOptions(`${this.name}.from_pretrained`, options, rules, optionsWithoutEffect);
-    const { config: givenConfig, strict = false, seed = 0 } = given as FromPretrainedOptions & { seed?: number };
+    const { config: givenConfig, strict, seed, extra_heads } = given as FromPretrainedOptions;
 
     const initOptions = pickOptions(given, { ...initRules, ...this.option_rules }) as Options & InitOptions;
     chooseEngine(initOptions); // what does not fit is known before anything is read
@@ -274,8 +255,9 @@ export abstract class PreTrainedModel extends Callable {
         ? givenConfig
         : new this.config_class(await readConfigValues(folder, givenConfig ?? {}));
     const architecture = this.architecture(config as never, initOptions);
-    const parameters = await loadParameters(this, architecture, folder, seed, strict ?? false);
-    const model = new this(config as never, initOptions, parameters);
+    const parameters = await loadParameters(this, architecture, folder, seed ?? 0, strict ?? false);
+    const all = withExtraHeads(parameters, architecture.specification, extra_heads ?? []);
+    const model = new this(config as never, initOptions, all);
     await model.withEncoder(async () => {});
     return model;
   }
@@ -286,7 +268,7 @@ export abstract class PreTrainedModel extends Callable {
    */
   protected async withEncoder<T>(use: (encoder: LoadedEncoder) => Promise<T>): Promise<T> {
     if (this.#disposed) throw new BertNativeError('ERR_DISPOSED', 'the model was disposed');
-    this.#encoder ??= this.#engine.load(this.#architecture.specification, this.#parameters.sources, this.#arithmetic);
+    this.#encoder ??= this.#engine.load(this.#specification, this.#parameters.sources, this.#arithmetic);
     const loading = this.#encoder;
     this.#pendingCalls++;
     try {
@@ -303,7 +285,7 @@ export abstract class PreTrainedModel extends Callable {
   }
 
   protected get specification(): EncoderSpecification {
-    return this.#architecture.specification;
+    return this.#specification;
   }
 
   /** The engine in use. */
@@ -330,7 +312,7 @@ export abstract class PreTrainedModel extends Callable {
 
   /** The number of parameters. */
   num_parameters(): number {
-    return this.#savedParameters().reduce((total, { name, shape }) => total + elementCount(shape, name), 0);
+    return storedParameters(this.#architecture).reduce((total, { key, shape }) => total + elementCount(shape, key), 0);
   }
 
   /**
@@ -379,18 +361,21 @@ export abstract class PreTrainedModel extends Callable {
     const read = (name: string) => encoder.readParameter(name);
     const { exportEncoder } = await importOnnx();
     await exportEncoder(folder, this.#architecture.specification, dtype, read, {
+      task: (this.constructor as unknown as ModelClass).task ?? null,
       external_data,
       onProgress: (written_bytes, total_bytes) => progress_callback?.({ written_bytes, total_bytes }),
     });
   }
 
   async #saveCheckpoint(folder: string, encoder: LoadedEncoder, safe_serialization: boolean): Promise<void> {
-    const tensors = this.#savedParameters().map(({ name, shape, read }) => {
-      const dtype = this.#parameters.stored.get(name) ?? 'F32';
+    const tensors = storedParameters(this.#architecture).map((parameter) => {
+      const { key, shape } = parameter;
+      const dtype = this.#parameters.stored.get(key) ?? 'F32';
       if (dtype === 'F64') {
-        throw new BertNativeError('ERR_DTYPE', `${name} was stored as F64 and is held in fp32: saving would lose bits`);
+        throw new BertNativeError('ERR_DTYPE', `${key} was stored as F64 and is held in fp32: saving would lose bits`);
       }
-      return { name, dtype, shape, data: async () => encodeStored(await read(encoder), dtype) };
+      const data = async () => encodeStored(await this.#readStored(parameter, encoder), dtype);
+      return { name: key, dtype, shape, data };
     });
     await makeFolder(folder);
     if (safe_serialization) {
@@ -434,20 +419,16 @@ export abstract class PreTrainedModel extends Callable {
     this.#encoder = undefined;
   }
 
-  #savedParameters() {
-    const { specification, checkpointKey, unread } = this.#architecture;
-    return [
-      ...encoderParameters(specification).map(({ name, shape }) => ({
-        name: checkpointKey(name),
-        shape,
-        read: (encoder: LoadedEncoder) => encoder.readParameter(name),
-      })),
-      ...unread.map(({ name, shape }) => ({
-        name,
-        shape,
-        read: () => readParameterSource(this.#parameters.unread.get(name)!),
-      })),
-    ];
+  async #readStored({ key, parts }: StoredParameter, encoder: LoadedEncoder): Promise<Float32Array> {
+    if (parts.length === 0) return readParameterSource(this.#parameters.unread.get(key)!);
+    if (parts.length === 1) return encoder.readParameter(parts[0]!);
+    const values = await Promise.all(parts.map((name) => encoder.readParameter(name)));
+    const whole = new Float32Array(values.reduce((total, { length }) => total + length, 0));
+    values.reduce((offset, part) => {
+      whole.set(part, offset);
+      return offset + part.length;
+    }, 0);
+    return whole;
   }
 }
 
@@ -485,103 +466,4 @@ async function withExternalData(
   const numberOfFiles = Object.fromEntries(models.map((name) => [name, 1]));
   const external = models.length > 0 ? { use_external_data_format: numberOfFiles } : {};
   return { ...values, [key]: { ...others, ...external } };
-}
-
-/** Matrices at random, norms as the identity, biases zero: Devlin et al. 2018, as transformers' `_init_weights`. */
-function initialSource(
-  { padding_row, initializer_range: std }: Architecture,
-  name: string,
-  shape: readonly number[],
-  seed: bigint,
-): ParameterSource {
-  if (name.endsWith('norm.weight')) return { kind: 'constant', shape, value: 1 };
-  if (name.endsWith('.bias')) return { kind: 'constant', shape, value: 0 };
-  return { kind: 'normal', shape, seed, std, zero_row: name === 'embeddings.word' ? padding_row : -1 };
-}
-
-function initialParameters(architecture: Architecture, seed: number): LoadedParameters {
-  const { specification, checkpointKey, unread } = architecture;
-  const sourceOf = (canonicalName: string, key: string, shape: readonly number[]) =>
-    initialSource(architecture, canonicalName, shape, parameterSeed(seed, key));
-  return {
-    sources: new Map(
-      encoderParameters(specification).map(({ name, shape }) => [name, sourceOf(name, checkpointKey(name), shape)]),
-    ),
-    unread: new Map(unread.map(({ name, shape }) => [name, sourceOf(name, name, shape)])),
-    stored: new Map(),
-  };
-}
-
-/** A checkpoint's parameters for a model; what it lacks is initialised, and both kinds of difference are told. */
-async function loadParameters(
-  { name: model, base_model_prefix }: Pick<ModelClass, 'name' | 'base_model_prefix'>,
-  architecture: Architecture,
-  folder: string,
-  seed: number,
-  strict: boolean,
-): Promise<LoadedParameters> {
-  const { specification, checkpointKey, unread, ignored } = architecture;
-  const wanted = encoderParameters(specification).map(({ name, shape }) => ({ name: checkpointKey(name), shape }));
-  const { found, missing, unexpected } = matchParameters({
-    checkpoint: await openCheckpoint(folder),
-    wanted: [...wanted, ...unread],
-    base_model_prefix,
-    ignore_on_unexpected: ignored,
-  });
-  reportDifferences(model, folder, missing, unexpected, strict);
-
-  const initial = initialParameters(architecture, seed);
-  const sources = [...initial.sources].map(([name, otherwise]): [string, ParameterSource] => {
-    const span = found.get(checkpointKey(name));
-    return [name, span === undefined ? otherwise : { kind: 'span', span }];
-  });
-  return {
-    sources: new Map(sources),
-    unread: await readUnread(initial.unread, found),
-    stored: new Map([...found].map(([key, span]) => [key, span.dtype])),
-  };
-}
-
-/** The values of what no engine holds, read now: a model does not depend on its files once it is loaded. */
-async function readUnread(
-  initial: ReadonlyMap<string, ParameterSource>,
-  found: ReadonlyMap<string, TensorSpan>,
-): Promise<Map<string, ParameterSource>> {
-  const unread = new Map(initial);
-  for (const key of initial.keys()) {
-    const span = found.get(key);
-    if (span === undefined) continue;
-    const values = await readParameterSource({ kind: 'span', span });
-    unread.set(key, { kind: 'values', shape: span.shape, values });
-  }
-  return unread;
-}
-
-function reportDifferences(
-  model: string,
-  folder: string,
-  missing: readonly string[],
-  unexpected: readonly string[],
-  strict: boolean,
-): void {
-  if (missing.length > 0) {
-    const names = missing.join(', ');
-    if (strict) {
-      throw new BertNativeError(
-        'ERR_WEIGHT_MISSING',
-        `'${folder}' lacks ${missing.length} parameters of ${model}: ${names}`,
-      );
-    }
-    process.emitWarning(
-      `${model}: '${folder}' lacks ${missing.length} parameters, which were initialised at random: ${names}. ` +
-        'Their outputs mean nothing until they are trained.',
-      { type: 'BertNativeWarning', code: 'BERT_NATIVE_WEIGHTS_MISSING' },
-    );
-  }
-  if (unexpected.length > 0) {
-    process.emitWarning(
-      `${model}: '${folder}' holds ${unexpected.length} tensors that the model has no place for: ${unexpected.join(', ')}`,
-      { type: 'BertNativeWarning', code: 'BERT_NATIVE_WEIGHTS_UNEXPECTED' },
-    );
-  }
 }

@@ -3,22 +3,39 @@ import { BertNativeError } from '../errors.ts';
 /** The array that holds a tensor's elements, by element type. `bool` is 0 or 1 in a byte, as in ONNX. */
 export interface DataArrays {
   float32: Float32Array;
+  float64: Float64Array;
   int64: BigInt64Array;
   int32: Int32Array;
+  int16: Int16Array;
+  int8: Int8Array;
+  uint64: BigUint64Array;
+  uint32: Uint32Array;
+  uint16: Uint16Array;
+  uint8: Uint8Array;
   bool: Uint8Array;
 }
 
 export type DataType = keyof DataArrays;
+export type FloatType = 'float32' | 'float64';
+/** The types whose elements are bigints. */
+export type BigIntType = 'int64' | 'uint64';
 export type DataArray<T extends DataType = DataType> = DataArrays[T];
 /** What one element is in JavaScript. */
-export type Element<T extends DataType = DataType> = T extends 'int64' ? bigint : number;
+export type Element<T extends DataType = DataType> = T extends BigIntType ? bigint : number;
 /** What an element may be made of: `convertElement` says which values fit which type. */
 export type ElementInput = number | bigint | boolean;
 
 const constructors = {
   float32: Float32Array,
+  float64: Float64Array,
   int64: BigInt64Array,
   int32: Int32Array,
+  int16: Int16Array,
+  int8: Int8Array,
+  uint64: BigUint64Array,
+  uint32: Uint32Array,
+  uint16: Uint16Array,
+  uint8: Uint8Array,
   bool: Uint8Array,
 } as const;
 
@@ -60,27 +77,56 @@ function isElementInput(value: unknown): value is ElementInput {
   return typeof value === 'number' || typeof value === 'bigint' || typeof value === 'boolean';
 }
 
-/** The value's counterpart, or null where there is none. */
-const conversions: Readonly<Record<DataType, (value: ElementInput) => number | bigint | null>> = {
-  float32: Number,
-  int64: (value) => {
+type Conversion = (value: ElementInput) => number | bigint | null;
+
+function integers(least: number, greatest: number): Conversion {
+  return (value) => {
+    const number = Number(value);
+    return Number.isInteger(number) && number >= least && number <= greatest ? number : null;
+  };
+}
+
+function bigints(cut: (integer: bigint) => bigint): Conversion {
+  return (value) => {
     if (typeof value === 'number' && !Number.isSafeInteger(value)) return null;
     const integer = BigInt(value);
-    return BigInt.asIntN(64, integer) === integer ? integer : null;
-  },
-  int32: (value) => {
-    const number = Number(value);
-    return (number | 0) === number ? number : null;
-  },
-  bool: (value) => {
-    const number = Number(value);
-    return number === 0 || number === 1 ? number : null;
-  },
+    return cut(integer) === integer ? integer : null;
+  };
+}
+
+/** The value's counterpart, or null where there is none. */
+const conversions: Readonly<Record<DataType, Conversion>> = {
+  float32: Number,
+  float64: Number,
+  int64: bigints((integer) => BigInt.asIntN(64, integer)),
+  int32: integers(-(2 ** 31), 2 ** 31 - 1),
+  int16: integers(-(2 ** 15), 2 ** 15 - 1),
+  int8: integers(-128, 127),
+  uint64: bigints((integer) => BigInt.asUintN(64, integer)),
+  uint32: integers(0, 2 ** 32 - 1),
+  uint16: integers(0, 2 ** 16 - 1),
+  uint8: integers(0, 255),
+  bool: integers(0, 1),
 };
 
 const expectations: Readonly<Record<DataType, string>> = {
   float32: 'a number for a float32 tensor',
+  float64: 'a number for a float64 tensor',
   int64: 'a 64-bit integer for an int64 tensor (a bigint, or a number up to 2^53 - 1)',
   int32: 'a 32-bit integer for an int32 tensor',
+  int16: 'a 16-bit integer for an int16 tensor',
+  int8: 'an integer from -128 to 127 for an int8 tensor',
+  uint64: 'a 64-bit integer from 0 for a uint64 tensor (a bigint, or a number up to 2^53 - 1)',
+  uint32: 'an integer from 0 to 2^32 - 1 for a uint32 tensor',
+  uint16: 'an integer from 0 to 65535 for a uint16 tensor',
+  uint8: 'an integer from 0 to 255 for a uint8 tensor',
   bool: '0, 1, true or false for a bool tensor',
 };
+
+export function isFloatType(type: DataType): type is FloatType {
+  return type === 'float32' || type === 'float64';
+}
+
+export function isBigIntType(type: DataType): type is BigIntType {
+  return type === 'int64' || type === 'uint64';
+}

@@ -1,4 +1,4 @@
-import type { DataArray, DataType } from './data-type.ts';
+import { type DataArray, type DataType, isFloatType } from './data-type.ts';
 
 /** Tensors of more elements than this are printed with their middles left out. */
 const fullSize = 200;
@@ -17,7 +17,7 @@ export function formatTensor({ type, dims, data }: Printable): string {
   const cut = data.length > fullSize;
   const element = (offset: number): string => {
     const value = data[offset]!;
-    return type === 'float32' ? formatFloat(value as number) : String(value);
+    return isFloatType(type) ? formatFloat(value as number) : String(value);
   };
 
   const rows = (depth: number, offset: number, indent: string): string => {

@@ -8,20 +8,68 @@ import {
   type DataType,
   type Element,
   type ElementInput,
+  isBigIntType,
   isDataArray,
+  isFloatType,
 } from './data-type.ts';
+import {
+  add,
+  applyInPlace,
+  type BinaryOperation,
+  changeInPlace,
+  clampInPlace,
+  compare,
+  div,
+  mul,
+  remainder,
+  sub,
+  toOperand,
+} from './elementwise.ts';
 import { formatTensor } from './format.ts';
 import { flattenNested, type NestedInput, type NestedList, nestData } from './nested.ts';
+import {
+  checkOrder,
+  extremeOf,
+  type Line,
+  logSoftmaxLine,
+  mapLines,
+  meanOf,
+  normOf,
+  reduceLines,
+  softmaxLine,
+  sumOf,
+} from './reductions.ts';
+import {
+  broadcastDims,
+  broadcastStrides,
+  checkDim,
+  checkIndex,
+  dimsText,
+  flattenedDims,
+  gather,
+  product,
+  rowMajorStrides,
+  type Slice,
+  sameDims,
+  squeezedDims,
+  toRange,
+  unsqueezedDims,
+  viewDims,
+} from './shape.ts';
 
-/** One index, a range `[start, end)`, or null for all; negative numbers count from the end. */
-export type Slice = number | readonly [start: number | null, end: number | null] | null;
+/** The other side of an operation: a constant, or a tensor of the same type whose dims can be stretched to fit. */
+export type Operand<T extends DataType = DataType> = number | bigint | Tensor<T>;
 
 /**
  * A typed array with dimensions, row-major, under the names of transformers.js.
  *
  * `tensor[i]`, iteration, `view`, `squeeze` and `unsqueeze` share the data of the tensor they come from; `slice`,
- * `permute`, `to`, `clone` and everything that computes return tensors of their own. Dimensions may be given as negative
- * numbers, counted from the end. Sums are accumulated in double precision.
+ * `permute`, `to`, `clone` and everything that computes return tensors of their own. Methods whose name ends in `_` change
+ * the tensor itself, and with it all that share its data, and return it. Dimensions may be given as negative numbers,
+ * counted from the end.
+ *
+ * Results have the tensor's own type: what is computed from integers is cut to integers. Sums are accumulated in double
+ * precision.
  */
 export class Tensor<T extends DataType = DataType> {
   readonly type: T;
@@ -55,6 +103,14 @@ export class Tensor<T extends DataType = DataType> {
       );
     }
   }
+
+  /** Where the data are: always in JavaScript's memory. */
+  get location(): 'cpu' {
+    return 'cpu';
+  }
+
+  /** Does nothing: a tensor's memory is freed when nobody refers to it. For programs that also run on transformers.js. */
+  dispose(): void {}
 
   /**
    * A tensor of nested arrays: `Tensor.from([[1, 2], [3, 4]], 'int64')`.
@@ -120,7 +176,7 @@ export class Tensor<T extends DataType = DataType> {
     const ranges = this.dims.map((_, dim) => toRange(slices[dim] ?? null, this.dims, dim));
     const starts = ranges.map(([start]) => start);
     const lengths = ranges.map(([start, end]) => end - start);
-    const strides = rowMajorStrides(this.dims);
+    const strides = this.stride();
     const origin = starts.reduce((offset, start, dim) => offset + start * strides[dim]!, 0);
     const kept = lengths.filter((_, dim) => typeof slices[dim] !== 'number');
     return new Tensor(this.type, gather(this.type, this.data, origin, lengths, strides), kept);
@@ -128,19 +184,18 @@ export class Tensor<T extends DataType = DataType> {
 
   // --- shape ---
 
+  /** The distance between neighbours along each dimension, in elements. */
+  stride(): number[] {
+    return rowMajorStrides(this.dims);
+  }
+
   /**
    * The same data under other dimensions; one of them may be -1 and is computed.
    *
    * @throws BertNativeError `ERR_SHAPE` where the number of elements would differ
    */
   view(...dims: number[]): Tensor<T> {
-    const unknown = dims.indexOf(-1);
-    if (unknown < 0) return new Tensor(this.type, this.data, dims);
-    const rest = product(dims.filter((_, dim) => dim !== unknown));
-    if (rest <= 0 || this.size % rest !== 0) {
-      throw new BertNativeError('ERR_SHAPE', `${this.size} elements cannot be viewed as ${dimsText(dims)}`);
-    }
-    return new Tensor(this.type, this.data, dims.with(unknown, this.size / rest));
+    return new Tensor(this.type, this.data, viewDims(dims, this.size));
   }
 
   /** The same as {@link Tensor.view}. */
@@ -148,24 +203,31 @@ export class Tensor<T extends DataType = DataType> {
     return this.view(...dims);
   }
 
-  /** Removes dimensions of length 1: all, or those named, which have to be of length 1. */
+  /** Without dimensions of length 1: all, or those of them that are named. */
   squeeze(dim: number | readonly number[] | null = null): Tensor<T> {
-    const removed =
-      dim === null
-        ? this.dims.flatMap((length, i) => (length === 1 ? [i] : []))
-        : (typeof dim === 'number' ? [dim] : dim).map((name) => checkDim(name, this.dims));
-    for (const i of removed) {
-      if (this.dims[i] !== 1) {
-        throw new BertNativeError('ERR_SHAPE', `dimension ${i} of ${dimsText(this.dims)} is not 1: nothing to squeeze`);
-      }
-    }
-    return this.view(...this.dims.filter((_, i) => !removed.includes(i)));
+    return this.view(...squeezedDims(this.dims, dim));
+  }
+
+  squeeze_(dim: number | readonly number[] | null = null): this {
+    return this.#rename(squeezedDims(this.dims, dim));
   }
 
   /** Inserts a dimension of length 1 in front of dimension `dim`; -1 means after the last. */
   unsqueeze(dim: number): Tensor<T> {
-    const i = checkDim(dim, [...this.dims, 1]);
-    return this.view(...this.dims.toSpliced(i, 0, 1));
+    return this.view(...unsqueezedDims(this.dims, dim));
+  }
+
+  unsqueeze_(dim: number): this {
+    return this.#rename(unsqueezedDims(this.dims, dim));
+  }
+
+  /** The dimensions from `start_dim` to `end_dim`, both included, as one. A copy. */
+  flatten(start_dim = 0, end_dim = -1): Tensor<T> {
+    return this.clone().flatten_(start_dim, end_dim);
+  }
+
+  flatten_(start_dim = 0, end_dim = -1): this {
+    return this.#rename(flattenedDims(this.dims, start_dim, end_dim));
   }
 
   /** Dimension i of the result is dimension `order[i]` of this tensor. A copy. */
@@ -177,16 +239,11 @@ export class Tensor<T extends DataType = DataType> {
         `permute takes each dimension of ${dimsText(this.dims)} once; got ${dimsText(order)}`,
       );
     }
-    const strides = rowMajorStrides(this.dims);
-    const dims = from.map((dim) => this.dims[dim]!);
-    const data = gather(
-      this.type,
-      this.data,
-      0,
-      dims,
+    const strides = this.stride();
+    return this.#gather(
+      from.map((dim) => this.dims[dim]!),
       from.map((dim) => strides[dim]!),
     );
-    return new Tensor(this.type, data, dims);
   }
 
   /** The same as {@link Tensor.permute}, as in transformers.js. */
@@ -194,48 +251,224 @@ export class Tensor<T extends DataType = DataType> {
     return this.permute(...order);
   }
 
-  // --- arithmetic over float32 ---
-
   /**
-   * The mean along a dimension, or of all elements where `dim` is null.
+   * The tensor `repeats[i]` times along dimension i; counts beyond its dimensions stand for dimensions in front.
    *
-   * @param keepdim leaves the dimension in place, with length 1
+   * @throws BertNativeError `ERR_SHAPE` for fewer counts than dimensions
    */
-  mean(dim: number | null = null, keepdim = false): Tensor<'float32'> {
-    return this.#reduce(
-      'mean',
-      dim,
-      keepdim,
-      (values) => values.reduce((sum, value) => sum + value, 0) / values.length,
+  repeat(...repeats: number[]): Tensor<T> {
+    if (repeats.length < this.dims.length || !repeats.every((count) => Number.isSafeInteger(count) && count >= 0)) {
+      throw new BertNativeError(
+        'ERR_SHAPE',
+        `repeat takes a count from 0 for each dimension of ${dimsText(this.dims)}; got ${dimsText(repeats)}`,
+      );
+    }
+    const dims = [...repeats.map(() => 1).slice(this.dims.length), ...this.dims];
+    const strides = rowMajorStrides(dims);
+    // Each dimension is read as two: how often, then the elements.
+    const data = gather(
+      this.type,
+      this.data,
+      0,
+      dims.flatMap((length, dim) => [repeats[dim]!, length]),
+      strides.flatMap((stride) => [0, stride]),
+    );
+    return new Tensor(
+      this.type,
+      data,
+      dims.map((length, dim) => length * repeats[dim]!),
     );
   }
 
+  /** {@link Tensor.repeat}, where counts that are missing in front are 1. */
+  tile(...repeats: number[]): Tensor<T> {
+    const missing = Math.max(this.dims.length - repeats.length, 0);
+    return this.repeat(...new Array<number>(missing).fill(1), ...repeats);
+  }
+
+  // --- each element by itself ---
+
+  /** `this + operand`. */
+  add(operand: Operand<T>): Tensor<T> {
+    return this.#combine(add, operand);
+  }
+
+  add_(operand: Operand<T>): this {
+    return this.#combineInPlace(add, operand);
+  }
+
+  /** `this - operand`. */
+  sub(operand: Operand<T>): Tensor<T> {
+    return this.#combine(sub, operand);
+  }
+
+  sub_(operand: Operand<T>): this {
+    return this.#combineInPlace(sub, operand);
+  }
+
+  /** `this * operand`. */
+  mul(operand: Operand<T>): Tensor<T> {
+    return this.#combine(mul, operand);
+  }
+
+  mul_(operand: Operand<T>): this {
+    return this.#combineInPlace(mul, operand);
+  }
+
+  /** `this / operand`. */
+  div(operand: Operand<T>): Tensor<T> {
+    return this.#combine(div, operand);
+  }
+
+  div_(operand: Operand<T>): this {
+    return this.#combineInPlace(div, operand);
+  }
+
+  /** What is left of `this / operand`, with the sign of the operand, as Python's `%` gives it. */
+  remainder(operand: Operand<T>): Tensor<T> {
+    return this.#combine(remainder, operand);
+  }
+
+  remainder_(operand: Operand<T>): this {
+    return this.#combineInPlace(remainder, operand);
+  }
+
+  neg(): Tensor<T> {
+    return this.clone().neg_();
+  }
+
+  neg_(): this {
+    return this.mul_(-1);
+  }
+
+  /** 1 / (1 + exp(-x)). */
+  sigmoid(): Tensor<T> {
+    return this.clone().sigmoid_();
+  }
+
+  sigmoid_(): this {
+    changeInPlace(this.#floats('sigmoid'), (value) => 1 / (1 + Math.exp(-value)));
+    return this;
+  }
+
+  /** Rounded to the nearest integer, halves upwards. */
+  round(): Tensor<T> {
+    return this.clone().round_();
+  }
+
+  round_(): this {
+    if (isFloatType(this.type)) changeInPlace(this.data, Math.round);
+    return this;
+  }
+
+  /** Limited to [min, max]. */
+  clamp(min: number | bigint, max: number | bigint): Tensor<T> {
+    return this.clone().clamp_(min, max);
+  }
+
+  clamp_(min: number | bigint, max: number | bigint): this {
+    clampInPlace(this.data, toOperand('clamp', min, this.type), toOperand('clamp', max, this.type));
+    return this;
+  }
+
+  /** What `callback` makes of each element. */
+  map(callback: (value: Element<T>, index: number, data: DataArray<T>) => Element<T>): Tensor<T> {
+    return this.clone().map_(callback);
+  }
+
+  map_(callback: (value: Element<T>, index: number, data: DataArray<T>) => Element<T>): this {
+    for (let i = 0; i < this.size; ++i) this.data[i] = callback(this.data[i] as Element<T>, i, this.data);
+    return this;
+  }
+
+  /** 1 where an element is greater than `value`. */
+  gt(value: number | bigint): Tensor<'bool'> {
+    return new Tensor(
+      'bool',
+      compare(this.data, (element) => element > value),
+      this.dims,
+    );
+  }
+
+  /** 1 where an element is less than `value`. */
+  lt(value: number | bigint): Tensor<'bool'> {
+    return new Tensor(
+      'bool',
+      compare(this.data, (element) => element < value),
+      this.dims,
+    );
+  }
+
+  // --- along a dimension; over all elements where `dim` is null. `keepdim` leaves the dimension, with length 1. ---
+
   /**
-   * The p-norm along a dimension, or of all elements where `dim` is null. `fro` is 2; Infinity gives the largest
-   * magnitude.
+   * The sum; of bool tensors as int64.
+   *
+   * @throws BertNativeError `ERR_DTYPE` for a sum of integers outside the range of the type
    */
-  norm(p: number | 'fro' = 'fro', dim: number | null = null, keepdim = false): Tensor<'float32'> {
-    const order = checkOrder(p);
-    return this.#reduce('norm', dim, keepdim, (values) => pNorm(values, order));
+  sum(dim: number | null = null, keepdim = false): Tensor<T extends 'bool' ? 'int64' : T> {
+    const type = (this.type === 'bool' ? 'int64' : this.type) as T extends 'bool' ? 'int64' : T;
+    const sum = sumOf(this.type, this.data);
+    return this.#reduce(type, dim, keepdim, (line) => convertElement(sum(line), type, () => 'the sum'));
+  }
+
+  mean(dim: number | null = null, keepdim = false): Tensor<T> {
+    return this.#reduce(this.type, dim, keepdim, meanOf(this.#floats('mean')));
+  }
+
+  /** The p-norm. `fro` is 2; Infinity gives the largest magnitude. */
+  norm(p: number | 'fro' = 'fro', dim: number | null = null, keepdim = false): Tensor<T> {
+    return this.#reduce(this.type, dim, keepdim, normOf(this.#floats('norm'), checkOrder(p)));
+  }
+
+  /** The largest element. */
+  max(dim: number | null = null, keepdim = false): Tensor<T> {
+    return this.#extreme('max', 1, dim, keepdim);
+  }
+
+  /** The smallest element. */
+  min(dim: number | null = null, keepdim = false): Tensor<T> {
+    return this.#extreme('min', -1, dim, keepdim);
+  }
+
+  /** The index of the largest element: along `dim`, or in the data. The first of equals; NaN is the largest. */
+  argmax(dim: number | null = null, keepdim = false): Tensor<'int64'> {
+    const index = extremeOf('argmax', this, 1);
+    return this.#reduce('int64', dim, keepdim, (line) => BigInt(index(line)));
+  }
+
+  /** The index of the smallest element: along `dim`, or in the data. The first of equals; NaN is the smallest. */
+  argmin(dim: number | null = null, keepdim = false): Tensor<'int64'> {
+    const index = extremeOf('argmin', this, -1);
+    return this.#reduce('int64', dim, keepdim, (line) => BigInt(index(line)));
   }
 
   /** Divided by the p-norm along `dim`, or by 1e-12 where that is larger, as PyTorch does. */
-  normalize(p = 2, dim = 1): Tensor<'float32'> {
-    const order = checkOrder(p);
-    return this.#mapLines('normalize', dim, (values) => {
-      const divisor = Math.max(pNorm(values, order), 1e-12);
-      return values.map((value) => value / divisor);
-    });
+  normalize(p: number | 'fro' = 2, dim = 1): Tensor<T> {
+    return this.clone().normalize_(p, dim);
   }
 
-  /** exp(x) / Σ exp(x) along `dim`, the maximum subtracted first. */
-  softmax(dim = -1): Tensor<'float32'> {
-    return this.#mapLines('softmax', dim, (values) => {
-      const maximum = values.reduce((largest, value) => Math.max(largest, value), Number.NEGATIVE_INFINITY);
-      const exponentials = values.map((value) => Math.exp(value - maximum));
-      const sum = exponentials.reduce((total, value) => total + value, 0);
-      return exponentials.map((value) => value / sum);
+  normalize_(p: number | 'fro' = 2, dim = 1): this {
+    const order = checkOrder(p);
+    mapLines(this.#floats('normalize'), this.dims, dim, (line) => {
+      const divisor = Math.max(normOf(line, order)({ start: 0, stride: 1, length: line.length }), 1e-12);
+      for (let i = 0; i < line.length; ++i) line[i]! /= divisor;
     });
+    return this;
+  }
+
+  /** exp(x) / Σ exp(x) along `dim`. */
+  softmax(dim = -1): Tensor<T> {
+    const result = this.clone();
+    mapLines(result.#floats('softmax'), this.dims, dim, softmaxLine);
+    return result;
+  }
+
+  /** The logarithm of {@link Tensor.softmax}. */
+  log_softmax(dim = -1): Tensor<T> {
+    const result = this.clone();
+    mapLines(result.#floats('log_softmax'), this.dims, dim, logSoftmaxLine);
+    return result;
   }
 
   // --- copies ---
@@ -263,46 +496,63 @@ export class Tensor<T extends DataType = DataType> {
     return formatTensor(this);
   }
 
-  /** One number for each line of elements along `dim`. */
-  #reduce(
-    name: string,
+  #rename(dims: readonly number[]): this {
+    (this as { dims: readonly number[] }).dims = Object.freeze([...dims]);
+    return this;
+  }
+
+  #gather(dims: readonly number[], strides: readonly number[]): Tensor<T> {
+    return new Tensor(this.type, gather(this.type, this.data, 0, dims, strides), dims);
+  }
+
+  #stretch(dims: readonly number[]): Tensor<T> {
+    return this.#gather(dims, broadcastStrides(this.dims, dims));
+  }
+
+  #combine(operation: BinaryOperation, operand: Operand<T>): Tensor<T> {
+    if (!(operand instanceof Tensor)) return this.clone().#combineInPlace(operation, operand);
+    return this.#stretch(broadcastDims(operation.name, this.dims, operand.dims)).#combineInPlace(operation, operand);
+  }
+
+  #combineInPlace(operation: BinaryOperation, operand: Operand<T>): this {
+    const { name } = operation;
+    if (!(operand instanceof Tensor)) {
+      applyInPlace(operation, this.type, this.data, toOperand(name, operand, this.type));
+      return this;
+    }
+    if (operand.type !== this.type) {
+      throw new BertNativeError('ERR_DTYPE', `${name}() of ${this.type} and ${operand.type}: convert one with to()`);
+    }
+    if (!sameDims(broadcastDims(name, this.dims, operand.dims), this.dims)) {
+      throw new BertNativeError(
+        'ERR_SHAPE',
+        `${name}_: a tensor of dims ${dimsText(operand.dims)} does not fit into one of ${dimsText(this.dims)}`,
+      );
+    }
+    applyInPlace(operation, this.type, this.data, operand.#stretch(this.dims).data);
+    return this;
+  }
+
+  #reduce<R extends DataType>(
+    type: R,
     dim: number | null,
     keepdim: boolean,
-    reduceLine: (line: Float64Array) => number,
-  ): Tensor<'float32'> {
-    const source = this.#floats(name);
-    if (dim === null) {
-      const value = reduceLine(Float64Array.from(source));
-      return new Tensor('float32', Float32Array.of(value), keepdim ? this.dims.map(() => 1) : []);
-    }
-    const along = checkDim(dim, this.dims);
-    const dims = keepdim ? this.dims.with(along, 1) : this.dims.toSpliced(along, 1);
-    const out = new Float32Array(product(dims));
-    let next = 0;
-    for (const { start, stride } of lines(this.dims, along)) {
-      out[next++] = reduceLine(readLine(source, start, stride, this.dims[along]!));
-    }
-    return new Tensor('float32', out, dims);
+    reduce: (line: Line) => number | bigint,
+  ): Tensor<R> {
+    const { data, dims } = reduceLines(this, dim, keepdim, type, reduce);
+    return new Tensor(type, data, dims);
   }
 
-  /** Every line of elements along `dim` replaced by another of the same length. */
-  #mapLines(name: string, dim: number, mapLine: (line: Float64Array) => Float64Array): Tensor<'float32'> {
-    const source = this.#floats(name);
-    const along = checkDim(dim, this.dims);
-    const out = new Float32Array(this.size);
-    for (const { start, stride } of lines(this.dims, along)) {
-      mapLine(readLine(source, start, stride, this.dims[along]!)).forEach((value, i) => {
-        out[start + i * stride] = value;
-      });
-    }
-    return new Tensor('float32', out, this.dims);
+  #extreme(name: string, sign: 1 | -1, dim: number | null, keepdim: boolean): Tensor<T> {
+    const index = extremeOf(name, this, sign);
+    return this.#reduce(this.type, dim, keepdim, (line) => this.data[line.start + index(line) * line.stride]!);
   }
 
-  #floats(name: string): Float32Array {
-    if (this.type !== 'float32') {
-      throw new BertNativeError('ERR_DTYPE', `${name}() takes a float32 tensor; this one is ${this.type}`);
+  #floats(name: string): Float32Array | Float64Array {
+    if (!isFloatType(this.type)) {
+      throw new BertNativeError('ERR_DTYPE', `${name}() takes a float32 or float64 tensor; this one is ${this.type}`);
     }
-    return this.data as Float32Array;
+    return this.data as Float32Array | Float64Array;
   }
 }
 
@@ -318,14 +568,6 @@ Object.setPrototypeOf(
     },
   }),
 );
-
-function product(factors: readonly number[]): number {
-  return factors.reduce((result, factor) => result * factor, 1);
-}
-
-function dimsText(dims: readonly number[]): string {
-  return `[${dims.join(', ')}]`;
-}
 
 function toDataArray<T extends DataType>(type: T, data: unknown): DataArray<T> {
   if (isDataArray(data, type)) return data;
@@ -346,103 +588,7 @@ function toDataArray<T extends DataType>(type: T, data: unknown): DataArray<T> {
 /** `value` cut to what an element of `type` can be, as far as that is a matter of fractions; ranges are checked later. */
 function castElement(value: number | bigint, type: DataType): number | bigint {
   if (type === 'bool') return Number(value) === 0 ? 0 : 1;
-  if (typeof value === 'bigint' || type === 'float32') return value;
+  if (typeof value === 'bigint' || isFloatType(type)) return value;
   const integer = Math.trunc(value);
-  return type === 'int64' && Number.isFinite(integer) ? BigInt(integer) : integer;
-}
-
-/** `dim` as an index into `dims`. */
-function checkDim(dim: number, dims: readonly number[]): number {
-  const index = dim < 0 ? dim + dims.length : dim;
-  if (!Number.isInteger(dim) || index < 0 || index >= dims.length) {
-    throw new BertNativeError('ERR_SHAPE', `there is no dimension ${dim} in ${dimsText(dims)}`);
-  }
-  return index;
-}
-
-/** `index` along dimension `dim` as an offset from its start. */
-function checkIndex(index: number, dims: readonly number[], dim: number): number {
-  const length = dims[dim];
-  if (length === undefined) throw new BertNativeError('ERR_SHAPE', 'a tensor without dimensions cannot be indexed');
-  const offset = index < 0 ? index + length : index;
-  if (!Number.isInteger(index) || offset < 0 || offset >= length) {
-    throw new BertNativeError('ERR_SHAPE', `index ${index} lies outside dimension ${dim} of ${dimsText(dims)}`);
-  }
-  return offset;
-}
-
-/** Start and end of a slice along dimension `dim`. */
-function toRange(slice: Slice, dims: readonly number[], dim: number): [number, number] {
-  const length = dims[dim]!;
-  if (slice === null) return [0, length];
-  if (typeof slice === 'number') {
-    const index = checkIndex(slice, dims, dim);
-    return [index, index + 1];
-  }
-  const bound = (value: number | null, otherwise: number): number =>
-    value === null ? otherwise : Math.min(Math.max(value < 0 ? value + length : value, 0), length);
-  const start = bound(slice[0], 0);
-  const end = bound(slice[1], length);
-  if (slice.length !== 2 || !Number.isInteger(start) || !Number.isInteger(end) || start > end) {
-    throw new BertNativeError(
-      'ERR_SHAPE',
-      `slice [${slice.join(', ')}] of dimension ${dim} of ${dimsText(dims)} is not a range [start, end)`,
-    );
-  }
-  return [start, end];
-}
-
-function rowMajorStrides(dims: readonly number[]): number[] {
-  return dims.map((_, dim) => product(dims.slice(dim + 1)));
-}
-
-/** The elements at `origin + Σ index[d]·strides[d]`, indices in row-major order over `dims`. */
-function gather<T extends DataType>(
-  type: T,
-  data: DataArray<T>,
-  origin: number,
-  dims: readonly number[],
-  strides: readonly number[],
-): DataArray<T> {
-  const out = createData(type, product(dims));
-  let next = 0;
-  const copy = (dim: number, offset: number): void => {
-    if (dim === dims.length) {
-      out[next++] = data[offset]!;
-      return;
-    }
-    for (let i = 0; i < dims[dim]!; ++i) copy(dim + 1, offset + i * strides[dim]!);
-  };
-  copy(0, origin);
-  return out;
-}
-
-/** Where each line of elements along dimension `along` starts, in row-major order of the other dimensions. */
-function* lines(dims: readonly number[], along: number): Generator<{ start: number; stride: number }> {
-  const outer = product(dims.slice(0, along));
-  const stride = product(dims.slice(along + 1));
-  for (let i = 0; i < outer; ++i) {
-    for (let j = 0; j < stride; ++j) yield { start: i * dims[along]! * stride + j, stride };
-  }
-}
-
-function readLine(data: Float32Array, start: number, stride: number, length: number): Float64Array {
-  const line = new Float64Array(length);
-  for (let i = 0; i < length; ++i) line[i] = data[start + i * stride]!;
-  return line;
-}
-
-function checkOrder(p: number | 'fro'): number {
-  if (p === 'fro') return 2;
-  if (typeof p !== 'number' || !(p > 0)) {
-    throw new BertNativeError('ERR_OPTION', `the order of a norm is a number above 0 or 'fro'; got ${p}`);
-  }
-  return p;
-}
-
-function pNorm(values: Float64Array, p: number): number {
-  const magnitudes = values.map(Math.abs);
-  if (p === Number.POSITIVE_INFINITY) return magnitudes.reduce((largest, value) => Math.max(largest, value), 0);
-  if (p === 2) return Math.sqrt(magnitudes.reduce((sum, value) => sum + value * value, 0));
-  return magnitudes.reduce((sum, value) => sum + value ** p, 0) ** (1 / p);
+  return isBigIntType(type) && Number.isFinite(integer) ? BigInt(integer) : integer;
 }

@@ -7,6 +7,8 @@ import type { TensorSpan } from './tensor-span.ts';
 export interface WantedParameter {
   readonly name: string;
   readonly shape: readonly number[];
+  /** Names under which a checkpoint may have it instead, best first. */
+  readonly other_names?: readonly string[] | undefined;
 }
 
 export interface MatchRequest {
@@ -45,11 +47,12 @@ export function matchParameters(request: MatchRequest): ParameterMatch {
   const tensors = underCurrentNames(request.checkpoint);
   const keyOf = keyMapping(request, tensors);
   const found = new Map<string, TensorSpan>();
+  const tensorAt = (key: string | null) => (key === null ? undefined : tensors.get(key));
   const missing: string[] = [];
   const used = new Set<string>();
   for (const parameter of wanted) {
-    const key = keyOf(parameter.name);
-    const named = key === null ? undefined : tensors.get(key);
+    const names = [parameter.name, ...(parameter.other_names ?? [])];
+    const named = names.map((name) => tensorAt(keyOf(name))).find((tensor) => tensor !== undefined);
     if (named !== undefined) {
       found.set(parameter.name, requireFit(named, parameter));
       used.add(named.name);

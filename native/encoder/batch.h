@@ -6,6 +6,8 @@
 #include <thread>
 #include <vector>
 
+#include "encoder/specification.h"
+
 namespace bert_native {
 
 // Guards the memory that a request's results go to: its owner may take it back at any time, whatever is being computed.
@@ -39,17 +41,14 @@ class OutputAccess {
   bool open_ = true;
 };
 
-// How `pooled` is made from the last hidden state: mean and maximum over the positions whose mask is 1 (zeros where
-// there are none), or position 0, whatever its mask.
-enum class Pooling { kMean, kCls, kMax };
-
 struct OutputOptions {
   // Rows whose mask is 0 never act as keys. true: they are computed as queries all the same wherever a returned value
   // shows them, as the reference does. false: they come back as zeros; only position 0 is computed if a pooler needs
   // it. Where all masks are 0, every row attends to all S equally, as in the reference.
   bool compute_masked_positions = true;
-  Pooling pooling = Pooling::kMean;
-  bool normalize = false;  // divide `pooled` by its L2 norm (at least 1e-12)
+  std::vector<Pooling> pooling = {Pooling::kMean};  // of `pooled`, side by side
+  size_t pooling_skip = 0;  // so many positions whose mask is 1 are left out of poolings at the front
+  bool normalize = false;   // divide `pooled` by its L2 norm (at least 1e-12)
 };
 
 // One row of a request, S positions wide, and where its results go. Pointers are the request's own memory and outlive
@@ -64,9 +63,15 @@ struct Sequence {
 
   float* last_hidden_state = nullptr;  // [S,H]
   float* pooler_output = nullptr;      // [H]
-  float* pooled = nullptr;             // [H], by OutputOptions::pooling
+  float* pooled = nullptr;             // [modes·H], by OutputOptions::pooling
   std::vector<float*> hidden_states;   // L+1 of [S,H], the embeddings first; or empty
   std::vector<float*> attentions;      // L of [A,S,S]: probabilities, from position to position; or empty
+  // One for each of the specification's heads, null where it is not wanted; or empty. Over tokens [S,N], or
+  // [head_positions,N]; else [N].
+  std::vector<float*> heads;
+  // Ascending positions that heads over tokens run on; null: all that are shown.
+  const int32_t* head_positions = nullptr;
+  size_t head_position_count = 0;
   OutputOptions options;
   OutputGate* gate = nullptr;  // null: the outputs stay until the pass is done
 };

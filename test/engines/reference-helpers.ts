@@ -6,8 +6,8 @@ import { encoderParameters } from '../../lib/engines/parameters.ts';
 import type {
   Activation,
   AttentionMask,
-  AttentionSpecification,
   EncoderSpecification,
+  LayerSpecification,
 } from '../../lib/engines/specification.ts';
 import type { CheckpointFile } from '../../lib/weights/tensor-span.ts';
 import { temporaryFolder } from '../support/temporary.ts';
@@ -30,26 +30,46 @@ export async function temporaryFile(contents: Uint8Array): Promise<string> {
 
 /** Small, no two sizes alike, A·D not H. */
 export function tinySpecification(
-  position: AttentionSpecification['position'] = 'none',
+  position: 'none' | 'relative_key' | 'relative_key_query' = 'none',
   activation: Activation = 'gelu_erf',
   mask: AttentionMask = { kind: 'full' },
 ): EncoderSpecification {
-  const layer = {
-    attention: { num_attention_heads: 2, head_size: 5, position, mask },
-    mlp: { intermediate_size: 9, activation },
-    layer_norm_eps: 1e-5,
-  } as const;
+  const norm = { eps: 1e-5, bias: true };
+  const layer = (parameters: number): LayerSpecification => ({
+    norm_placement: 'post',
+    attention: {
+      num_attention_heads: 2,
+      head_size: 5,
+      position: { kind: position },
+      mask,
+      scale_factor: 1,
+      masked_queries: 'attend',
+      bias: { query_key_value: true, output: true },
+    },
+    attention_norm: norm,
+    mlp: { intermediate_size: 9, activation, gated: false, bias: { up: true, down: true } },
+    mlp_norm: norm,
+    parameters,
+  });
   return {
     hidden_size: 7,
     embeddings: {
       vocab_size: 23,
+      embedding_size: 7,
       position: position === 'none' ? 'absolute' : 'none',
       max_position_embeddings: 11,
+      position_padding_id: null,
       type_vocab_size: 3,
-      layer_norm_eps: 1e-3,
+      norm: { eps: 1e-3, bias: true },
+      projection: null,
+      zero_masked: false,
     },
-    layers: [layer, layer],
-    pooler: 'tanh',
+    layers: [layer(0), layer(1)],
+    relative_positions: null,
+    convolution: null,
+    final_norm: null,
+    pooler: { activation: 'tanh' },
+    heads: [],
   };
 }
 
@@ -83,6 +103,9 @@ export const everything = {
   hidden_states: true,
   attentions: true,
   pooled: null,
+  pooling_skip: 0,
+  heads: false,
+  head_positions: null,
 } as const;
 
 export const nothing = {
@@ -91,4 +114,7 @@ export const nothing = {
   hidden_states: false,
   attentions: false,
   pooled: null,
+  pooling_skip: 0,
+  heads: false,
+  head_positions: null,
 } as const;

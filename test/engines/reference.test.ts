@@ -4,7 +4,7 @@ import type { ForwardRequest, ParameterSource } from '../../lib/engines/engine.t
 import { encoderParameters } from '../../lib/engines/parameters.ts';
 import { activations, erfc } from '../../lib/engines/reference/activations.ts';
 import { referenceEngine } from '../../lib/engines/reference/index.ts';
-import type { Activation, AttentionMask, EncoderSpecification } from '../../lib/engines/specification.ts';
+import type { Activation, AttentionMask } from '../../lib/engines/specification.ts';
 import {
   describeFile,
   everything,
@@ -49,7 +49,7 @@ const maskedRequest = request({
 });
 
 describe('agrees with a second implementation', () => {
-  const cases: [EncoderSpecification['layers'][0]['attention']['position'], Activation, AttentionMask][] = [
+  const cases: [(typeof positionKinds)[number], Activation, AttentionMask][] = [
     ...positionKinds.flatMap((position) =>
       activationNames.map((activation): [typeof position, Activation, AttentionMask] => [
         position,
@@ -177,7 +177,7 @@ describe('masked positions', () => {
       return last_hidden_state!.subarray(start, start + hidden_size);
     };
     const pool = async (mode: 'mean' | 'max' | 'cls', normalize = false) => {
-      const outputs = { ...others, pooled: { mode, normalize } };
+      const outputs = { ...others, pooled: { modes: [mode], normalize } };
       return (await encoder.forward({ ...maskedRequest, masked_positions, outputs })).pooled!;
     };
     const mean = await pool('mean');
@@ -245,7 +245,7 @@ describe('masks by distance', () => {
       const attention_mask = Uint8Array.of(0, 0, 0, 1, 0, 0, 1, 1);
       const parts = { batch: 1, sequence: 8, attention_mask };
       const all = await encoder.forward(request(parts));
-      const outputs = { ...nothing, pooler_output: true, pooled: { mode: 'cls', normalize: false } } as const;
+      const outputs = { ...nothing, pooler_output: true, pooled: { modes: ['cls'], normalize: false } } as const;
       const some = await encoder.forward(request({ ...parts, masked_positions: 'skip', outputs }));
       expect(some.pooler_output).toEqual(all.pooler_output);
       expect(some.pooled).toEqual(all.last_hidden_state!.slice(0, specification.hidden_size));
@@ -256,7 +256,7 @@ describe('masks by distance', () => {
     const specification = tinySpecification('none', 'gelu_erf', { kind: 'window', size });
     await expect(referenceEngine.load(specification, randomSources(specification))).rejects.toMatchObject({
       code: 'ERR_CONFIG',
-      message: expect.stringContaining('attention.mask.size of layer 0'),
+      message: expect.stringContaining(`layers.0.attention.mask.size is ${size}`),
     });
   });
 });

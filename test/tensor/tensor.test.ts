@@ -219,7 +219,8 @@ describe('shape', () => {
     expect(tensor.squeeze().dims).toEqual([3]);
     expect(tensor.squeeze(0).dims).toEqual([3, 1]);
     expect(tensor.squeeze([0, -1]).dims).toEqual([3]);
-    expect(codeOf(() => tensor.squeeze(1)).code).toBe('ERR_SHAPE');
+    expect(tensor.squeeze(1).dims).toEqual([1, 3, 1]);
+    expect(codeOf(() => tensor.squeeze(3)).code).toBe('ERR_SHAPE');
     expect(counting(2, 3).unsqueeze(0).dims).toEqual([1, 2, 3]);
     expect(counting(2, 3).unsqueeze(-1).dims).toEqual([2, 3, 1]);
     expect(counting(2, 3).unsqueeze(1).dims).toEqual([2, 1, 3]);

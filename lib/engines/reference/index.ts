@@ -8,21 +8,23 @@ import type {
   ParameterSources,
 } from '../engine.ts';
 import type { EncoderSpecification } from '../specification.ts';
+import { bindWeights, type EncoderWeights } from './bind.ts';
 import { checkRequest, checkSpecification } from './check.ts';
 import { runForward } from './forward.ts';
-import { bindWeights, type EncoderWeights, loadParameters, type ParameterValues } from './weights.ts';
+import { loadParameters, type ParameterValues } from './weights.ts';
 
 /**
  * The engine in plain TypeScript: the oracle that the others are compared with, and the JavaScript side of the benchmark.
- * Weights are float32, everything else is double precision, whatever `fp32_precision` would permit. It computes on the JavaScript thread and hands the event loop
- * over several times within every layer.
+ * Weights are float32, everything else is double precision, whatever `fp32_precision` would permit. It computes on the
+ * JavaScript thread and hands the event loop over several times within every layer.
  */
 export const referenceEngine: Engine = {
   name: 'reference',
   dtypes: ['fp32'],
   async load(specification: EncoderSpecification, sources: ParameterSources): Promise<LoadedEncoder> {
     checkSpecification(specification);
-    return new ReferenceEncoder(specification, await loadParameters(specification, sources));
+    const parameters = await loadParameters(specification, sources);
+    return new ReferenceEncoder(specification, parameters, await bindWeights(specification, parameters));
   },
 };
 
@@ -34,9 +36,9 @@ class ReferenceEncoder implements LoadedEncoder {
   #computed_tokens = 0;
   #loaded: { readonly parameters: ParameterValues; readonly weights: EncoderWeights } | null;
 
-  constructor(specification: EncoderSpecification, parameters: ParameterValues) {
+  constructor(specification: EncoderSpecification, parameters: ParameterValues, weights: EncoderWeights) {
     this.#specification = specification;
-    this.#loaded = { parameters, weights: bindWeights(specification, parameters) };
+    this.#loaded = { parameters, weights };
     this.weights_size_bytes = [...parameters.values()].reduce((sum, { byteLength }) => sum + byteLength, 0);
   }
 

@@ -1,9 +1,9 @@
 // T tokens, K inputs, N outputs.
 
-/** A linear map as a checkpoint stores it: weight `[N, K]`, bias `[N]`. */
+/** A linear map as a checkpoint stores it: weight `[N, K]`, bias `[N]` or none. */
 export interface Linear {
   readonly weight: Float32Array;
-  readonly bias: Float32Array;
+  readonly bias: Float32Array | null;
   readonly inputs: number;
   readonly outputs: number;
 }
@@ -29,13 +29,14 @@ export function applyLinear(
   out: Float64Array,
   outOffset: number,
 ): void {
+  const biasOf = (n: number): number => (bias === null ? 0 : bias[n]!);
   const tiledTokens = tokens - (tokens % tileRows);
   const tiledOutputs = outputs - (outputs % tileColumns);
   for (let n = 0; n < tiledOutputs; n += tileColumns) {
-    const b0 = bias[n]!;
-    const b1 = bias[n + 1]!;
-    const b2 = bias[n + 2]!;
-    const b3 = bias[n + 3]!;
+    const b0 = biasOf(n);
+    const b1 = biasOf(n + 1);
+    const b2 = biasOf(n + 2);
+    const b3 = biasOf(n + 3);
     const w0 = n * inputs;
     const w1 = w0 + inputs;
     const w2 = w1 + inputs;
@@ -89,6 +90,6 @@ export function applyLinear(
   };
   for (let t = 0; t < tokens; ++t) {
     const firstLeft = t < tiledTokens ? tiledOutputs : 0;
-    for (let n = firstLeft; n < outputs; ++n) out[outOffset + t * outputs + n] = dot(t, n) + bias[n]!;
+    for (let n = firstLeft; n < outputs; ++n) out[outOffset + t * outputs + n] = dot(t, n) + biasOf(n);
   }
 }

@@ -1,7 +1,7 @@
-/** Gain `[H]`, bias `[H]`, and what is added to the variance. */
+/** Gain `[H]`, bias `[H]` or none, and what is added to the variance. */
 export interface LayerNorm {
   readonly weight: Float32Array;
-  readonly bias: Float32Array;
+  readonly bias: Float32Array | null;
   readonly eps: number;
 }
 
@@ -10,15 +10,14 @@ export interface LayerNorm {
  *
  * Biased variance in two passes.
  *
- * @param x `[T, H]`, from element 0 on
- * @param out `[T, H]`, from element outOffset on; may be x where the offset is 0
+ * @param x `[T, H]`
+ * @param out `[T, H]`; may be x
  */
 export function applyLayerNorm(
   { weight, bias, eps }: LayerNorm,
   x: Float64Array,
   tokens: number,
   out: Float64Array,
-  outOffset: number,
 ): void {
   const width = weight.length;
   for (let t = 0; t < tokens; ++t) {
@@ -33,7 +32,7 @@ export function applyLayerNorm(
     }
     const scale = 1 / Math.sqrt(squares / width + eps);
     for (let h = 0; h < width; ++h) {
-      out[outOffset + row + h] = (x[row + h]! - mean) * scale * weight[h]! + bias[h]!;
+      out[row + h] = (x[row + h]! - mean) * scale * weight[h]! + (bias === null ? 0 : bias[h]!);
     }
   }
 }

@@ -9,6 +9,10 @@ export interface Sequence {
   readonly length: number;
   /** `[T]`, ascending: the column of each computed token. */
   readonly columns: Int32Array;
+  /** `[T]`: where a token stands for rotary positions: its column, or what the caller says. */
+  readonly positions: Int32Array;
+  /** `[T]`: 1 where a token's mask is 0. */
+  readonly masked: Uint8Array;
   /** Tokens (indices into `columns`) that act as keys: those whose mask is 1. */
   readonly keys: Int32Array;
   /**
@@ -50,19 +54,18 @@ function countBelow(ascending: Int32Array, limit: number): number {
 }
 
 /** Picks the positions of a row that some output needs. */
-export function planSequence({ layers }: EncoderSpecification, request: ForwardRequest, row: number): Sequence {
-  const { sequence, attention_mask, masked_positions, outputs } = request;
+export function planSequence(specification: EncoderSpecification, request: ForwardRequest, row: number): Sequence {
+  const { sequence, attention_mask, position_ids } = request;
   const isUnmasked = (column: number): boolean =>
     attention_mask === null || attention_mask[row * sequence + column] === 1;
   const all = Int32Array.from({ length: sequence }, (_, column) => column);
 
-  const uniform = !all.some(isUnmasked);
-  const masksAreShown =
-    masked_positions === 'compute' && (outputs.last_hidden_state || outputs.hidden_states || outputs.attentions);
-  const needsFirst = outputs.pooler_output || outputs.pooled?.mode === 'cls';
-  // A query that sees no key attends to every column.
   const keyColumns = all.filter(isUnmasked);
-  const firstSeesNothing = layers.some(({ attention }) => {
+  const uniform = keyColumns.length === 0;
+  const masksAreShown = showsMasked(specification, request, row);
+  const needsFirst = needsFirstPosition(specification, request);
+  // A query that sees no key attends to every column.
+  const firstSeesNothing = specification.layers.some(({ attention }) => {
     const [begin, end] = visibleKeys(attention.mask, 0, keyColumns);
     return begin === end;
   });
@@ -75,8 +78,31 @@ export function planSequence({ layers }: EncoderSpecification, request: ForwardR
     row,
     length: sequence,
     columns,
+    positions: columns.map((column) => position_ids?.[row * sequence + column] ?? column),
+    masked: Uint8Array.from(columns, (column) => (isUnmasked(column) ? 0 : 1)),
     keys: uniform ? tokens : unmasked,
     uniform,
     visible: Uint8Array.from(columns, (column) => (masksAreShown || isUnmasked(column) ? 1 : 0)),
   };
+}
+
+/** Whether some output has values at masked positions of this row. */
+function showsMasked({ heads }: EncoderSpecification, request: ForwardRequest, row: number): boolean {
+  const { masked_positions, attention_mask, sequence, outputs } = request;
+  if (masked_positions === 'skip' || attention_mask === null) return false;
+  if (outputs.last_hidden_state || outputs.hidden_states || outputs.attentions) return true;
+  if (!outputs.heads || !heads.some(({ input }) => input.kind === 'tokens')) return false;
+  if (outputs.head_positions === null) return true;
+  return outputs.head_positions.some(
+    (position) => Math.floor(position / sequence) === row && attention_mask[position] === 0,
+  );
+}
+
+/** Whether some output is made of position 0, whatever its mask. */
+function needsFirstPosition({ heads }: EncoderSpecification, { outputs }: ForwardRequest): boolean {
+  if (outputs.pooler_output || outputs.pooled?.modes.includes('cls')) return true;
+  return (
+    outputs.heads &&
+    heads.some(({ input }) => input.kind === 'pooler' || (input.kind === 'pooled' && input.modes.includes('cls')))
+  );
 }

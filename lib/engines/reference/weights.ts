@@ -2,45 +2,13 @@ import { BertNativeError } from '../../errors.ts';
 import type { ParameterSource, ParameterSources } from '../engine.ts';
 import { encoderParameters, type Parameter } from '../parameters.ts';
 import { normalValues } from '../random.ts';
-import type { EncoderSpecification, LayerSpecification } from '../specification.ts';
-import type { Linear } from './matmul.ts';
+import type { EncoderSpecification } from '../specification.ts';
 import { allocateFloats } from './memory.ts';
-import type { LayerNorm } from './norm.ts';
 import { pause } from './pause.ts';
 import { SpanReader } from './read-span.ts';
 
 /** Parameters by canonical name, as float32 in row-major order. */
 export type ParameterValues = ReadonlyMap<string, Float32Array>;
-
-export interface EncoderWeights {
-  readonly embeddings: EmbeddingsWeights;
-  readonly layers: readonly LayerWeights[];
-  readonly pooler: Linear | null;
-}
-
-export interface EmbeddingsWeights {
-  /** `[V, H]`. */
-  readonly word: Float32Array;
-  /** `[max_position_embeddings, H]`, or null where positions enter elsewhere. */
-  readonly position: Float32Array | null;
-  /** `[type_vocab_size, H]`. */
-  readonly token_type: Float32Array;
-  readonly norm: LayerNorm;
-}
-
-export interface LayerWeights {
-  readonly specification: LayerSpecification;
-  readonly query: Linear;
-  readonly key: Linear;
-  readonly value: Linear;
-  /** `[2·max_position_embeddings - 1, D]`, in double precision like the activations it meets; or null. */
-  readonly distance: Float64Array | null;
-  readonly attentionOutput: Linear;
-  readonly attentionNorm: LayerNorm;
-  readonly up: Linear;
-  readonly down: Linear;
-  readonly mlpNorm: LayerNorm;
-}
 
 /**
  * Reads every parameter of the specification.
@@ -119,47 +87,6 @@ async function generateNormal({
     values.fill(0, zero_row * width, (zero_row + 1) * width);
   }
   return values;
-}
-
-/** The parameters in the places where the forward pass takes them from; nothing is copied but the distances. */
-export function bindWeights(specification: EncoderSpecification, parameters: ParameterValues): EncoderWeights {
-  const get = (name: string): Float32Array => parameters.get(name)!;
-  const linear = (name: string): Linear => {
-    const weight = get(`${name}.weight`);
-    const bias = get(`${name}.bias`);
-    return { weight, bias, inputs: weight.length / bias.length, outputs: bias.length };
-  };
-  const norm = (name: string, eps: number): LayerNorm => ({
-    weight: get(`${name}.weight`),
-    bias: get(`${name}.bias`),
-    eps,
-  });
-
-  const { embeddings } = specification;
-  return {
-    embeddings: {
-      word: get('embeddings.word'),
-      position: embeddings.position === 'absolute' ? get('embeddings.position') : null,
-      token_type: get('embeddings.token_type'),
-      norm: norm('embeddings.norm', embeddings.layer_norm_eps),
-    },
-    layers: specification.layers.map((layer, index): LayerWeights => {
-      const name = `layers.${index}`;
-      return {
-        specification: layer,
-        query: linear(`${name}.attention.query`),
-        key: linear(`${name}.attention.key`),
-        value: linear(`${name}.attention.value`),
-        distance: layer.attention.position === 'none' ? null : Float64Array.from(get(`${name}.attention.distance`)),
-        attentionOutput: linear(`${name}.attention.output`),
-        attentionNorm: norm(`${name}.attention.norm`, layer.layer_norm_eps),
-        up: linear(`${name}.mlp.up`),
-        down: linear(`${name}.mlp.down`),
-        mlpNorm: norm(`${name}.mlp.norm`, layer.layer_norm_eps),
-      };
-    }),
-    pooler: specification.pooler === null ? null : linear('pooler.dense'),
-  };
 }
 
 function elementCount(shape: readonly number[]): number {
