@@ -6,7 +6,8 @@ import type { ProgressInfo } from '../../lib/hub/progress.ts';
 import { forgetAnswers } from '../../lib/hub/repository.ts';
 import { resolveModelFolder } from '../../lib/hub/resolve.ts';
 import { patience } from '../../lib/hub/session.ts';
-import { AutoConfig, AutoModel, AutoTokenizer, BertModel, env } from '../../lib/index.ts';
+import { AutoConfig, AutoModel, AutoTokenizer, BertModel, env, SentenceTransformer } from '../../lib/index.ts';
+import { fixturesFolder } from '../support/fixtures.ts';
 import { oidOf } from '../support/hub-server.ts';
 import { withWarnings } from '../support/warnings.ts';
 import { failureOf, filesBelow, fixture, id, noise, useHub } from './support.ts';
@@ -31,6 +32,16 @@ describe('a model from the hub', () => {
     const offline = await again((await AutoTokenizer.from_pretrained(id))(['하나', 'two words'], { padding: true }));
     again.dispose();
     expect(offline.last_hidden_state.data).toEqual(outputs.last_hidden_state.data);
+  });
+
+  test('a sentence transformer, with its modules', async () => {
+    const name = 'sentence-transformers-cls-max-dense';
+    hub.server.commit(id, fixture(name));
+    const fromHub = await SentenceTransformer.from_pretrained(id);
+    const fromFolder = await SentenceTransformer.from_pretrained(join(fixturesFolder, name));
+    const texts = ['one text', 'another'];
+    expect((await fromHub.encode(texts)).data).toEqual((await fromFolder.encode(texts)).data);
+    expect(hub.server.downloads()).not.toContain('cases.json');
   });
 
   test('is kept exactly as Python keeps it', async () => {

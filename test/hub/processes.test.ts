@@ -6,7 +6,7 @@ import { DownloadProgress } from '../../lib/cli/download-progress.ts';
 import { withLock } from '../../lib/hub/lock.ts';
 import { program, type Running, until } from '../support/command-line.ts';
 import { oidOf } from '../support/hub-server.ts';
-import { filesBelow, id, noise, useHub } from './support.ts';
+import { filesBelow, fixture, id, noise, useHub } from './support.ts';
 
 const hub = useHub();
 const content = noise(3_000_000);
@@ -20,7 +20,11 @@ afterEach(() => {
 
 /** `bert-native download`, with the test's hub and cache. */
 function download(args: readonly string[] = [id], environment: Record<string, string> = {}): Running {
-  const child = spawn(process.execPath, [program, 'download', ...args], {
+  return command(['download', ...args], environment);
+}
+
+function command(args: readonly string[], environment: Record<string, string> = {}): Running {
+  const child = spawn(process.execPath, [program, ...args], {
     env: {
       PATH: process.env.PATH,
       HF_ENDPOINT: hub.server.endpoint,
@@ -96,6 +100,15 @@ describe('bert-native download', () => {
     expect((await download([id], { ...environment, HF_HUB_OFFLINE: '1' }).ended).status).toBe(0);
     expect((await download([id], { HF_HUB_OFFLINE: 'ON' }).ended).stderr).toMatch(/ERR_OFFLINE.*HF_HUB_OFFLINE/);
     expect(hub.server.asked).toEqual([]);
+  });
+
+  test('other commands show what they download, and nothing when it is there', async () => {
+    hub.server.commit(id, fixture('bert-text-embedding'));
+    const first = await command(['info', id]).ended;
+    expect(first.status).toBe(0);
+    expect(first.stdout).toMatch(/^folder +.*models--owner--name/);
+    expect(first.stderr).toMatch(/ kB {2}model\.safetensors\n/);
+    expect((await command(['info', id]).ended).stderr).toBe('');
   });
 
   test.each(['SIGINT', 'SIGTERM'] as const)('%s leaves what came, and the next run goes on', async (signal) => {
