@@ -5,7 +5,6 @@ import { nativeBinding } from '../binding/load.ts';
 import { env } from '../env.ts';
 import { BertNativeError } from '../errors.ts';
 import { fileError } from '../files.ts';
-import { resolveModelFolder } from '../hub/resolve.ts';
 import { AutoModel } from '../models/auto.ts';
 import type { EncoderModel } from '../models/encoder-model.ts';
 import type { EngineOptions } from '../models/modeling.ts';
@@ -14,6 +13,7 @@ import { type EmbeddedItem, embedStream } from '../streams/embed-stream.ts';
 import { AutoTokenizer } from '../tokenizers/auto.ts';
 import { version } from '../version.ts';
 import { openCheckpoint } from '../weights/checkpoint.ts';
+import { findModelFolder } from './download-progress.ts';
 import { chooseInput, type EmbedInput, type InputFormat, type InputRecord, readRecords } from './embed-input.ts';
 import { Interruption } from './interruption.ts';
 import { Progress, type Reached } from './progress.ts';
@@ -51,7 +51,7 @@ export async function runEmbed(given: EmbedArguments): Promise<void> {
   const input = chooseInput(options.input, options.inputFormat, options.field, options.idField);
   const output = await chooseOutput(options);
   const size_bytes = await inputSize(input.path);
-  const folder = await resolveModelFolder(options.model);
+  const folder = await findModelFolder(options.model);
   const modelFiles = await listModelFiles(folder);
   await refuseToOverwrite(output.path, [input.path, ...modelFiles]);
 
