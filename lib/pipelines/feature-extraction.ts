@@ -73,6 +73,11 @@ export class FeatureExtractionPipeline extends Pipeline<EncoderModel> {
     super(parts, { task: 'feature-extraction', model_class: EncoderModel, source: 'AutoModel' });
   }
 
+  /** The pooling that turns texts into vectors where nothing else is said. */
+  get usual_pooling(): 'mean' {
+    return 'mean';
+  }
+
   /** @internal */
   override _call(texts: unknown, options?: unknown): unknown {
     const shape = {
