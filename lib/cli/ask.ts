@@ -41,7 +41,7 @@ export async function runAsk(texts: readonly string[], options: AskArguments): P
         ({ text, second }): QuestionInput => ({ question: second ?? question!, context: text }),
         (items) => lists(pipe(items, { ...call, ...settings })),
       ),
-    key: top_k === 1 ? 'answer' : 'answers',
+    key: 'answers',
     json: (answers) => (top_k === 1 ? answers[0]! : answers),
     text: (answers) => answers.map(({ answer, score }) => `${oneLine(answer)}\t${shown(score)}`).join('\t'),
   });

@@ -19,7 +19,7 @@ export async function runClassify(texts: readonly string[], options: ClassifyArg
   const output = {
     done: 'classified',
     resumable: true,
-    key: top_k === 1 ? 'label' : 'labels',
+    key: 'labels',
     json: (found: LabelScore[]) => (top_k === 1 ? found[0]! : found),
     text: (found: LabelScore[]) => found.map(({ label, score }) => `${oneLine(label)}\t${shown(score)}`).join('\t'),
   };

@@ -1,4 +1,5 @@
 import type { FeatureExtractionOptions, FeatureExtractionPipeline } from '../pipelines/feature-extraction.ts';
+import { cosine } from '../pipelines/sentence-similarity.ts';
 import type { Tensor } from '../tensor/tensor.ts';
 import { oneLine, runTask, shown, type TaskArguments, type TaskResult, withRecords } from './task-command.ts';
 
@@ -48,7 +49,7 @@ async function* scores(
   const source = ((await pipe(to, settings)) as Tensor<'float32'>).data;
   for await (const vector of pipe(items, settings)) {
     const { data } = vector as Tensor<'float32'>;
-    yield data.reduce((sum, value, i) => sum + value * source[i]!, 0);
+    yield cosine(source, data);
   }
 }
 

@@ -61,9 +61,10 @@ export interface TaskCommand<Task extends PipelineTask, Row> {
     records: AsyncIterable<InputRecord>,
     options: StreamCallOptions,
   ): AsyncIterable<TaskResult<Row>>;
-  /** What stands beside `id` in a line of JSON. */
+  /** What an array is called that stands beside `id` in a line of JSON. */
   readonly key: string;
-  json(row: Row): unknown;
+  /** A line of JSON: an array, or an object, which `id` goes into. */
+  json(row: Row): object;
   /** One line for people. */
   text(row: Row): string;
 }
@@ -154,7 +155,11 @@ function formatOf<Row>(
   if (format === 'txt') {
     return linesFormat((row, id) => (id === undefined ? text(row) : `${oneLine(String(id))}\t${text(row)}`));
   }
-  return linesFormat((row, id) => JSON.stringify(id === undefined ? json(row) : { id, [key]: json(row) }));
+  return linesFormat((row, id) => {
+    const value = json(row);
+    if (id === undefined) return JSON.stringify(value);
+    return JSON.stringify({ id, ...(Array.isArray(value) ? { [key]: value } : value) });
+  });
 }
 
 /**

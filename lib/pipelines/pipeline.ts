@@ -54,12 +54,13 @@ async function load(
     warnOnce('BERT_NATIVE_DEFAULT_MODEL', task, message);
   }
   const loading = load(name, options);
+  loading.catch(() => {}); // heard of below, but perhaps after the tokenizer
   try {
     const found =
       tokenizer instanceof PreTrainedTokenizer ? tokenizer : await loadTokenizer(tokenizer ?? name, options);
     return { model: await loading, tokenizer: found };
   } catch (error) {
-    // What failed first is what to tell; a model that has loaded by then is nobody's.
+    // A model that loads all the same is nobody's.
     loading.then((model) => model.dispose()).catch(() => {});
     throw id === null ? explained(task, name, error) : error;
   }

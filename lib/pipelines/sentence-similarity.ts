@@ -80,8 +80,8 @@ export class SentenceSimilarityPipeline extends Pipeline<EncoderModel> {
   }
 }
 
-/** Of vectors of length 1. Rounding does not lead out of the range. */
-function cosine(a: Float32Array, b: Float32Array): number {
+/** @internal Of vectors of length 1. Rounding does not lead out of the range. */
+export function cosine(a: Float32Array, b: Float32Array): number {
   let sum = 0;
   for (let i = 0; i < a.length; i++) sum += a[i]! * b[i]!;
   return Math.max(-1, Math.min(1, sum));
