@@ -1,4 +1,9 @@
-import type { EncoderSpecification, HeadSpecification, LayerSpecification, NormSpecification } from './specification.ts';
+import type {
+  EncoderSpecification,
+  HeadSpecification,
+  LayerSpecification,
+  NormSpecification,
+} from './specification.ts';
 
 /** One parameter tensor of an encoder under its canonical name; matrices are `[out, in]`, row-major, as PyTorch stores them. */
 export interface Parameter {
@@ -97,12 +102,19 @@ function headInputWidth({ input }: HeadSpecification, { hidden_size }: EncoderSp
   return input.kind === 'pooled' ? input.modes.length * hidden_size : hidden_size;
 }
 
-function widthAfter(step: HeadSpecification['steps'][number], width: number, specification: EncoderSpecification): number {
+function widthAfter(
+  step: HeadSpecification['steps'][number],
+  width: number,
+  specification: EncoderSpecification,
+): number {
   if (step.kind === 'linear') return step.outputs;
   return step.kind === 'word_embeddings' ? specification.embeddings.vocab_size : width;
 }
 
 /** N, the numbers that a head gives for each of its input's rows. */
 export function headWidth(head: HeadSpecification, specification: EncoderSpecification): number {
-  return head.steps.reduce((width, step) => widthAfter(step, width, specification), headInputWidth(head, specification));
+  return head.steps.reduce(
+    (width, step) => widthAfter(step, width, specification),
+    headInputWidth(head, specification),
+  );
 }

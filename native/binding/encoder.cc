@@ -8,11 +8,12 @@
 #include <utility>
 #include <vector>
 
-#include "binding/arrays.h"
 #include "binding/environment.h"
 #include "binding/errors.h"
+#include "binding/forward_job.h"
 #include "binding/jobs.h"
-#include "binding/token_rows.h"
+#include "binding/outputs.h"
+#include "binding/specification.h"
 #include "binding/values.h"
 #include "common/errors.h"
 #include "cpu/background.h"
@@ -30,71 +31,6 @@ namespace bert_native {
 namespace {
 
 // ---------- from JavaScript's objects to plain structures ----------
-
-template <typename Choice, size_t N>
-Choice get_choice(const Napi::Object& object, const char* field, const std::pair<const char*, Choice> (&choices)[N]) {
-  const std::string value = get_string(object, field);
-  std::string expected;
-  for (const auto& [name, choice] : choices) {
-    if (value == name) return choice;
-    expected += (expected.empty() ? "" : ", ") + std::string(name);
-  }
-  throw_expected(field, "one of " + expected + ", not '" + value + "'");
-}
-
-AttentionMask read_mask(const Napi::Object& object) {
-  AttentionMask mask;
-  mask.kind = get_choice<AttentionMaskKind>(object, "kind",
-                                            {{"full", AttentionMaskKind::kFull},
-                                             {"window", AttentionMaskKind::kWindow},
-                                             {"causal", AttentionMaskKind::kCausal}});
-  if (mask.kind == AttentionMaskKind::kWindow) mask.window = get_size(object, "size");
-  return mask;
-}
-
-EncoderSpecification read_specification(const Napi::Object& object) {
-  EncoderSpecification specification;
-  specification.hidden_size = get_size(object, "hidden_size");
-  specification.pooler = object.Get("pooler").IsString();
-
-  const Napi::Object embeddings = as_object(object.Get("embeddings"), "embeddings");
-  specification.embeddings.vocab_size = get_size(embeddings, "vocab_size");
-  specification.embeddings.position = get_choice<PositionEmbedding>(
-      embeddings, "position", {{"absolute", PositionEmbedding::kAbsolute}, {"none", PositionEmbedding::kNone}});
-  specification.embeddings.max_position_embeddings = get_size(embeddings, "max_position_embeddings");
-  specification.embeddings.type_vocab_size = get_size(embeddings, "type_vocab_size");
-  specification.embeddings.layer_norm_eps = static_cast<float>(get_number(embeddings, "layer_norm_eps"));
-
-  const Napi::Value layers_value = object.Get("layers");
-  if (!layers_value.IsArray()) throw_expected("layers", "an array");
-  const Napi::Array layers = layers_value.As<Napi::Array>();
-  for (uint32_t i = 0; i < layers.Length(); i++) {
-    const Napi::Object layer_object = as_object(layers.Get(i), "layers");
-    const Napi::Object attention = as_object(layer_object.Get("attention"), "attention");
-    const Napi::Object mlp = as_object(layer_object.Get("mlp"), "mlp");
-    LayerSpecification layer;
-    layer.num_attention_heads = get_size(attention, "num_attention_heads");
-    layer.head_size = get_size(attention, "head_size");
-    layer.attention_position =
-        get_choice<AttentionPosition>(attention, "position",
-                                      {{"none", AttentionPosition::kNone},
-                                       {"relative_key", AttentionPosition::kRelativeKey},
-                                       {"relative_key_query", AttentionPosition::kRelativeKeyQuery}});
-    layer.mask = read_mask(as_object(attention.Get("mask"), "mask"));
-    layer.intermediate_size = get_size(mlp, "intermediate_size");
-    layer.activation = get_choice<Activation>(mlp, "activation",
-                                              {{"gelu_erf", Activation::kGeluErf},
-                                               {"gelu_tanh", Activation::kGeluTanh},
-                                               {"quick_gelu", Activation::kQuickGelu},
-                                               {"relu", Activation::kRelu},
-                                               {"silu", Activation::kSilu},
-                                               {"tanh", Activation::kTanh}});
-    layer.layer_norm_eps = static_cast<float>(get_number(layer_object, "layer_norm_eps"));
-    specification.layers.push_back(layer);
-  }
-  check_specification(specification);
-  return specification;
-}
 
 // How the large matrices are kept, from load_encoder's options.
 MatrixType read_matrix_type(const Napi::Value& value) {
@@ -170,77 +106,6 @@ ParameterSources read_parameter_sources(const Napi::Value& value) {
   return sources;
 }
 
-// The elements of a typed array field of exactly `size` elements, copied; empty where the field is null.
-template <typename T>
-std::vector<T> copy_optional(const Napi::Object& object, const char* field, napi_typedarray_type type, size_t size) {
-  const Napi::Value value = object.Get(field);
-  if (value.IsNull()) return {};
-  if (!value.IsTypedArray() || value.As<Napi::TypedArray>().TypedArrayType() != type ||
-      value.As<Napi::TypedArray>().ElementLength() != size) {
-    throw_expected(field, "a typed array of " + std::to_string(size) + " elements");
-  }
-  const auto array = value.As<Napi::TypedArrayOf<T>>();
-  return std::vector<T>(array.Data(), array.Data() + size);
-}
-
-// ---------- results ----------
-
-// Float32Arrays whose memory V8 allocated, or the caller's own, collected under their names in one object that keeps
-// them alive.
-class Outputs {
- public:
-  // out: the caller's arrays by name, over shared memory, or null.
-  Outputs(Napi::Env env, const Napi::Value& out) : env_(env), object_(Napi::Object::New(env)), out_(out) {}
-
-  float* add(const char* name, size_t size) {
-    Napi::Float32Array array = own(name, size);
-    object_.Set(name, array);
-    return array.Data();
-  }
-
-  std::vector<float*> add_list(const char* name, size_t count, size_t size) {
-    const Napi::Array list = Napi::Array::New(env_, count);
-    std::vector<float*> pointers;
-    for (size_t i = 0; i < count; i++) {
-      Napi::Float32Array array = allocate(size);
-      list.Set(static_cast<uint32_t>(i), array);
-      pointers.push_back(array.Data());
-    }
-    object_.Set(name, list);
-    return pointers;
-  }
-
-  Napi::ObjectReference hold() const { return Napi::Persistent(object_); }
-
- private:
-  Napi::Float32Array own(const char* name, size_t size) {
-    const Napi::Value given = out_.IsObject() ? out_.As<Napi::Object>().Get(name) : env_.Null();
-    if (!given.IsTypedArray()) return allocate(size);
-    const auto array = given.As<Napi::TypedArray>();
-    if (array.TypedArrayType() != napi_float32_array || array.ElementLength() != size) {
-      throw_expected(std::string("out.") + name, "a Float32Array of " + std::to_string(size) + " elements");
-    }
-    return given.As<Napi::Float32Array>();
-  }
-
-  Napi::Float32Array allocate(size_t size) { return make_typed_array<Napi::Float32Array>(env_, "Float32Array", size); }
-
-  Napi::Env env_;
-  Napi::Object object_;
-  Napi::Value out_;
-};
-
-size_t product(std::initializer_list<size_t> factors) {
-  // Above this no typed array can be made anyway; below it nothing that is computed from a size overflows.
-  constexpr size_t kLimit = size_t{1} << 40;
-  size_t result = 1;
-  for (const size_t factor : factors) {
-    if (factor != 0 && result > kLimit / factor) throw Error(ErrorCode::kMemory, "the request's outputs are too large");
-    result *= factor;
-  }
-  return result;
-}
-
 // ---------- jobs ----------
 
 // Forward passes go first: they get the threads that they would have if no model were loaded, but for one.
@@ -288,148 +153,6 @@ class LoadJob : public Job {
     std::shared_ptr<const CpuEncoder> encoder;
   };
   std::shared_ptr<Load> load_;
-};
-
-// A call with the memory of its inputs.
-struct RequestTask : ForwardTask {
-  std::vector<int32_t> input_ids, token_type_ids, position_ids;
-  std::vector<float> inputs_embeds;
-  std::vector<uint8_t> attention_mask;
-  SharedTokenRows token_rows;
-};
-
-class ForwardJob : public Job {
- public:
-  ForwardJob(Napi::Env env, std::shared_ptr<const CpuEncoder> encoder, std::shared_ptr<ForwardCounters> counters,
-             const Napi::Object& request)
-      : Job(env), task_(std::make_shared<RequestTask>()) {
-    const EncoderSpecification& specification = encoder->specification();
-    task_->encoder = std::move(encoder);
-    task_->counters = std::move(counters);
-    const size_t B = get_size(request, "batch"), S = get_size(request, "sequence"), H = specification.hidden_size;
-    RequestTask& task = *task_;
-    if (request.Get("token_rows").IsObject()) {
-      add_token_rows(as_object(request.Get("token_rows"), "token_rows"), B);
-      add_outputs(env, request, specification, B, S);
-      return;
-    }
-    task.input_ids = copy_optional<int32_t>(request, "input_ids", napi_int32_array, product({B, S}));
-    task.inputs_embeds = copy_optional<float>(request, "inputs_embeds", napi_float32_array, product({B, S, H}));
-    task.attention_mask = copy_optional<uint8_t>(request, "attention_mask", napi_uint8_array, product({B, S}));
-    task.token_type_ids = copy_optional<int32_t>(request, "token_type_ids", napi_int32_array, product({B, S}));
-    task.position_ids = copy_optional<int32_t>(request, "position_ids", napi_int32_array, product({B, S}));
-    if (task.input_ids.empty() && task.inputs_embeds.empty() && B * S > 0) {
-      throw_expected("input_ids", "ids or inputs_embeds");
-    }
-    add_sequences(B, S, H, get_string(request, "masked_positions") == "compute");
-    add_outputs(env, request, specification, B, S);
-  }
-
-  void start(Finish finish) {
-    task_->done = std::move(finish);
-    Scheduler::instance().submit(task_);
-  }
-  void cancel() override { Scheduler::instance().cancel(*task_); }
-
-  Napi::Value result(Napi::Env env) override {
-    using Milliseconds = std::chrono::duration<double, std::milli>;
-    const auto number = [&](Milliseconds time) { return Napi::Number::New(env, time.count()); };
-    const Napi::Object result = outputs_.Value();
-    result.Set("queued_ms", number(task_->started_at - task_->submitted_at));
-    result.Set("running_ms", number(task_->finished_at - task_->started_at));
-    return result;
-  }
-
- private:
-  // Rows of their own lengths, without padding.
-  void add_token_rows(const Napi::Object& selection, size_t B) {
-    task_->token_rows = read_token_rows(selection.Get("handle"), "token_rows.handle");
-    const std::vector<TokenRows::Row>& rows = task_->token_rows->rows();
-    const auto indices =
-        Fields(selection, "token_rows").typed_array<int32_t>("rows", napi_int32_array, "an Int32Array");
-    if (indices.size() != B) throw_expected("token_rows.rows", std::to_string(B) + " rows, as batch says");
-    for (const int32_t index : indices) {
-      if (index < 0 || static_cast<size_t>(index) >= rows.size()) {
-        throw_expected("token_rows.rows", "numbers below " + std::to_string(rows.size()));
-      }
-      const TokenRows::Row& row = rows[static_cast<size_t>(index)];
-      Sequence sequence;
-      sequence.length = row.length;
-      sequence.input_ids = row.ids;
-      sequence.token_type_ids = row.type_ids;
-      sequence.options.compute_masked_positions = false;
-      task_->sequences.push_back(sequence);
-    }
-  }
-
-  void add_sequences(size_t B, size_t S, size_t H, bool compute_masked_positions) {
-    const auto row = [](const auto& values, size_t offset) {
-      return values.empty() ? nullptr : values.data() + offset;
-    };
-    task_->sequences.resize(B);
-    for (size_t b = 0; b < B; b++) {
-      Sequence& sequence = task_->sequences[b];
-      sequence.length = S;
-      sequence.input_ids = row(task_->input_ids, b * S);
-      sequence.inputs_embeds = row(task_->inputs_embeds, b * S * H);
-      sequence.attention_mask = row(task_->attention_mask, b * S);
-      sequence.token_type_ids = row(task_->token_type_ids, b * S);
-      sequence.position_ids = row(task_->position_ids, b * S);
-      sequence.options.compute_masked_positions = compute_masked_positions;
-    }
-  }
-
-  void add_outputs(Napi::Env env, const Napi::Object& request, const EncoderSpecification& specification, size_t B,
-                   size_t S) {
-    const size_t H = specification.hidden_size;
-    const std::vector<LayerSpecification>& layers = specification.layers;
-    const Napi::Object wanted = as_object(request.Get("outputs"), "outputs");
-    Outputs outputs(env, request.Get("out"));
-    for (const char* name : {"last_hidden_state", "hidden_states", "attentions"}) {
-      if (task_->token_rows != nullptr && get_boolean(wanted, name)) {
-        throw_expected(std::string("outputs.") + name, "false: rows of tokens have different lengths");
-      }
-    }
-    const auto each_row = [&](float* base, size_t row_size, auto&& assign) {
-      for (size_t b = 0; b < B; b++) assign(task_->sequences[b], base + b * row_size);
-    };
-    if (get_boolean(wanted, "last_hidden_state")) {
-      each_row(outputs.add("last_hidden_state", product({B, S, H})), S * H,
-               [](Sequence& sequence, float* out) { sequence.last_hidden_state = out; });
-    }
-    if (get_boolean(wanted, "pooler_output")) {
-      if (!specification.pooler) throw_expected("pooler_output", "false: this encoder has no pooler");
-      each_row(outputs.add("pooler_output", product({B, H})), H,
-               [](Sequence& sequence, float* out) { sequence.pooler_output = out; });
-    }
-    if (get_boolean(wanted, "hidden_states")) {
-      for (float* base : outputs.add_list("hidden_states", layers.size() + 1, product({B, S, H}))) {
-        each_row(base, S * H, [](Sequence& sequence, float* out) { sequence.hidden_states.push_back(out); });
-      }
-    }
-    if (get_boolean(wanted, "attentions") && !layers.empty()) {
-      const size_t row_size = product({layers.front().num_attention_heads, S, S});
-      for (float* base : outputs.add_list("attentions", layers.size(), product({B, row_size}))) {
-        each_row(base, row_size, [](Sequence& sequence, float* out) { sequence.attentions.push_back(out); });
-      }
-    }
-    const Napi::Value pooled = wanted.Get("pooled");
-    if (pooled.IsObject()) {
-      const Napi::Object settings = pooled.As<Napi::Object>();
-      const Pooling pooling = get_choice<Pooling>(
-          settings, "mode", {{"mean", Pooling::kMean}, {"cls", Pooling::kCls}, {"max", Pooling::kMax}});
-      const bool normalize = get_boolean(settings, "normalize");
-      each_row(outputs.add("pooled", product({B, H})), H, [&](Sequence& sequence, float* out) {
-        sequence.pooled = out;
-        sequence.options.pooling = pooling;
-        sequence.options.normalize = normalize;
-      });
-    }
-    outputs_ = outputs.hold();
-  }
-
-  std::shared_ptr<RequestTask> task_;
-  Napi::ObjectReference outputs_;
 };
 
 class ReadParameterJob : public ThreadJob {
@@ -571,7 +294,7 @@ Napi::Value LoadJob::result(Napi::Env env) { return NativeEncoder::wrap(env, std
 Napi::Value load_encoder(const Napi::CallbackInfo& info) {
   const Napi::Env env = info.Env();
   return guarded(env, [&]() -> Napi::Value {
-    auto job = std::make_unique<LoadJob>(env, read_specification(as_object(info[0], "specification")),
+    auto job = std::make_unique<LoadJob>(env, read_specification(Fields(info[0], "specification")),
                                          read_parameter_sources(info[1]), read_matrix_type(info[2]));
     const auto start = [started = job.get()](Finish finish) { started->start(std::move(finish)); };
     return environment_data(env).jobs.submit(std::move(job), 0, start);

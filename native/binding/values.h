@@ -20,6 +20,15 @@ namespace bert_native {
   throw Error(ErrorCode::kOption, path + ": expected " + expected);
 }
 
+inline uint64_t to_size(const Napi::Value& value, const std::string& field) {
+  constexpr double kMaxSafeInteger = 9007199254740991.0;
+  const double number = value.IsNumber() ? value.As<Napi::Number>().DoubleValue() : -1.0;
+  if (!(number >= 0 && number <= kMaxSafeInteger && number == std::floor(number))) {
+    throw_expected(field, "a whole number, not negative");
+  }
+  return static_cast<uint64_t>(number);
+}
+
 // An object whose fields are read with checks. `path` names it in messages, as in "input.first"; it may be empty.
 class Fields {
  public:
@@ -47,6 +56,15 @@ class Fields {
     }
     return static_cast<int32_t>(number);
   }
+
+  double number(const char* name) const {
+    const Napi::Value value = get(name);
+    if (!value.IsNumber()) throw_expected(path(name), "a number");
+    return value.As<Napi::Number>().DoubleValue();
+  }
+
+  // A whole number, not negative.
+  uint64_t size(const char* name) const { return to_size(get(name), path(name)); }
 
   Napi::String string(const char* name) const {
     const Napi::Value value = get(name);
@@ -111,6 +129,17 @@ class Fields {
   std::string path_;
 };
 
+// What the string `value` stands for. `path` names it in messages.
+template <typename Choice, size_t N>
+Choice choose(const std::string& value, const std::string& path, const std::pair<const char*, Choice> (&choices)[N]) {
+  std::string expected;
+  for (const auto& [name, choice] : choices) {
+    if (value == name) return choice;
+    expected += (expected.empty() ? "" : ", ") + std::string(name);
+  }
+  throw_expected(path, "one of " + expected + ", not '" + value + "'");
+}
+
 inline Napi::Object as_object(const Napi::Value& value, const std::string& field) {
   if (!value.IsObject()) throw_expected(field, "an object");
   return value.As<Napi::Object>();
@@ -118,21 +147,17 @@ inline Napi::Object as_object(const Napi::Value& value, const std::string& field
 
 inline std::string get_string(const Napi::Object& object, const char* field) { return Fields(object, "").utf8(field); }
 
+template <typename Choice, size_t N>
+Choice get_choice(const Napi::Object& object, const char* field, const std::pair<const char*, Choice> (&choices)[N]) {
+  return choose(get_string(object, field), field, choices);
+}
+
 inline bool get_boolean(const Napi::Object& object, const char* field) { return Fields(object, "").boolean(field); }
 
 inline double get_number(const Napi::Object& object, const char* field) {
   const Napi::Value value = object.Get(field);
   if (!value.IsNumber()) throw_expected(field, "a number");
   return value.As<Napi::Number>().DoubleValue();
-}
-
-inline uint64_t to_size(const Napi::Value& value, const char* field) {
-  constexpr double kMaxSafeInteger = 9007199254740991.0;
-  const double number = value.IsNumber() ? value.As<Napi::Number>().DoubleValue() : -1.0;
-  if (!(number >= 0 && number <= kMaxSafeInteger && number == std::floor(number))) {
-    throw_expected(field, "a whole number, not negative");
-  }
-  return static_cast<uint64_t>(number);
 }
 
 inline uint64_t get_size(const Napi::Object& object, const char* field) { return to_size(object.Get(field), field); }

@@ -12,15 +12,6 @@ namespace {
 
 // Queries are taken in blocks of a few strips, few enough that their scores stay in the cache.
 constexpr size_t kQueryStrips = 4;
-// Tasks for each thread, so that one that is held up leaves work to the others. With so many queries a task packs its
-// keys in an eighth of its time; with fewer, packing takes more, which pays only where threads would have nothing to
-// do.
-constexpr size_t kTasksPerThread = 4;
-constexpr size_t kTaskQueries = 96;
-constexpr size_t kLeastTaskQueries = 48;
-// With so many queries packing is a hundredth. Tasks are cut no coarser: the keys that they see under a window stay in
-// the second-level cache, and an abandoned pass ends soon.
-constexpr size_t kMostTaskQueries = 1024;
 // Keys of which the values are packed at a time, where they are not packed as f32; whole steps of any type's depth.
 constexpr size_t kValueStep = 64;
 static_assert(kAttentionKeyBlock % kValueStep == 0, "a block is whole steps of packed values");
@@ -49,18 +40,19 @@ class HeadAttention {
         context_stride_(ceil_div(layer.head_size, gemm_.cols) * gemm_.cols),
         query_strip_bytes_(gemm_.strip_bytes(layer.head_size)),
         key_panel_bytes_(gemm_.panel_bytes(layer.head_size)),
-        scale_(1.0f / std::sqrt(static_cast<float>(layer.head_size))) {
-    first_column_ = key_position(0);
-    contiguous_ = key_position(key_count_ - 1) - first_column_ + 1 == key_count_;
-  }
+        root_(std::sqrt(static_cast<float>(layer.head_size) * layer.scale_factor)),
+        scale_(1.0f / root_),
+        visible_keys_(block, sequence_, layer.mask) {}
 
   void run(size_t query_begin, size_t query_end) {
     const TileScope scope(gemm_);
     // Keys and the rows that are only queries do not lie together.
     const size_t split = std::clamp(key_count_, query_begin, query_end);
-    run_rows(sequence_.key_begin + query_begin, sequence_.key_begin + split);
     const size_t offset = sequence_.query_begin - key_count_;
-    run_rows(offset + split, offset + query_end);
+    const bool zero_masked = layer_.zero_masked_queries;
+    run_rows(sequence_.key_begin + query_begin, sequence_.key_begin + split,
+             zero_masked && sequence_.uniform_attention);
+    run_rows(offset + split, offset + query_end, zero_masked);
   }
 
  private:
@@ -85,34 +77,10 @@ class HeadAttention {
   };
 
   size_t depth() const { return layer_.head_size; }
-  uint32_t position(size_t row) const { return block_.rows[row].position; }
-  uint32_t key_position(size_t key) const { return position(sequence_.key_begin + key); }
+  size_t column(size_t row) const { return block_.rows[row].position; }
+  KeyRange visible(size_t row) const { return visible_keys_.from(column(row)); }
 
-  // --- which keys are seen ---
-
-  // The first key at `column` or behind it.
-  size_t lower_bound(size_t column) const {
-    if (contiguous_) return std::min(key_count_, column - std::min(column, first_column_));
-    const auto begin = block_.rows.begin() + static_cast<ptrdiff_t>(sequence_.key_begin);
-    const auto end = begin + static_cast<ptrdiff_t>(key_count_);
-    const auto found = std::partition_point(begin, end, [&](const PlannedRow& row) { return row.position < column; });
-    return static_cast<size_t>(found - begin);
-  }
-
-  // The keys that the row sees. Both ends ascend with its position.
-  KeyRange visible(size_t row) const {
-    if (sequence_.uniform_attention) return {};
-    const size_t column = position(row), reach = layer_.mask.window / 2;
-    switch (layer_.mask.kind) {
-      case AttentionMaskKind::kFull:
-        break;
-      case AttentionMaskKind::kWindow:
-        return {lower_bound(column - std::min(column, reach)), lower_bound(column + reach + 1)};
-      case AttentionMaskKind::kCausal:
-        return {0, lower_bound(column + 1)};
-    }
-    return {0, key_count_};
-  }
+  // --- parts of the work ---
 
   bool fits_one_block() const { return key_count_ <= kAttentionKeyBlock; }
 
@@ -138,10 +106,10 @@ class HeadAttention {
   void pack(KeyRange range) {
     if (range.empty() || packed_.contains(range)) return;
     range.begin -= range.begin % gemm_.cols;
-    packed_ = range;
+    packed_ = whole_sums(range);
     pack_keys();
     pack_values();
-    if (layer_.position == AttentionPosition::kRelativeKeyQuery) pack_key_strips();
+    if (layer_.key_distances.panels != nullptr) pack_key_strips();
   }
 
   const float* packed_row(const float* projection, size_t key) const {
@@ -220,17 +188,22 @@ class HeadAttention {
   const std::byte* key_panel(size_t key) const {
     return key_panels_ + (key - packed_.begin) / gemm_.cols * key_panel_bytes_;
   }
-  // Types other than f32 are packed in steps, and a range begins at one: they come with masks that show all keys.
+  // Types other than f32 are packed in steps, and a range begins at one: see whole_sums().
   const std::byte* value_panel(size_t column, size_t key) const {
     return value_panels_ + column / gemm_.cols * value_panel_bytes_ +
            (key - packed_.begin) * gemm_.panel_bytes(kValueStep) / kValueStep;
+  }
+  // The range from where a sum of the product with the values begins. f32 can begin within one, other types cannot.
+  KeyRange whole_sums(KeyRange range) const {
+    return is_f32() ? range : KeyRange{range.begin - range.begin % kGemmSumLength, range.end};
   }
   bool is_f32() const { return layer_.gemm == &kernels_.gemm_of(MatrixType::kF32); }
 
   // --- blocks of queries ---
 
-  void run_rows(size_t row_begin, size_t row_end) {
+  void run_rows(size_t row_begin, size_t row_end, bool zero) {
     if (row_begin == row_end) return;
+    if (zero) return store_zeros(row_begin, row_end);
     pack({visible(row_begin).begin, visible(row_end - 1).end});
     const size_t block_rows = kQueryStrips * gemm_.rows;
     for (size_t row = row_begin; row < row_end; row += block_rows) run_block(row, std::min(block_rows, row_end - row));
@@ -242,8 +215,9 @@ class HeadAttention {
     for_each_block(queries.seen_by(0, count), [&](KeyRange keys) {
       float* scores = score(queries, keys);
       for_each_strip(count, [&](size_t first, size_t rows) {
-        const KeyRange range = queries.seen_by(first, rows).within(keys);
-        if (range.empty()) return;
+        const KeyRange seen = queries.seen_by(first, rows).within(keys);
+        if (seen.empty()) return;
+        const KeyRange range = whole_sums(seen);
         for (size_t r = first; r < first + rows; ++r) exponentiate(queries, r, range, scores, running);
         add_values(score_row(scores, first, range), rows, range, running.context + first * context_stride_);
       });
@@ -330,7 +304,8 @@ class HeadAttention {
       float* out = queries_ + (queries.row + r) * stride_;
       if (queries.seen[r].empty()) {
         std::copy_n(mean_value(), depth(), out);
-        if (wants_probabilities()) store_uniform_probabilities(queries.row + r);
+        const float uniform = 1.0f / static_cast<float>(sequence_.sequence->length);
+        if (wants_probabilities()) store_equal_probabilities(queries.row + r, uniform);
         continue;
       }
       std::copy_n(running.context + r * context_stride_, depth(), out);
@@ -352,74 +327,93 @@ class HeadAttention {
                    queries.strips + first / gemm_.rows * query_strip_bytes_, key_panel(key), rows, depth(), false, {});
       });
     }
-    if (layer_.position != AttentionPosition::kNone) add_query_distances(queries, keys, scores);
-    if (layer_.position == AttentionPosition::kRelativeKeyQuery) add_key_distances(queries, keys, scores);
+    if (layer_.query_distances.panels != nullptr) add_query_distances(queries, keys, scores);
+    if (layer_.key_distances.panels != nullptr) add_key_distances(queries, keys, scores);
+    if (layer_.bias != nullptr) add_biases(queries, keys, scores);
     return scores;
   }
 
-  // Products of the rows of a strip with all distance vectors that lie between two of them.
+  // Calls add(x, row) for the score of each key in turn with the row for its distance from a query in column l.
+  template <class Add>
+  void for_each_distance(float* x, size_t l, KeyRange keys, Add add) const {
+    const DistanceRows& distances = *layer_.distance_rows;
+    if (keys.empty()) return;
+    const size_t r = visible_keys_.column(keys.begin), count = keys.size();
+    const uint32_t* rows = visible_keys_.contiguous() ? distances.run(l, r, count) : nullptr;
+    for (size_t i = 0; i < count; ++i) {
+      add(x[i], rows != nullptr ? rows[i] : distances.of(l, visible_keys_.column(keys.begin + i)));
+    }
+  }
+
+  // Products of the rows of a strip with the vectors of `rows`.
   struct DistanceProducts {
     float* values;  // [gemm_rows, stride]
     size_t stride;
-    size_t first;  // index of column 0
-
-    float at(size_t r, size_t index) const { return values[r * stride + (index - first)]; }
+    size_t first;  // row of the table that column 0 belongs to
   };
 
-  // Index of the vector for query column l and key column r.
-  size_t distance_index(size_t l, size_t r) const { return l + (layer_.max_position_embeddings - 1) - r; }
-
-  DistanceProducts multiply_distances(const float* strip, size_t rows, size_t index_begin, size_t index_last) {
+  DistanceProducts multiply_distances(const float* strip, size_t count, DistanceVectors vectors,
+                                      DistanceRows::Range rows) {
     const size_t cols = gemm_.cols;
-    const size_t panel_begin = index_begin / cols, panel_end = index_last / cols + 1;
+    const size_t panel_begin = rows.first / cols, panel_end = rows.last / cols + 1;
     const size_t stride = row_stride((panel_end - panel_begin) * cols);
     DistanceProducts products{scratch_.get(Slot::kDistanceProducts, gemm_.rows * stride), stride, panel_begin * cols};
+    const float* panels = vectors.panels + head_ * vectors.head_elements;
     for (size_t panel = panel_begin; panel < panel_end; ++panel) {
       kernels_.gemm_tile_f32(products.values + (panel - panel_begin) * cols, stride, strip,
-                             reinterpret_cast<const float*>(layer_.distance->panel(panel)), rows, depth(), false);
+                             panels + panel * cols * depth(), count, depth(), false);
     }
     return products;
   }
 
-  // scores[l, r] += q_l · e_{l-r}     Shaw et al. 2018, eq. 5
+  // scores[l, r] += q_l · a_{l-r}     Shaw et al. 2018, eq. 5; He et al. 2020, "content to position"
   void add_query_distances(const Queries& queries, KeyRange keys, float* scores) {
     for_each_strip(queries.count, [&](size_t first, size_t rows) {
       const size_t row = queries.row + first;
       const KeyRange range = queries.seen_by(first, rows).within(keys);
       if (range.empty()) return;
-      const DistanceProducts products =
-          multiply_distances(reinterpret_cast<const float*>(queries.strips) + first * depth(), rows,
-                             distance_index(position(row), key_position(range.end - 1)),
-                             distance_index(position(row + rows - 1), key_position(range.begin)));
+      const DistanceProducts products = multiply_distances(
+          reinterpret_cast<const float*>(queries.strips) + first * depth(), rows, layer_.query_distances,
+          layer_.distance_rows->between(column(row), column(row + rows - 1), visible_keys_.column(range.begin),
+                                        visible_keys_.column(range.end - 1)));
       for (size_t r = 0; r < rows; ++r) {
-        const size_t l = position(row + r);
         const KeyRange own = queries.seen[first + r].within(range);
-        float* x = score_row(scores, first + r, own);
-        for (size_t key = own.begin; key < own.end; ++key) {
-          x[key - own.begin] += products.at(r, distance_index(l, key_position(key)));
-        }
+        const float* values = products.values + r * products.stride;
+        for_each_distance(score_row(scores, first + r, own), column(row + r), own,
+                          [&](float& x, size_t d) { x += values[d - products.first]; });
       }
     });
   }
 
-  // scores[l, r] += k_r · e_{l-r}     Huang et al. 2020, method 4
+  // scores[l, r] += k_r · b_{l-r}     Huang et al. 2020, method 4; He et al. 2020, "position to content"
   void add_key_distances(const Queries& queries, KeyRange keys, float* scores) {
     const size_t strip_rows = gemm_.rows;
     const size_t first_offset = (keys.begin - packed_.begin) / strip_rows * strip_rows;
     for (size_t first = packed_.begin + first_offset; first < keys.end; first += strip_rows) {
       const size_t last = std::min(first + strip_rows, packed_.end) - 1;
       const DistanceProducts products =
-          multiply_distances(key_strips_ + (first - packed_.begin) * depth(), last + 1 - first,
-                             distance_index(position(queries.row), key_position(last)),
-                             distance_index(position(queries.row + queries.count - 1), key_position(first)));
+          multiply_distances(key_strips_ + (first - packed_.begin) * depth(), last + 1 - first, layer_.key_distances,
+                             layer_.distance_rows->between(column(queries.row), column(queries.row + queries.count - 1),
+                                                           visible_keys_.column(first), visible_keys_.column(last)));
       for (size_t q = 0; q < queries.count; ++q) {
-        const size_t l = position(queries.row + q);
         const KeyRange own = queries.seen[q].within(keys).within({first, last + 1});
-        float* x = score_row(scores, q, own);
-        for (size_t key = own.begin; key < own.end; ++key) {
-          x[key - own.begin] += products.at(key - first, distance_index(l, key_position(key)));
-        }
+        if (own.empty()) continue;
+        const float* values = products.values + (own.begin - first) * products.stride;
+        for_each_distance(score_row(scores, q, own), column(queries.row + q), own, [&](float& x, size_t d) {
+          x += values[d - products.first];
+          values += products.stride;
+        });
       }
+    }
+  }
+
+  // scores[l, r] += √(D · scale_factor) c_{l-r}, which the scaling takes back. Raffel et al. 2020
+  void add_biases(const Queries& queries, KeyRange keys, float* scores) const {
+    const float* biases = layer_.bias + head_;
+    for (size_t q = 0; q < queries.count; ++q) {
+      const KeyRange own = queries.seen[q].within(keys);
+      for_each_distance(score_row(scores, q, own), column(queries.row + q), own,
+                        [&](float& x, size_t d) { x += root_ * biases[d * layer_.heads]; });
     }
   }
 
@@ -434,7 +428,7 @@ class HeadAttention {
   template <class Write>
   void write_probabilities(size_t row, Write write) const {
     const Sequence& request = *sequence_.sequence;
-    const size_t l = position(row);
+    const size_t l = column(row);
     if (!is_shown(request, l)) return;
     const OutputAccess access(request);
     if (access) write(request.attentions[layer_.index] + (head_ * request.length + l) * request.length);
@@ -444,13 +438,21 @@ class HeadAttention {
   void store_probabilities(const Queries& queries, size_t r, const float* probabilities, KeyRange range) const {
     write_probabilities(queries.row + r, [&](float* out) {
       if (range.begin == queries.seen[r].begin) std::fill_n(out, sequence_.sequence->length, 0.0f);
-      for (size_t key = range.begin; key < range.end; ++key) out[key_position(key)] = probabilities[key - range.begin];
+      for (size_t key = range.begin; key < range.end; ++key)
+        out[visible_keys_.column(key)] = probabilities[key - range.begin];
     });
   }
 
-  void store_uniform_probabilities(size_t row) const {
-    const size_t length = sequence_.sequence->length;
-    write_probabilities(row, [&](float* out) { std::fill_n(out, length, 1.0f / static_cast<float>(length)); });
+  void store_equal_probabilities(size_t row, float probability) const {
+    write_probabilities(row, [&](float* out) { std::fill_n(out, sequence_.sequence->length, probability); });
+  }
+
+  // Contexts and probabilities of rows that attend to nothing.
+  void store_zeros(size_t row_begin, size_t row_end) const {
+    for (size_t row = row_begin; row < row_end; ++row) {
+      std::fill_n(queries_ + row * stride_, depth(), 0.0f);
+      if (wants_probabilities()) store_equal_probabilities(row, 0);
+    }
   }
 
   // Scores the keys again, now that each query's maximum and sum are known.
@@ -505,9 +507,8 @@ class HeadAttention {
   size_t score_stride_;
   size_t context_stride_;
   size_t query_strip_bytes_, key_panel_bytes_, value_panel_bytes_ = 0;
-  float scale_;
-  size_t first_column_ = 0;  // of the keys
-  bool contiguous_ = false;  // they have no gap
+  float root_, scale_;  // √(D · scale_factor), and what scores are multiplied with
+  VisibleKeys visible_keys_;
   KeyRange packed_;
   std::byte* key_panels_ = nullptr;
   std::byte* value_panels_ = nullptr;
@@ -517,36 +518,13 @@ class HeadAttention {
 
 }  // namespace
 
-std::vector<AttentionTask> attention_tasks(const PlannedBlock& block, size_t heads, size_t threads) {
-  const size_t uncut = block.sequences.size() * heads;
-  const size_t needed = ceil_div(threads, uncut);
-  const size_t wanted = threads == 1 ? 1 : ceil_div(threads * kTasksPerThread, uncut);
-  std::vector<AttentionTask> tasks;
-  for (size_t sequence = 0; sequence < block.sequences.size(); ++sequence) {
-    const PlannedSequence& planned = block.sequences[sequence];
-    const size_t queries = planned.key_count + planned.query_count;
-    const size_t parts =
-        std::max({std::clamp<size_t>(queries / kLeastTaskQueries, 1, needed),
-                  std::clamp<size_t>(queries / kTaskQueries, 1, wanted), ceil_div(queries, kMostTaskQueries)});
-    for (size_t head = 0; head < heads; ++head) {
-      for (size_t part = 0; part < parts; ++part) {
-        tasks.push_back({sequence, head, part * queries / parts, (part + 1) * queries / parts});
-      }
-    }
-  }
-  return tasks;
-}
-
-std::vector<AttentionTask> first_row_attention_tasks(const PlannedBlock& block, size_t heads) {
-  std::vector<AttentionTask> tasks;
-  for (size_t sequence = 0; sequence < block.sequences.size(); ++sequence) {
-    const PlannedSequence& planned = block.sequences[sequence];
-    const bool is_key = planned.first_row < block.key_rows;
-    const size_t query =
-        is_key ? planned.first_row - planned.key_begin : planned.key_count + (planned.first_row - planned.query_begin);
-    for (size_t head = 0; head < heads; ++head) tasks.push_back({sequence, head, query, query + 1});
-  }
-  return tasks;
+const GemmKernels& attention_gemm(const AttentionSpecification& attention, bool rounded, const KernelTable& kernels) {
+  const GemmKernels& bf16 = kernels.gemm_of(MatrixType::kBf16);
+  const AttentionPositionKind kind = attention.position.kind;
+  const bool by_vectors = kind == AttentionPositionKind::kRelativeKey ||
+                          kind == AttentionPositionKind::kRelativeKeyQuery ||
+                          kind == AttentionPositionKind::kDisentangled;
+  return rounded && bf16.rounds_both && !by_vectors ? bf16 : kernels.gemm_of(MatrixType::kF32);
 }
 
 void attend(const AttentionLayer& layer, const PlannedBlock& block, const AttentionTask& task, float* projections,

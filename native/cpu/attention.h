@@ -1,34 +1,42 @@
 #pragma once
 
-#include <algorithm>
 #include <cstddef>
 #include <vector>
 
 #include "common/aligned_buffer.h"
-#include "cpu/packed_matrix.h"
+#include "cpu/relative_positions.h"
+#include "cpu/visible_keys.h"
 #include "encoder/plan.h"
 #include "encoder/specification.h"
 #include "kernels/kernel_table.h"
 
 namespace bert_native {
 
-// Legend: A heads, D head size, S positions of the request, P max_position_embeddings.
+// Legend: A heads, D head size, S positions of the request.
 
 // Keys that are scored at a time. Blocks count from a sequence's first key on, so that no result depends on how the
 // queries are shared out. Softmax over several blocks keeps a running maximum and sum.
 inline constexpr size_t kAttentionKeyBlock = 512;
 
-// One layer's attention over a block: softmax((Q Kᵀ + relative positions) / √D) V per sequence and head, over the keys
-// that the mask shows. Vaswani et al. 2017, eq. 1
+// One layer's attention over a block, per sequence and head, over the keys that the mask shows: softmax(s) V with
+// s_lr = (q_l · k_r + q_l · a_d + k_r · b_d) / √(D · scale_factor) + c_d, Vaswani et al. 2017, eq. 1, with what
+// relative positions add; d is the row for l - r. Rotary positions are in the projections already.
 struct AttentionLayer {
   size_t heads = 0, head_size = 0;
-  const GemmKernels* gemm = nullptr;  // kF32's unless every key is seen and positions are none
+  const GemmKernels* gemm = nullptr;  // attention_gemm()
   AttentionMask mask;
-  AttentionPosition position = AttentionPosition::kNone;
-  const PackedMatrix* distance = nullptr;  // [2P-1, D]: row l - r + P - 1 belongs to query column l and key column r
-  size_t max_position_embeddings = 0;
-  size_t index = 0;  // of the layer, which selects the output among Sequence::attentions
+  float scale_factor = 1;
+  bool zero_masked_queries = false;  // rows that are only queries get zeros, and all where no position is unmasked
+  const DistanceRows* distance_rows = nullptr;  // of all three, whichever there are
+  DistanceVectors query_distances;              // a
+  DistanceVectors key_distances;                // b
+  const float* bias = nullptr;                  // c [rows, A]
+  size_t index = 0;                             // of the layer, which selects the output among Sequence::attentions
 };
+
+// The products that attention of this kind is made of. `rounded`: whether the weights are kept in 16 bits or fewer,
+// which lets attention do the same with its operands where that is faster.
+const GemmKernels& attention_gemm(const AttentionSpecification& attention, bool rounded, const KernelTable& kernels);
 
 // A share of the work: some queries of one sequence under one head. Queries count from the sequence's first key row on,
 // the rows that are only queries behind them.
@@ -42,22 +50,13 @@ struct AttentionTask {
 // are very many.
 std::vector<AttentionTask> attention_tasks(const PlannedBlock& block, size_t heads, size_t threads);
 
-// Tasks for the queries of position 0 alone.
-std::vector<AttentionTask> first_row_attention_tasks(const PlannedBlock& block, size_t heads);
-
-// Indices [begin, end) of a sequence's keys.
-struct KeyRange {
-  size_t begin = 0, end = 0;
-
-  bool empty() const { return begin >= end; }
-  size_t size() const { return empty() ? 0 : end - begin; }
-  KeyRange within(KeyRange other) const { return {std::max(begin, other.begin), std::min(end, other.end)}; }
-  bool contains(KeyRange other) const { return begin <= other.begin && other.end <= end; }
-};
+// What is left of them where only PlannedBlock::last_rows are needed behind the layer, and few rows between them.
+std::vector<AttentionTask> last_row_attention_tasks(const PlannedBlock& block, const std::vector<AttentionTask>& tasks);
 
 // The memory of one thread. It grows to what the task with the most keys needs: 2·D floats for each key that its
-// queries see (3·D with kRelativeKeyQuery), and beside them up to 256 KiB, 512 KiB where strips have 32 rows, for head
-// sizes up to 128; relative positions add up to gemm_rows floats for each column of the request.
+// queries see (3·D with key_distances), and beside them up to 256 KiB, 512 KiB where strips have 32 rows, for head
+// sizes up to 128; distance vectors add up to gemm_rows floats for each of their rows that lies between two of those
+// needed.
 class AttentionScratch {
  public:
   std::vector<KeyRange> seen;  // by each query of a block

@@ -2,9 +2,8 @@
 
 #include <algorithm>
 
-#include "common/errors.h"
+#include "cpu/output_pass.h"
 #include "cpu/row_groups.h"
-#include "encoder/pooling.h"
 
 namespace bert_native {
 
@@ -22,7 +21,7 @@ size_t Workspace::size_in_bytes() const {
   size_t size = hidden.size_in_bytes() + projections.size_in_bytes() + shared_rows.size_in_bytes();
   for (const RowScratch& scratch : thread_rows) size += scratch.size_in_bytes();
   for (const AttentionScratch& scratch : thread_attention) size += scratch.size_in_bytes();
-  return size;
+  return size + heads.size_in_bytes();
 }
 
 size_t RowScratch::size_in_bytes() const {
@@ -45,9 +44,9 @@ BlockPass::BlockPass(const EncoderSpecification& specification, const EncoderWei
       hidden_pieces_(hidden_size_),
       row_count_(block.rows.size()) {
   for (const LayerSpecification& layer : specification.layers) {
-    widest_attention_ = std::max(widest_attention_, layer.num_attention_heads * layer.head_size);
-    widest_inner_ = std::max(widest_inner_, layer.intermediate_size);
-    longest_inner_piece_ = std::max(longest_inner_piece_, DepthPieces(layer.intermediate_size).longest());
+    widest_attention_ = std::max(widest_attention_, layer.attention.width());
+    widest_inner_ = std::max(widest_inner_, layer.mlp.intermediate_size);
+    longest_inner_piece_ = std::max(longest_inner_piece_, DepthPieces(layer.mlp.intermediate_size).longest());
   }
   const size_t widest_panel = std::max(gemm_.cols, weights.pooler.matrix.panel_cols());
   const auto whole_panels = [&](size_t n) { return ceil_div(n, widest_panel) * widest_panel; };
@@ -63,50 +62,25 @@ void BlockPass::run() {
   for_row_groups([this](const RowGroup& group) { embed(group); });
   const size_t layers = specification_.layers.size();
   for (size_t layer = 0; layer < layers; ++layer) {
-    only_first_rows_ = layer + 1 == layers && wants_only_first_rows();
+    only_last_rows_ = layer + 1 == layers && block_.last_rows.size() < row_count_;
     attend_layer(layer);
-    if (only_first_rows_) keep_only_first_rows();
+    if (only_last_rows_) keep_only_last_rows();
     for_row_groups([this, layer](const RowGroup& group) { transform(group, layer); });
   }
-  run_poolers();
-  pool();
+  const LastStates states{workspace_.hidden.data(), hidden_stride_};
+  OutputPass(specification_, weights_, kernels_, block_, states, pool_, control_, workspace_.heads).run();
 }
 
-// Whether the last layer's output matters at position 0 alone, as it does to a pooler or a classifier on top of one.
-bool BlockPass::wants_only_first_rows() const {
-  return std::all_of(block_.sequences.begin(), block_.sequences.end(), [this](const PlannedSequence& planned) {
-    const Sequence& sequence = *planned.sequence;
-    const bool pools_all = sequence.pooled != nullptr && sequence.options.pooling != Pooling::kCls;
-    return !pools_all && sequence.last_hidden_state == nullptr && sequence.hidden_states.empty() &&
-           sequence.attentions.empty();
-  });
-}
-
-// Moves the first rows together. That of sequence i stands at row i or behind it, so none is overwritten before its
-// turn.
-void BlockPass::keep_only_first_rows() {
+// Moves the rows together that are needed behind the last layer. None is overwritten before its turn.
+void BlockPass::keep_only_last_rows() {
   const size_t width = weights_.layers.back().attention_output.matrix.inputs();
-  for (size_t sequence = 0; sequence < block_.sequences.size(); ++sequence) {
-    const size_t row = block_.sequences[sequence].first_row;
-    if (row == sequence) continue;
-    std::copy_n(hidden_row(row), hidden_size_, hidden_row(sequence));
-    std::copy_n(projections_row(row), width, projections_row(sequence));
+  row_count_ = block_.last_rows.size();
+  for (size_t i = 0; i < row_count_; ++i) {
+    const size_t row = block_.last_rows[i];
+    if (row == i) continue;
+    std::copy_n(hidden_row(row), hidden_size_, hidden_row(i));
+    std::copy_n(projections_row(row), width, projections_row(i));
   }
-  row_count_ = block_.sequences.size();
-}
-
-// The row of the workspace that holds position 0, where that is needed.
-size_t BlockPass::first_row(size_t sequence) const {
-  return only_first_rows_ ? sequence : block_.sequences[sequence].first_row;
-}
-
-void BlockPass::begin_step() {
-  throw_if_abandoned();
-  control_.between_steps();
-}
-
-void BlockPass::throw_if_abandoned() const {
-  if (control_.is_abandoned()) throw Error(ErrorCode::kAborted, "the forward pass was aborted");
 }
 
 RowScratch& BlockPass::prepare(RowScratch& scratch, size_t rows, size_t inner_columns) const {
@@ -120,7 +94,7 @@ RowScratch& BlockPass::prepare(RowScratch& scratch, size_t rows, size_t inner_co
 }
 
 void BlockPass::for_row_groups(const std::function<void(const RowGroup&)>& body) {
-  begin_step();
+  control_.begin_step();
   const size_t rows = row_count_, threads = pool_.thread_count();
   const size_t strip_rows = gemm_.rows, strips = ceil_div(rows, strip_rows);
   const size_t whole_inner = ceil_div(widest_inner_, gemm_.cols) * gemm_.cols;
@@ -132,7 +106,7 @@ void BlockPass::for_row_groups(const std::function<void(const RowGroup&)>& body)
   const std::vector<size_t> cuts = row_group_cuts(strips, group_strips, threads);
   const size_t piece = ceil_div(longest_inner_piece_, gemm_.cols) * gemm_.cols;
   pool_.parallel_for(cuts.size() - 1, [&](size_t index, size_t worker) {
-    throw_if_abandoned();
+    control_.throw_if_abandoned();
     const size_t begin = cuts[index] * strip_rows;
     const size_t end = std::min(rows, cuts[index + 1] * strip_rows);
     body({begin, end - begin, Spread(), prepare(workspace_.thread_rows[worker], group_strips * strip_rows, piece),
@@ -214,39 +188,42 @@ void BlockPass::project(const RowGroup& group, size_t layer) {
            });
 }
 
-// Weights that are rounded to 16 bits or fewer let attention do the same with its operands, where that is faster.
-const GemmKernels& BlockPass::attention_gemm(const LayerSpecification& layer) const {
-  const GemmKernels& bf16 = kernels_.gemm_of(MatrixType::kBf16);
-  const bool plain =
-      layer.mask.kind == AttentionMaskKind::kFull && layer.attention_position == AttentionPosition::kNone;
-  return weights_.is_rounded() && bf16.rounds_both && plain ? bf16 : kernels_.gemm_of(MatrixType::kF32);
+AttentionLayer BlockPass::attention_layer(size_t layer) const {
+  const AttentionSpecification& specification = specification_.layers[layer].attention;
+  const LayerWeights& weights = weights_.layers[layer];
+  AttentionLayer attention{.heads = specification.num_attention_heads,
+                           .head_size = specification.head_size,
+                           .gemm = &attention_gemm(specification, weights_.is_rounded(), kernels_),
+                           .mask = specification.mask,
+                           .scale_factor = specification.scale_factor,
+                           .zero_masked_queries = specification.zero_masked_queries,
+                           .distance_rows = &weights_.distance_rows,
+                           .index = layer};
+  const AttentionPositionKind kind = specification.position.kind;
+  if (kind == AttentionPositionKind::kRelativeKey || kind == AttentionPositionKind::kRelativeKeyQuery) {
+    attention.distance_rows = &weights_.each_distance;
+    attention.query_distances = DistanceVectors::of(weights.distance);
+  }
+  if (kind == AttentionPositionKind::kRelativeKeyQuery) attention.key_distances = attention.query_distances;
+  return attention;
 }
 
 void BlockPass::attend_layer(size_t layer) {
-  begin_step();
-  const LayerSpecification& specification = specification_.layers[layer];
-  const AttentionLayer attention{.heads = specification.num_attention_heads,
-                                 .head_size = specification.head_size,
-                                 .gemm = &attention_gemm(specification),
-                                 .mask = specification.mask,
-                                 .position = specification.attention_position,
-                                 .distance = &weights_.layers[layer].distance,
-                                 .max_position_embeddings = specification_.embeddings.max_position_embeddings,
-                                 .index = layer};
-  const std::vector<AttentionTask> tasks = only_first_rows_
-                                               ? first_row_attention_tasks(block_, attention.heads)
-                                               : attention_tasks(block_, attention.heads, pool_.thread_count());
+  control_.begin_step();
+  const AttentionLayer attention = attention_layer(layer);
+  std::vector<AttentionTask> tasks = attention_tasks(block_, attention.heads, pool_.thread_count());
+  if (only_last_rows_) tasks = last_row_attention_tasks(block_, tasks);
   const auto scores = [&](const AttentionTask& task) {
     return (task.query_end - task.query_begin) * block_.sequences[task.sequence].key_count;
   };
   for (size_t first = 0, end; first < tasks.size(); first = end) {
-    if (first > 0) begin_step();
+    if (first > 0) control_.begin_step();
     size_t sum = 0;
     for (end = first; end < tasks.size() && sum < pool_.thread_count() * kScoresPerStep; ++end) {
       sum += scores(tasks[end]);
     }
     pool_.parallel_for(end - first, [&](size_t index, size_t worker) {
-      throw_if_abandoned();
+      control_.throw_if_abandoned();
       attend(attention, block_, tasks[first + index], workspace_.projections.data(), projection_stride_,
              workspace_.thread_attention[worker], kernels_);
     });
@@ -299,7 +276,8 @@ void BlockPass::transform_mlp(const RowGroup& group, size_t layer) {
   const LayerWeights& weights = weights_.layers[layer];
   const LinearWeights& up = weights.mlp_up;
   const LinearWeights& down = weights.mlp_down;
-  const auto activate = kernels_.add_bias_activate_f32[static_cast<size_t>(specification_.layers[layer].activation)];
+  const auto activate =
+      kernels_.add_bias_activate_f32[static_cast<size_t>(specification_.layers[layer].mlp.activation)];
   RowScratch& scratch = group.scratch;
   float* inner = scratch.inner.data();
   float* output = scratch.output.data();
@@ -348,9 +326,9 @@ void BlockPass::transform_mlp(const RowGroup& group, size_t layer) {
 
 // Copies a row of the residual stream to the outputs that show it. hidden_state: 0 the embeddings, n after layer n - 1.
 void BlockPass::store_row(size_t row, size_t hidden_state) const {
-  if (only_first_rows_) return;
-  const size_t position = block_.rows[row].position;
-  const Sequence& sequence = *block_.sequences[block_.rows[row].sequence].sequence;
+  const PlannedRow& planned = block_.rows[only_last_rows_ ? block_.last_rows[row] : row];
+  const size_t position = planned.position;
+  const Sequence& sequence = *block_.sequences[planned.sequence].sequence;
   const OutputAccess access(sequence);
   if (!access || !is_shown(sequence, position)) return;
   const auto store = [&](float* out) {
@@ -358,57 +336,6 @@ void BlockPass::store_row(size_t row, size_t hidden_state) const {
   };
   if (!sequence.hidden_states.empty()) store(sequence.hidden_states[hidden_state]);
   if (hidden_state == specification_.layers.size()) store(sequence.last_hidden_state);
-}
-
-// pooler_output = tanh(W x₀ + b), for all sequences that want it.
-void BlockPass::run_poolers() {
-  std::vector<size_t> wanting;
-  for (size_t sequence = 0; sequence < block_.sequences.size(); ++sequence) {
-    if (block_.sequences[sequence].sequence->pooler_output != nullptr) wanting.push_back(sequence);
-  }
-  if (wanting.empty()) return;
-  const LinearWeights& linear = weights_.pooler;
-  const GemmKernels& gemm = linear.matrix.gemm();
-  const size_t most = std::max(gemm.group_rows, pool_.thread_count() * kGroupLeastStrips * gemm.rows);
-  const auto activate = kernels_.add_bias_activate_f32[static_cast<size_t>(Activation::kTanh)];
-  for (size_t first = 0; first < wanting.size(); first += most) {
-    throw_if_abandoned();
-    const size_t count = std::min(most, wanting.size() - first);
-    RowScratch& scratch = prepare(workspace_.shared_rows, count, gemm_.cols);
-    scratch.input_strips.reserve(Strips::size_in_bytes(gemm, hidden_pieces_, count));
-    const RowGroup group{0, count, Spread(pool_), scratch, true};
-    float* rows = scratch.attended.data();
-    float* output = scratch.output.data();
-    const Strips strips(gemm, hidden_pieces_, scratch.input_strips.data(), count);
-    pack(group, strips, rows, hidden_stride_, [&](size_t row) {
-      std::copy_n(hidden_row(first_row(wanting[first + row])), hidden_size_, rows + row * hidden_stride_);
-    });
-    multiply(
-        group.spread,
-        {.a = strips, .w = linear.matrix, .panel_end = linear.matrix.panel_count(), .c = output, .ldc = hidden_stride_},
-        [&](const Region& part) {
-          for (size_t row = part.row_begin; row < part.row_end; ++row) {
-            float* x = output + row * hidden_stride_ + part.col_begin;
-            activate(x, linear.bias.data() + part.col_begin, part.col_end - part.col_begin);
-            const Sequence& sequence = *block_.sequences[wanting[first + row]].sequence;
-            const OutputAccess access(sequence);
-            if (access) std::copy_n(x, part.col_end - part.col_begin, sequence.pooler_output + part.col_begin);
-          }
-        });
-  }
-}
-
-void BlockPass::pool() {
-  pool_.parallel_for(block_.sequences.size(), [this](size_t index, size_t) {
-    const PlannedSequence& planned = block_.sequences[index];
-    const OutputOptions& options = planned.sequence->options;
-    float* out = planned.sequence->pooled;
-    const OutputAccess access(*planned.sequence);
-    if (out == nullptr || !access) return;
-    pool_f32(out, options.pooling, hidden_row(planned.key_begin), planned.uniform_attention ? 0 : planned.key_count,
-             hidden_stride_, hidden_row(first_row(index)), hidden_size_, kernels_);
-    if (options.normalize) normalize_l2_f32(out, hidden_size_, kernels_);
-  });
 }
 
 }  // namespace bert_native

@@ -7,6 +7,8 @@
 #include "common/aligned_buffer.h"
 #include "common/thread_pool.h"
 #include "cpu/attention.h"
+#include "cpu/heads.h"
+#include "cpu/pass_control.h"
 #include "cpu/product.h"
 #include "cpu/weights.h"
 #include "encoder/plan.h"
@@ -33,18 +35,9 @@ struct Workspace {
   RowScratch shared_rows;            // for the jobs that all threads do together
   std::vector<RowScratch> thread_rows;
   std::vector<AttentionScratch> thread_attention;
+  HeadScratch heads;
 
   size_t size_in_bytes() const;
-};
-
-// What a pass asks of whoever runs it.
-class PassControl {
- public:
-  virtual ~PassControl() = default;
-  // Whether nobody waits for any of the block's results any more. Called often, from every thread of the pool.
-  virtual bool is_abandoned() const { return false; }
-  // Called between steps, with the pool free: other work may run on it before the pass goes on.
-  virtual void between_steps() {}
 };
 
 // One block of a forward pass. What a row goes through between two attentions depends on that row alone, so the pass
@@ -68,25 +61,19 @@ class BlockPass {
     bool shared;  // among all threads
   };
 
-  bool wants_only_first_rows() const;
-  void keep_only_first_rows();
-  size_t first_row(size_t sequence) const;
-  void begin_step();
-  void throw_if_abandoned() const;
+  void keep_only_last_rows();
   RowScratch& prepare(RowScratch& scratch, size_t rows, size_t inner_columns) const;
   void for_row_groups(const std::function<void(const RowGroup&)>& body);
 
   void embed(const RowGroup& group);
   void embed_row(size_t row, float* addend);
   void project(const RowGroup& group, size_t layer);
-  const GemmKernels& attention_gemm(const LayerSpecification& layer) const;
+  AttentionLayer attention_layer(size_t layer) const;
   void attend_layer(size_t layer);
   void transform(const RowGroup& group, size_t layer);
   void transform_attention(const RowGroup& group, size_t layer);
   void transform_mlp(const RowGroup& group, size_t layer);
   void store_row(size_t row, size_t hidden_state) const;
-  void pool();
-  void run_poolers();
 
   Strips strips_of(std::byte* data, const RowGroup& group, const DepthPieces& pieces) const;
   void pack(const RowGroup& group, Strips strips, const float* a, size_t lda,
@@ -109,8 +96,7 @@ class BlockPass {
   size_t widest_attention_ = 0, widest_inner_ = 0, longest_inner_piece_ = 0;
   size_t hidden_stride_, projection_stride_;
   size_t row_count_;  // rows in the workspace
-  bool only_first_rows_ =
-      false;  // row i of the workspace is position 0 of sequence i: the others are not needed any more
+  bool only_last_rows_ = false;  // row i of the workspace is PlannedBlock::last_rows[i]: the others are not needed
 };
 
 }  // namespace bert_native

@@ -26,6 +26,10 @@ class EmbeddingTable {
 
   // out [row_end - row_begin, width] = those rows, as they are kept.
   void read_rows(size_t row_begin, size_t row_end, float* out, const KernelTable& kernels) const;
+  // The rows from `row` on where they are kept as f32, else null.
+  const float* rows_in_place(size_t row) const {
+    return type_ == MatrixType::kF32 ? reinterpret_cast<const float*>(elements_) + row * width_ : nullptr;
+  }
 
  private:
   size_t element_bytes() const { return type_ == MatrixType::kF32 ? sizeof(float) : sizeof(uint16_t); }

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <utility>
 
+#include "common/errors.h"
 #include "cpu/block_pass.h"
 #include "cpu/weights.h"
 #include "encoder/plan.h"
@@ -10,6 +11,22 @@
 namespace bert_native {
 
 namespace {
+
+void zero_head(const EncoderSpecification& specification, const HeadSpecification& head, const Sequence& sequence,
+               float* out) {
+  if (out == nullptr) return;
+  const size_t size = head_width(head, specification);
+  if (head.input != HeadInputKind::kTokens) {
+    std::fill_n(out, size, 0.0f);
+    return;
+  }
+  const bool listed = sequence.head_positions != nullptr;
+  const size_t rows = listed ? sequence.head_position_count : sequence.length;
+  for (size_t row = 0; row < rows; ++row) {
+    const size_t position = listed ? static_cast<size_t>(sequence.head_positions[row]) : row;
+    if (!is_shown(sequence, position)) std::fill_n(out + row * size, size, 0.0f);
+  }
+}
 
 // Everything that no row of a block will fill: positions that are not shown, and all of a sequence without rows.
 void zero_unshown(const EncoderSpecification& specification, const Sequence& sequence) {
@@ -26,12 +43,31 @@ void zero_unshown(const EncoderSpecification& specification, const Sequence& seq
   for (float* out : sequence.hidden_states) zero_rows(out, hidden_size);
   for (size_t layer = 0; layer < sequence.attentions.size(); ++layer) {
     if (sequence.attentions[layer] == nullptr) continue;
-    for (size_t head = 0; head < specification.layers[layer].num_attention_heads; ++head) {
+    for (size_t head = 0; head < specification.layers[layer].attention.num_attention_heads; ++head) {
       zero_rows(sequence.attentions[layer] + head * length * length, length);
     }
   }
+  for (size_t head = 0; head < sequence.heads.size(); ++head) {
+    zero_head(specification, specification.heads[head], sequence, sequence.heads[head]);
+  }
   if (sequence.pooler_output != nullptr) std::fill_n(sequence.pooler_output, hidden_size, 0.0f);
-  if (sequence.pooled != nullptr) std::fill_n(sequence.pooled, hidden_size, 0.0f);
+  if (sequence.pooled != nullptr) {
+    std::fill_n(sequence.pooled, sequence.options.pooling.size() * hidden_size, 0.0f);
+  }
+}
+
+// What this executor computes.
+void check_supported(const EncoderSpecification& specification) {
+  for (const LayerSpecification& layer : specification.layers) {
+    const AttentionPositionKind kind = layer.attention.position.kind;
+    const bool known_position = kind == AttentionPositionKind::kNone || kind == AttentionPositionKind::kRelativeKey ||
+                                kind == AttentionPositionKind::kRelativeKeyQuery;
+    if (known_position && layer.norm_placement == NormPlacement::kPost && !layer.mlp.gated &&
+        !layer.attention.zero_masked_queries && layer.attention.scale_factor == 1) {
+      continue;
+    }
+    throw Error(ErrorCode::kConfig, "the native engine does not compute layers of this kind");
+  }
 }
 
 }  // namespace
@@ -50,6 +86,7 @@ std::unique_ptr<CpuEncoder> CpuEncoder::load(const EncoderSpecification& specifi
                                              MatrixType type, const KernelTable& kernels, ThreadPool& pool,
                                              const LoadControl& control) {
   check_specification(specification);
+  check_supported(specification);
   std::unique_ptr<State> state(
       new State{specification, kernels, {specification, sources, type, kernels, pool, control}});
   return std::unique_ptr<CpuEncoder>(new CpuEncoder(std::move(state)));

@@ -141,14 +141,30 @@ struct EncoderWeights::Loader {
   void load(LayerWeights& target, const std::string& name, const LayerSpecification& layer) {
     const std::string attention = name + ".attention", mlp = name + ".mlp";
     load(target.query_key_value, {attention + ".query", attention + ".key", attention + ".value"});
-    if (layer.attention_position != AttentionPosition::kNone) {
+    const AttentionPositionKind position = layer.attention.position.kind;
+    if (position == AttentionPositionKind::kRelativeKey || position == AttentionPositionKind::kRelativeKeyQuery) {
       load(target.distance, {attention + ".distance"}, MatrixType::kF32);
     }
     load(target.attention_output, {attention + ".output"});
-    load(target.attention_norm, attention + ".norm", layer.layer_norm_eps);
+    load(target.attention_norm, attention + ".norm", layer.attention_norm->eps);
     load(target.mlp_up, {mlp + ".up"});
     load(target.mlp_down, {mlp + ".down"});
-    load(target.mlp_norm, mlp + ".norm", layer.layer_norm_eps);
+    load(target.mlp_norm, mlp + ".norm", layer.mlp_norm.eps);
+  }
+
+  void load(HeadWeights& target, const HeadSpecification& head) {
+    target.steps.resize(head.steps.size());
+    for (size_t i = 0; i < head.steps.size(); ++i) {
+      const HeadStep& step = head.steps[i];
+      HeadStepWeights& weights = target.steps[i];
+      const std::string name = "heads." + head.name + "." + step.name;
+      const bool has_bias = step.kind == HeadStepKind::kLinear || step.kind == HeadStepKind::kWordEmbeddings;
+      if (step.kind == HeadStepKind::kLinear) load(weights.linear.matrix, {name + ".weight"}, MatrixType::kF32);
+      if (has_bias && step.bias) load(weights.linear.bias, {name + ".bias"});
+      if (step.kind != HeadStepKind::kNorm) continue;
+      load(weights.norm.gamma, {name + ".weight"});
+      if (step.norm.bias) load(weights.norm.beta, {name + ".bias"});
+    }
   }
 
   // Reads everything into `memory`, of size_bytes. Chunks are handed out in order, so that a file is read about from
@@ -204,16 +220,20 @@ EncoderWeights::EncoderWeights(const EncoderSpecification& specification, const 
     loader.load(position, "embeddings.position");
   }
   loader.load(token_type, "embeddings.token_type");
-  loader.load(embeddings_norm, "embeddings.norm", specification.embeddings.layer_norm_eps);
+  loader.load(embeddings_norm, "embeddings.norm", specification.embeddings.norm.eps);
   layers.resize(specification.layers.size());
   for (size_t index = 0; index < layers.size(); ++index) {
     loader.load(layers[index], "layers." + std::to_string(index), specification.layers[index]);
   }
+  if (specification.relative_positions) distance_rows = DistanceRows(specification.relative_positions->row_of);
+  each_distance = DistanceRows::one_for_each(specification);
   if (specification.pooler) {
     // One row of each sequence and two or so MB: low precision would gain nothing, and shows in sums that are large.
     if (table_type(type) == MatrixType::kBf16) loader.matrix_type = MatrixType::kF32;
     loader.load(pooler, {"pooler.dense"});
   }
+  heads.resize(specification.heads.size());
+  for (size_t head = 0; head < heads.size(); ++head) loader.load(heads[head], specification.heads[head]);
   memory_ = AlignedBuffer<std::byte>(loader.size_bytes);
   loader.run(memory_.data(), reader, pool, control);
   reader.finish();

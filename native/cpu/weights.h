@@ -10,6 +10,7 @@
 #include "cpu/embedding_table.h"
 #include "cpu/load_scratch.h"
 #include "cpu/packed_matrix.h"
+#include "cpu/relative_positions.h"
 #include "encoder/parameter_source.h"
 #include "encoder/specification.h"
 #include "kernels/kernel_table.h"
@@ -63,6 +64,16 @@ struct LayerWeights {
   NormWeights mlp_norm;
 };
 
+// Empty where the step has no such parameter. Matrices are always kF32: they are small.
+struct HeadStepWeights {
+  LinearWeights linear;
+  NormWeights norm;
+};
+
+struct HeadWeights {
+  std::vector<HeadStepWeights> steps;
+};
+
 // What loading asks of whoever runs it.
 class LoadControl {
  public:
@@ -92,7 +103,10 @@ class EncoderWeights {
   EmbeddingTable word, position, token_type;  // [rows, hidden_size]
   NormWeights embeddings_norm;
   std::vector<LayerWeights> layers;
+  DistanceRows distance_rows;  // those of the specification's relative positions
+  DistanceRows each_distance;  // a row for each, as LayerWeights::distance has it
   LinearWeights pooler;  // never kBf16 or kInt8
+  std::vector<HeadWeights> heads;
 
  private:
   struct Loader;

@@ -1,6 +1,7 @@
 #include "encoder/plan.h"
 
 #include <algorithm>
+#include <numeric>
 #include <string>
 #include <utility>
 
@@ -26,16 +27,27 @@ void check_ids(ErrorCode code, const char* what, const int32_t* ids, size_t leng
 
 void check_outputs(const EncoderSpecification& specification, const Sequence& sequence, size_t index) {
   const size_t layers = specification.layers.size();
+  const std::string name = "sequence " + std::to_string(index);
   const auto check_count = [&](const char* what, size_t count, size_t expected) {
     if (count == 0 || count == expected) return;
-    throw Error(ErrorCode::kShape, "sequence " + std::to_string(index) + " asks for " + std::to_string(count) + " " +
-                                       what + ": expected " + std::to_string(expected));
+    throw Error(ErrorCode::kShape, name + " asks for " + std::to_string(count) + " " + what + ": expected " +
+                                       std::to_string(expected));
   };
   check_count("hidden_states", sequence.hidden_states.size(), layers + 1);
   check_count("attentions", sequence.attentions.size(), layers);
+  check_count("heads", sequence.heads.size(), specification.heads.size());
   if (sequence.pooler_output != nullptr && !specification.pooler) {
-    throw Error(ErrorCode::kShape,
-                "sequence " + std::to_string(index) + " asks for pooler_output: this model has no pooler");
+    throw Error(ErrorCode::kShape, name + " asks for pooler_output: this model has no pooler");
+  }
+  if (sequence.pooled != nullptr && sequence.options.pooling.empty()) {
+    throw Error(ErrorCode::kShape, name + " asks for pooled states by no mode: expected one or more");
+  }
+  for (size_t i = 0; sequence.head_positions != nullptr && i < sequence.head_position_count; ++i) {
+    const int32_t position = sequence.head_positions[i], least = i == 0 ? 0 : sequence.head_positions[i - 1] + 1;
+    if (position >= least && static_cast<size_t>(position) < sequence.length) continue;
+    throw Error(ErrorCode::kShape, name + " has " + std::to_string(position) + " among its head positions behind " +
+                                       std::to_string(least - 1) + ": expected ascending numbers below " +
+                                       std::to_string(sequence.length));
   }
 }
 
@@ -43,84 +55,151 @@ bool any(const std::vector<float*>& outputs) {
   return std::any_of(outputs.begin(), outputs.end(), [](const float* output) { return output != nullptr; });
 }
 
-// The masks of the layers, each once, without those that show every key.
+// The masks of the layers, each once, without those under which no query's result depends on whether it sees a key.
 std::vector<AttentionMask> partial_masks(const EncoderSpecification& specification) {
   std::vector<AttentionMask> masks;
   for (const LayerSpecification& layer : specification.layers) {
-    if (layer.mask.kind == AttentionMaskKind::kFull) continue;
-    if (std::find(masks.begin(), masks.end(), layer.mask) == masks.end()) masks.push_back(layer.mask);
+    const AttentionMask& mask = layer.attention.mask;
+    if (mask.kind == AttentionMaskKind::kFull || layer.attention.zero_masked_queries) continue;
+    if (std::find(masks.begin(), masks.end(), mask) == masks.end()) masks.push_back(mask);
   }
   return masks;
 }
 
-// Whether position 0 (`only_first`), or any, sees no key of a sequence that has some. Where a window is wide enough for
-// the middle of a gap between two keys, it is for the whole gap.
-bool has_blind_query(const AttentionMask& mask, const Sequence& sequence, bool only_first) {
-  const bool causal = mask.kind == AttentionMaskKind::kCausal;
-  const size_t reach = causal ? 0 : mask.window / 2;
-  size_t first = 0;
-  while (!is_key(sequence, first)) ++first;
-  if (first > reach) return true;
-  if (only_first || causal) return false;
-  size_t last = first;
-  for (size_t position = first + 1; position < sequence.length; ++position) {
-    if (!is_key(sequence, position)) continue;
-    if (position - last > 2 * reach + 1) return true;
-    last = position;
+// Which of a sequence's last states its results are made of.
+struct WantedStates {
+  bool all_shown = false;     // every position that is shown
+  bool listed = false;        // head_positions, as far as they are shown
+  bool first = false;         // position 0, masked or not
+  bool last_key = false;
+  bool pooled_keys = false;   // every key that is not skipped
+  bool pooled_head = false;   // what is made of pooled states is wanted even if they are zeros
+
+  WantedStates(const EncoderSpecification& specification, const Sequence& sequence) {
+    all_shown = sequence.last_hidden_state != nullptr || any(sequence.hidden_states) || any(sequence.attentions);
+    first = sequence.pooler_output != nullptr;
+    if (sequence.pooled != nullptr) add_modes(sequence.options.pooling);
+    for (size_t head = 0; head < sequence.heads.size(); ++head) {
+      if (sequence.heads[head] != nullptr) add_head(specification.heads[head], sequence);
+    }
   }
-  return sequence.length - 1 - last > reach;
+
+  bool none() const { return !all_shown && !listed && !first && !last_key && !pooled_keys && !pooled_head; }
+
+ private:
+  void add_modes(const std::vector<Pooling>& modes) {
+    for (const Pooling mode : modes) {
+      (mode == Pooling::kCls ? first : mode == Pooling::kLastToken ? last_key : pooled_keys) = true;
+    }
+  }
+
+  void add_head(const HeadSpecification& head, const Sequence& sequence) {
+    switch (head.input) {
+      case HeadInputKind::kTokens:
+        (sequence.head_positions == nullptr ? all_shown : listed) = true;
+        break;
+      case HeadInputKind::kPooler:
+        first = true;
+        break;
+      case HeadInputKind::kPooled:
+        pooled_head = true;
+        add_modes(head.modes);
+        break;
+    }
+  }
+};
+
+bool is_listed(const Sequence& sequence, size_t position) {
+  const int32_t* end = sequence.head_positions + sequence.head_position_count;
+  return std::binary_search(sequence.head_positions, end, static_cast<int32_t>(position));
+}
+
+// Whether a masked position has to be computed, as a query.
+bool needs_query(const WantedStates& wanted, const Sequence& sequence, size_t position) {
+  if (wanted.first && position == 0) return true;
+  if (!sequence.options.compute_masked_positions) return false;
+  return wanted.all_shown || (wanted.listed && is_listed(sequence, position));
+}
+
+// Whether one of the masked positions that have to be computed sees no key of a sequence that has some.
+bool has_blind_query(const AttentionMask& mask, const Sequence& sequence, const WantedStates& wanted) {
+  const bool causal = mask.kind == AttentionMaskKind::kCausal;
+  const size_t back = causal ? sequence.length : mask.window / 2, ahead = causal ? 0 : mask.window / 2;
+  size_t last = sequence.length, next = 0;  // keys before the position, and behind it
+  for (size_t position = 0; position < sequence.length; ++position) {
+    if (is_key(sequence, position)) {
+      last = position;
+      continue;
+    }
+    while (next < sequence.length && (next < position || !is_key(sequence, next))) ++next;
+    const bool sees_last = last < position && position - last <= back;
+    const bool sees_next = next < sequence.length && next - position <= ahead;
+    if (!sees_last && !sees_next && needs_query(wanted, sequence, position)) return true;
+  }
+  return false;
 }
 
 // Which rows a sequence needs.
 struct Demand {
   size_t keys = 0;
+  size_t masked = 0;  // masked positions that are computed as queries
   bool uniform_attention = false;
   bool blind_queries = false;
-  bool first = false;       // position 0, masked or not
-  bool all_masked = false;  // every masked position, as a query
 
-  size_t rows(size_t length) const {
-    if (all_masked) return length;
-    return keys + (first ? 1 : 0);
-  }
+  size_t rows() const { return keys + masked; }
 };
 
-Demand demand(const std::vector<AttentionMask>& masks, const Sequence& sequence) {
-  const OutputOptions& options = sequence.options;
+Demand demand(const std::vector<AttentionMask>& masks, const Sequence& sequence, const WantedStates& wanted) {
   Demand demand;
-  if (sequence.length == 0) return demand;
-  const bool per_token =
-      sequence.last_hidden_state != nullptr || any(sequence.hidden_states) || any(sequence.attentions);
-  const bool first =
-      sequence.pooler_output != nullptr || (sequence.pooled != nullptr && options.pooling == Pooling::kCls);
-  if (!per_token && !first && sequence.pooled == nullptr) return demand;
-  for (size_t position = 0; position < sequence.length; ++position) demand.keys += is_key(sequence, position);
-  demand.all_masked = per_token && options.compute_masked_positions;
+  if (sequence.length == 0 || wanted.none()) return demand;
+  for (size_t position = 0; position < sequence.length; ++position) {
+    if (is_key(sequence, position)) {
+      ++demand.keys;
+    } else {
+      demand.masked += needs_query(wanted, sequence, position);
+    }
+  }
   if (demand.keys == 0) {
-    demand.uniform_attention = demand.all_masked || first;
+    demand.uniform_attention = demand.masked > 0 || wanted.pooled_head;
     demand.keys = demand.uniform_attention ? sequence.length : 0;
-    demand.all_masked = false;
+    demand.masked = 0;
     return demand;
   }
-  demand.first = first && !demand.all_masked && !is_key(sequence, 0);
-  if (demand.keys < sequence.length && (demand.all_masked || demand.first)) {
-    demand.blind_queries = std::any_of(masks.begin(), masks.end(), [&](const AttentionMask& mask) {
-      return has_blind_query(mask, sequence, demand.first);
-    });
-  }
-  if (demand.blind_queries) {
-    demand.all_masked = true;
-    demand.first = false;
-  }
+  demand.blind_queries = demand.masked > 0 && std::any_of(masks.begin(), masks.end(), [&](const AttentionMask& mask) {
+                           return has_blind_query(mask, sequence, wanted);
+                         });
+  if (demand.blind_queries) demand.masked = sequence.length - demand.keys;
   return demand;
 }
 
 struct Candidate {
   const Sequence* sequence;
+  WantedStates wanted;
   Demand demand;
 };
 
-PlannedBlock lay_out(std::vector<Candidate> candidates) {
+void add_last_rows(PlannedBlock& block, size_t index, const WantedStates& wanted) {
+  const PlannedSequence& planned = block.sequences[index];
+  const Sequence& sequence = *planned.sequence;
+  const size_t keys = planned.uniform_attention ? 0 : planned.key_count, before = block.last_rows.size();
+  const size_t skip = std::min(keys, sequence.options.pooling_skip);
+  const auto is_wanted = [&](size_t row, size_t position) {
+    if (wanted.first && position == 0) return true;
+    if (wanted.pooled_keys && row >= planned.key_begin + skip && row < planned.key_begin + keys) return true;
+    if (wanted.last_key && row + 1 == planned.key_begin + keys) return true;
+    return is_shown(sequence, position) && (wanted.all_shown || (wanted.listed && is_listed(sequence, position)));
+  };
+  const auto add_range = [&](size_t begin, size_t count) {
+    for (size_t row = begin; row < begin + count; ++row) {
+      if (is_wanted(row, block.rows[row].position)) block.last_rows.push_back(static_cast<uint32_t>(row));
+    }
+  };
+  add_range(planned.key_begin, planned.key_count);
+  add_range(planned.query_begin, planned.query_count);
+  if (block.last_rows.size() == before) block.last_rows.push_back(static_cast<uint32_t>(planned.key_begin));
+}
+
+PlannedBlock lay_out(const EncoderSpecification& specification, std::vector<Candidate> candidates) {
   // The longest first, so that no thread starts on a long sequence when the others are done.
   std::stable_sort(candidates.begin(), candidates.end(),
                    [](const Candidate& a, const Candidate& b) { return a.demand.keys > b.demand.keys; });
@@ -131,7 +210,7 @@ PlannedBlock lay_out(std::vector<Candidate> candidates) {
     block.rows.push_back({static_cast<uint32_t>(index), static_cast<uint32_t>(position)});
   };
   for (size_t index = 0; index < candidates.size(); ++index) {
-    const auto& [sequence, demand] = candidates[index];
+    const auto& [sequence, wanted, demand] = candidates[index];
     PlannedSequence& planned = block.sequences[index];
     planned.sequence = sequence;
     planned.uniform_attention = demand.uniform_attention;
@@ -144,18 +223,27 @@ PlannedBlock lay_out(std::vector<Candidate> candidates) {
   }
   block.key_rows = block.rows.size();
   for (size_t index = 0; index < candidates.size(); ++index) {
-    const auto& [sequence, demand] = candidates[index];
+    const auto& [sequence, wanted, demand] = candidates[index];
     PlannedSequence& planned = block.sequences[index];
     planned.query_begin = block.rows.size();
-    const size_t end = demand.all_masked ? sequence->length : demand.first ? 1 : 0;
-    for (size_t position = 0; position < end; ++position) {
-      if (!is_key(*sequence, position)) add_row(index, position);
+    for (size_t position = 0; demand.masked > 0 && position < sequence->length; ++position) {
+      if (is_key(*sequence, position)) continue;
+      if (demand.blind_queries || needs_query(wanted, *sequence, position)) add_row(index, position);
     }
     planned.query_count = block.rows.size() - planned.query_begin;
   }
   const bool any_blind = std::any_of(block.sequences.begin(), block.sequences.end(),
                                      [](const PlannedSequence& planned) { return planned.blind_queries; });
   block.value_rows = any_blind ? block.rows.size() : block.key_rows;
+
+  const size_t layers = specification.layers.size();
+  if (layers == 0 || (layers == 1 && specification.convolution)) {
+    block.last_rows.resize(block.rows.size());
+    std::iota(block.last_rows.begin(), block.last_rows.end(), uint32_t{0});
+    return block;
+  }
+  for (size_t index = 0; index < candidates.size(); ++index) add_last_rows(block, index, candidates[index].wanted);
+  std::sort(block.last_rows.begin(), block.last_rows.end());
   return block;
 }
 
@@ -165,10 +253,10 @@ void check_batch(const EncoderSpecification& specification, const std::vector<Se
   const EmbeddingsSpecification& embeddings = specification.embeddings;
   for (size_t index = 0; index < sequences.size(); ++index) {
     const Sequence& sequence = sequences[index];
-    if (sequence.length > embeddings.max_position_embeddings) {
+    if (sequence.length > specification.longest_sequence()) {
       throw Error(ErrorCode::kSequenceTooLong, "sequence " + std::to_string(index) + " has " +
                                                    std::to_string(sequence.length) + " positions: expected at most " +
-                                                   std::to_string(embeddings.max_position_embeddings));
+                                                   std::to_string(specification.longest_sequence()));
     }
     if (sequence.length > 0 && sequence.input_ids == nullptr && sequence.inputs_embeds == nullptr) {
       throw Error(ErrorCode::kShape,
@@ -177,8 +265,10 @@ void check_batch(const EncoderSpecification& specification, const std::vector<Se
     if (sequence.inputs_embeds == nullptr) {
       check_ids(ErrorCode::kTokenId, "token id", sequence.input_ids, sequence.length, embeddings.vocab_size, index);
     }
-    check_ids(ErrorCode::kTokenId, "token type id", sequence.token_type_ids, sequence.length,
-              embeddings.type_vocab_size, index);
+    if (embeddings.type_vocab_size > 0) {
+      check_ids(ErrorCode::kTokenId, "token type id", sequence.token_type_ids, sequence.length,
+                embeddings.type_vocab_size, index);
+    }
     check_ids(ErrorCode::kSequenceTooLong, "position id", sequence.position_ids, sequence.length,
               embeddings.max_position_embeddings, index);
     check_outputs(specification, sequence, index);
@@ -186,17 +276,18 @@ void check_batch(const EncoderSpecification& specification, const std::vector<Se
 }
 
 size_t needed_rows(const EncoderSpecification& specification, const Sequence& sequence) {
-  return demand(partial_masks(specification), sequence).rows(sequence.length);
+  return demand(partial_masks(specification), sequence, WantedStates(specification, sequence)).rows();
 }
 
 PlannedBlock plan_block(const EncoderSpecification& specification, const std::vector<const Sequence*>& sequences) {
   const std::vector<AttentionMask> masks = partial_masks(specification);
   std::vector<Candidate> candidates;
   for (const Sequence* sequence : sequences) {
-    const Demand needed = demand(masks, *sequence);
-    if (needed.rows(sequence->length) > 0) candidates.push_back({sequence, needed});
+    const WantedStates wanted(specification, *sequence);
+    const Demand needed = demand(masks, *sequence, wanted);
+    if (needed.rows() > 0) candidates.push_back({sequence, wanted, needed});
   }
-  return lay_out(std::move(candidates));
+  return lay_out(specification, std::move(candidates));
 }
 
 }  // namespace bert_native

@@ -36,6 +36,9 @@ struct PlannedBlock {
   std::vector<PlannedRow> rows;
   size_t key_rows = 0;
   size_t value_rows = 0;  // rows that need keys and values: key_rows, or all of them
+  // Rows, ascending, whose last state a result is made of: the others end with the last layer's keys and values. Not
+  // empty unless `rows` is. All of them where there is no layer, and where the only layer's output meets neighbours.
+  std::vector<uint32_t> last_rows;
 };
 
 // Whether the position may act as a key.

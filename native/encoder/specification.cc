@@ -40,13 +40,15 @@ void check_embeddings(const EncoderSpecification& specification) {
   check_size("embeddings.vocab_size", embeddings.vocab_size, kMaxIds);
   check_size("embeddings.embedding_size", embeddings.embedding_size, kMaxHiddenSize);
   check_size("embeddings.max_position_embeddings", embeddings.max_position_embeddings, kMaxPositions);
-  if (embeddings.type_vocab_size > kMaxIds) check_size("embeddings.type_vocab_size", embeddings.type_vocab_size, kMaxIds);
+  if (embeddings.type_vocab_size > kMaxIds)
+    check_size("embeddings.type_vocab_size", embeddings.type_vocab_size, kMaxIds);
   check_norm("embeddings.norm", embeddings.norm);
   if (embeddings.projection == ProjectionPlacement::kNone && embeddings.embedding_size != specification.hidden_size) {
     fail("embeddings.embedding_size is " + std::to_string(embeddings.embedding_size) + " and hidden_size " +
          std::to_string(specification.hidden_size) + ": expected the same number, or a projection");
   }
-  if (embeddings.position_padding_id && (*embeddings.position_padding_id < 0 || specification.longest_sequence() == 0)) {
+  if (embeddings.position_padding_id &&
+      (*embeddings.position_padding_id < 0 || specification.longest_sequence() == 0)) {
     fail("embeddings.position_padding_id is " + std::to_string(*embeddings.position_padding_id) +
          ": expected a number below max_position_embeddings - 1");
   }
@@ -114,15 +116,16 @@ bool are_alike(const LayerSpecification& a, const LayerSpecification& b) {
 void check_layers(const EncoderSpecification& specification) {
   const std::vector<LayerSpecification>& layers = specification.layers;
   if (layers.size() > kMaxLayers) {
-    fail("the encoder has " + std::to_string(layers.size()) + " layers: expected at most " + std::to_string(kMaxLayers));
+    fail("the encoder has " + std::to_string(layers.size()) + " layers: expected at most " +
+         std::to_string(kMaxLayers));
   }
   for (size_t index = 0; index < layers.size(); ++index) {
     const std::string name = "layers." + std::to_string(index);
     const size_t shared = layers[index].parameters;
     check_layer(name, layers[index], specification);
     if (shared > index || layers[shared].parameters != shared || !are_alike(layers[shared], layers[index])) {
-      fail(name + ".parameters is " + std::to_string(shared) + ": expected its own index, or that of an earlier layer " +
-           "alike that has its own parameters");
+      fail(name + ".parameters is " + std::to_string(shared) +
+           ": expected its own index, or that of an earlier layer " + "alike that has its own parameters");
     }
   }
 }
@@ -213,7 +216,8 @@ void add_layer(ParameterList& list, const LayerSpecification& layer, const Encod
     list.add_linear(name + part, width, H, attention.query_key_value_bias);
   }
   const AttentionPosition& position = attention.position;
-  if (position.kind == AttentionPositionKind::kRelativeKey || position.kind == AttentionPositionKind::kRelativeKeyQuery) {
+  if (position.kind == AttentionPositionKind::kRelativeKey ||
+      position.kind == AttentionPositionKind::kRelativeKeyQuery) {
     list.add(name + ".attention.distance",
              {2 * specification.embeddings.max_position_embeddings - 1, attention.head_size});
   }
@@ -261,8 +265,7 @@ std::vector<Parameter> encoder_parameters(const EncoderSpecification& specificat
   ParameterList list;
   add_embeddings(list, specification);
   if (const auto& relative = specification.relative_positions) {
-    const size_t heads =
-        specification.layers.empty() ? 1 : specification.layers.front().attention.num_attention_heads;
+    const size_t heads = specification.layers.empty() ? 1 : specification.layers.front().attention.num_attention_heads;
     list.add("relative_positions.weight", {relative->rows, relative->vectors ? H : heads});
     if (relative->vectors && relative->norm) list.add_norm("relative_positions.norm", H, *relative->norm);
   }

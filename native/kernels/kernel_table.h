@@ -65,6 +65,14 @@ struct KernelTable {
   void (*scale_f32)(float* out, float factor, size_t n);       // out *= factor
   float (*dot_f32)(const float* x, const float* y, size_t n);  // Σ x y
 
+  // --- rotations of pairs, in place: Su et al. 2021, eq. 34. cos and sin overlap no x ---
+
+  // Elements i and i + pairs by the angle i: x_i cos_i - x_{i+pairs} sin_i and x_{i+pairs} cos_i + x_i sin_i.
+  void (*rotate_halves_f32)(float* x, const float* cos, const float* sin, size_t pairs);
+  // Elements 2i and 2i + 1 of n, n even: x_j = x_j cos_j + sin_j times the pair's other element. So cos holds each
+  // angle's cosine twice, sin its sine with a minus and without.
+  void (*rotate_neighbours_f32)(float* x, const float* cos, const float* sin, size_t n);
+
   // --- stored parameters to f32; F64 rounds to nearest even, the others are exact ---
 
   void (*f16_to_f32)(float* out, const uint16_t* x, size_t n);

@@ -88,7 +88,7 @@ export function randomSpecification(seed: number): EncoderSpecification {
 }
 
 function randomNorm(choices: Choices): NormSpecification {
-  return { eps: choices.of([0, 1e-5, 1e-3]), bias: choices.once(2) };
+  return { eps: choices.of([1e-5, 1e-3, 1e-1]), bias: choices.once(2) };
 }
 
 function randomLayers(choices: Choices, kind: AttentionPosition['kind']): LayerSpecification[] {

@@ -5,6 +5,7 @@ import type {
   AttentionMask,
   EncoderSpecification,
   HeadSpecification,
+  HeadStep,
   LayerSpecification,
   NormSpecification,
   PoolingMode,
@@ -57,7 +58,12 @@ export function naiveForward(
           const { input } = head;
           if (input.kind === 'tokens') return lasts[b]!.map((x) => naive.head(head, x));
           if (input.kind === 'pooler') return [naive.head(head, naive.poolerOutput(lasts[b]!))];
-          return [naive.head(head, input.modes.flatMap((mode) => pooledRow(b, mode)))];
+          return [
+            naive.head(
+              head,
+              input.modes.flatMap((mode) => pooledRow(b, mode)),
+            ),
+          ];
         }),
       ]),
     ),
@@ -75,7 +81,8 @@ interface RowInputs {
 
 function inputsOfRow(request: ForwardRequest, b: number): RowInputs {
   const { sequence: S, inputs_embeds } = request;
-  const row = (values: Int32Array | Uint8Array | null) => (values === null ? null : [...values.slice(b * S, (b + 1) * S)]);
+  const row = (values: Int32Array | Uint8Array | null) =>
+    values === null ? null : [...values.slice(b * S, (b + 1) * S)];
   const E = inputs_embeds === null ? 0 : inputs_embeds.length / request.batch / S;
   return {
     length: S,
@@ -134,7 +141,8 @@ class Naive {
       attentions.push(probabilities);
       states.push(index === 0 && convolution !== null ? this.convolve(x, embedded, inputs.mask) : x);
     });
-    const last = final_norm === null ? states.at(-1)! : states.at(-1)!.map((x) => this.norm('final_norm', x, final_norm));
+    const last =
+      final_norm === null ? states.at(-1)! : states.at(-1)!.map((x) => this.norm('final_norm', x, final_norm));
     return { mask: inputs.mask, states, attentions, last };
   }
 
@@ -190,11 +198,15 @@ class Naive {
     const { num_attention_heads: A, head_size: D, position, masked_queries } = attention;
     const name = `layers.${parameters}.attention`;
     const heads = (part: string, rows: Matrix): Matrix[] =>
-      rows.map((row) => this.linear(`${name}.${part}`, row)).map((row) => range(A).map((a) => row.slice(a * D, a * D + D)));
+      rows
+        .map((row) => this.linear(`${name}.${part}`, row))
+        .map((row) => range(A).map((a) => row.slice(a * D, a * D + D)));
     const place = (s: number): number => positions?.[s] ?? s;
     const turned = (vectors: Matrix[]): Matrix[] =>
       position.kind === 'rotary'
-        ? vectors.map((row, s) => row.map((vector) => turn(vector, place(s), position.inverse_frequencies, position.pairs)))
+        ? vectors.map((row, s) =>
+            row.map((vector) => turn(vector, place(s), position.inverse_frequencies, position.pairs)),
+          )
         : vectors;
     const q = turned(heads('query', x));
     const k = turned(heads('key', x));
@@ -289,23 +301,27 @@ class Naive {
     return this.linear('pooler.dense', last[0]!).map(naiveActivations[this.specification.pooler!.activation]);
   }
 
-  head({ name, steps }: HeadSpecification, input: Vector): Vector {
-    return steps.reduce((x, step): Vector => {
-      switch (step.kind) {
-        case 'linear':
-          return this.linear(`heads.${name}.${step.name}`, x);
-        case 'word_embeddings':
-          return this.linear(`heads.${name}.${step.name}`, x, 'embeddings.word');
-        case 'norm':
-          return this.norm(`heads.${name}.${step.name}`, x, step.norm);
-        case 'activation':
-          return x.map(naiveActivations[step.activation]);
-        case 'normalize': {
-          const length = Math.max(Math.hypot(...x), 1e-12);
-          return x.map((value) => value / length);
-        }
+  head(head: HeadSpecification, input: Vector): Vector {
+    let x = input;
+    for (const step of head.steps) x = this.step(`heads.${head.name}`, step, x);
+    return x;
+  }
+
+  step(head: string, step: HeadStep, x: Vector): Vector {
+    switch (step.kind) {
+      case 'linear':
+        return this.linear(`${head}.${step.name}`, x);
+      case 'word_embeddings':
+        return this.linear(`${head}.${step.name}`, x, 'embeddings.word');
+      case 'norm':
+        return this.norm(`${head}.${step.name}`, x, step.norm);
+      case 'activation':
+        return x.map(naiveActivations[step.activation]);
+      case 'normalize': {
+        const length = Math.max(Math.hypot(...x), 1e-12);
+        return x.map((value) => value / length);
       }
-    }, input);
+    }
   }
 }
 
@@ -326,7 +342,9 @@ function turn(vector: Vector, place: number, frequencies: readonly number[], pai
 
 function pool(mode: PoolingMode, last: Matrix, mask: number[], skip: number): Vector {
   if (mode === 'cls') return last[0]!;
-  const kept = range(last.length).filter((s) => mask[s] === 1 && mask.slice(0, s).filter((m) => m === 1).length >= skip);
+  const kept = range(last.length).filter(
+    (s) => mask[s] === 1 && mask.slice(0, s).filter((m) => m === 1).length >= skip,
+  );
   const sum = (weight: (s: number) => number): Vector =>
     last[0]!.map((_, h) => total(kept.map((s) => weight(s) * last[s]![h]!)));
   if (kept.length === 0) return last[0]!.map(() => 0);

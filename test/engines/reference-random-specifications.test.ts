@@ -100,9 +100,7 @@ describe('what is not asked for changes nothing', () => {
         const values = all[name]!;
         const width = values.length / positions;
         const rows = Array.from(head_positions ?? every, (position) =>
-          shown(position)
-            ? values.subarray(position * width, (position + 1) * width)
-            : new Float32Array(width),
+          shown(position) ? values.subarray(position * width, (position + 1) * width) : new Float32Array(width),
         );
         const expected = input.kind === 'tokens' ? rows.flatMap((row) => [...row]) : [...values];
         expect([...heads![name]!], `${name} at ${head_positions}`).toEqual(expected);

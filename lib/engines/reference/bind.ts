@@ -151,10 +151,7 @@ async function bindLayer(
 }
 
 /** Layers that share parameters may differ in their epsilons. */
-function bindNorms(
-  parameters: Parameters,
-  layer: LayerSpecification,
-): Pick<LayerWeights, 'attentionNorm' | 'mlpNorm'> {
+function bindNorms(parameters: Parameters, layer: LayerSpecification): Pick<LayerWeights, 'attentionNorm' | 'mlpNorm'> {
   const name = `layers.${layer.parameters}`;
   return {
     attentionNorm: parameters.optionalNorm(`${name}.attention.norm`, layer.attention_norm),
@@ -179,7 +176,10 @@ function bindHead(parameters: Parameters, specification: HeadSpecification): Hea
     if (step.kind === 'activation' || step.kind === 'normalize') return step;
     const name = `heads.${specification.name}.${step.name}`;
     if (step.kind === 'norm') return { kind: 'norm', norm: parameters.norm(name, step.norm) };
-    return { kind: 'linear', linear: step.kind === 'linear' ? parameters.linear(name) : parameters.wordEmbeddings(name) };
+    return {
+      kind: 'linear',
+      linear: step.kind === 'linear' ? parameters.linear(name) : parameters.wordEmbeddings(name),
+    };
   };
   return { specification, steps: specification.steps.map(bindStep) };
 }

@@ -199,7 +199,10 @@ export function checkRequest(specification: EncoderSpecification, request: Forwa
   if (batch > 0 && sequence === 0) throw new BertNativeError('ERR_SHAPE', 'rows of no tokens have no result');
   const longest = longestSequence(specification);
   if (sequence > longest) {
-    throw new BertNativeError('ERR_SEQUENCE_TOO_LONG', `a sequence of ${sequence} tokens; the encoder takes ${longest}`);
+    throw new BertNativeError(
+      'ERR_SEQUENCE_TOO_LONG',
+      `a sequence of ${sequence} tokens; the encoder takes ${longest}`,
+    );
   }
   if ((input_ids === null) === (inputs_embeds === null)) {
     throw new BertNativeError('ERR_SHAPE', 'a forward pass takes either input_ids or inputs_embeds');

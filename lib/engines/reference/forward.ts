@@ -31,7 +31,6 @@ export async function runForward(
   for (let row = 0; row < request.batch; ++row) {
     const sequence = planSequence(specification, request, row);
     tokens += sequence.columns.length;
-    if (sequence.columns.length === 0) continue;
     await runSequence({ specification, weights, request, sequence, outputs, signal: signal ?? null });
   }
   return { outputs, tokens };

@@ -50,6 +50,9 @@ struct Vector {
     return {_mm256_blendv_ps(_mm256_max_ps(a.lanes, b.lanes), a.lanes, a_is_nan)};
   }
 
+  // Lanes 2i and 2i + 1 in each other's place
+  friend Vector swap_neighbours(Vector x) { return {_mm256_permute_ps(x.lanes, _MM_SHUFFLE(2, 3, 0, 1))}; }
+
   friend Vector sqrt(Vector x) { return {_mm256_sqrt_ps(x.lanes)}; }
   friend Vector abs(Vector x) { return {_mm256_andnot_ps(sign_bits(), x.lanes)}; }
   // `magnitude` ≥ 0 with the sign of x

@@ -60,6 +60,9 @@ struct Vector {
   // NaN where either is NaN
   friend Vector max_or_nan(Vector a, Vector b) { return {vmaxq_f32(a.lanes, b.lanes)}; }
 
+  // Lanes 2i and 2i + 1 in each other's place
+  friend Vector swap_neighbours(Vector x) { return {vrev64q_f32(x.lanes)}; }
+
   friend Vector sqrt(Vector x) { return {vsqrtq_f32(x.lanes)}; }
   friend Vector abs(Vector x) { return {vabsq_f32(x.lanes)}; }
   // `magnitude` ≥ 0 with the sign of x

@@ -32,4 +32,20 @@ float dot_f32(const float* x, const float* y, size_t n) {
   return static_cast<float>(sum);
 }
 
+void rotate_halves_f32(float* x, const float* cos, const float* sin, size_t pairs) {
+  for (size_t i = 0; i < pairs; ++i) {
+    const float a = x[i], b = x[pairs + i];
+    x[i] = a * cos[i] - b * sin[i];
+    x[pairs + i] = b * cos[i] + a * sin[i];
+  }
+}
+
+void rotate_neighbours_f32(float* x, const float* cos, const float* sin, size_t n) {
+  for (size_t i = 0; i < n; i += 2) {
+    const float a = x[i], b = x[i + 1];
+    x[i] = a * cos[i] + b * sin[i];
+    x[i + 1] = b * cos[i + 1] + a * sin[i + 1];
+  }
+}
+
 }  // namespace bert_native::scalar

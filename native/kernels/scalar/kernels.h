@@ -39,6 +39,8 @@ void add_f32(float* out, const float* x, size_t n);
 void max_f32(float* out, const float* x, size_t n);
 void scale_f32(float* out, float factor, size_t n);
 float dot_f32(const float* x, const float* y, size_t n);
+void rotate_halves_f32(float* x, const float* cos, const float* sin, size_t pairs);
+void rotate_neighbours_f32(float* x, const float* cos, const float* sin, size_t n);
 
 void f16_to_f32(float* out, const uint16_t* x, size_t n);
 void bf16_to_f32(float* out, const uint16_t* x, size_t n);

@@ -39,5 +39,22 @@ float dot_f32(const float* x, const float* y, size_t n) {
   return reduce_sum(lanes);
 }
 
+template <class V>
+void rotate_halves_f32(float* x, const float* cos, const float* sin, size_t pairs) {
+  for_each_part<V>(pairs, [&](auto part, size_t i) {
+    const V a = part.load(x + i), b = part.load(x + pairs + i), c = part.load(cos + i), s = part.load(sin + i);
+    part.store(x + i, fnma(b, s, a * c));
+    part.store(x + pairs + i, fma(a, s, b * c));
+  });
+}
+
+template <class V>
+void rotate_neighbours_f32(float* x, const float* cos, const float* sin, size_t n) {
+  for_each_part<V>(n, [&](auto part, size_t i) {
+    const V pairs = part.load(x + i);
+    part.store(x + i, fma(swap_neighbours(pairs), part.load(sin + i), pairs * part.load(cos + i)));
+  });
+}
+
 }  // namespace
 }  // namespace bert_native

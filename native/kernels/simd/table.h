@@ -40,6 +40,8 @@ constexpr KernelTable make_table(Isa isa, const GemmKernels* int8) {
       .max_f32 = max_f32<V>,
       .scale_f32 = scale_f32<V>,
       .dot_f32 = dot_f32<V>,
+      .rotate_halves_f32 = rotate_halves_f32<V>,
+      .rotate_neighbours_f32 = rotate_neighbours_f32<V>,
       .f16_to_f32 = convert_to_f32<V, uint16_t, V::from_f16>,
       .bf16_to_f32 = convert_to_f32<V, uint16_t, V::from_bf16>,
       .f64_to_f32 = convert_to_f32<V, double, V::from_f64>,

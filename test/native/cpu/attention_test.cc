@@ -39,19 +39,19 @@ const std::map<std::string, AttentionMask>& masks() {
   return all;
 }
 
-const std::map<std::string, AttentionPosition>& positions() {
-  static const std::map<std::string, AttentionPosition> all = {
-      {"no positions", AttentionPosition::kNone},
-      {"relative_key", AttentionPosition::kRelativeKey},
-      {"relative_key_query", AttentionPosition::kRelativeKeyQuery},
+const std::map<std::string, AttentionPositionKind>& positions() {
+  static const std::map<std::string, AttentionPositionKind> all = {
+      {"no positions", AttentionPositionKind::kNone},
+      {"relative_key", AttentionPositionKind::kRelativeKey},
+      {"relative_key_query", AttentionPositionKind::kRelativeKeyQuery},
   };
   return all;
 }
 
-EncoderSpecification long_specification(AttentionPosition position, AttentionMask mask) {
+EncoderSpecification long_specification(AttentionPositionKind position, AttentionMask mask) {
   EncoderSpecification specification = make_specification({8, 2, 5, 8, 1}, Activation::kRelu, position);
   specification.embeddings.max_position_embeddings = 3 * kBlock + 5;
-  for (LayerSpecification& layer : specification.layers) layer.mask = mask;
+  for (LayerSpecification& layer : specification.layers) layer.attention.mask = mask;
   return specification;
 }
 
@@ -184,7 +184,6 @@ struct Attention {
     layer.heads = kHeads;
     layer.head_size = head_size;
     layer.mask = mask;
-    layer.max_position_embeddings = length;
     normal_values(projections.data(), projections.size(), 11, 0, 1);
   }
   Attention(const Attention&) = delete;
@@ -342,7 +341,7 @@ void add_tests() {
       }
     }
     for (const auto& [name, mask] : masks()) {
-      const EncoderSpecification specification = long_specification(AttentionPosition::kRelativeKeyQuery, mask);
+      const EncoderSpecification specification = long_specification(AttentionPositionKind::kRelativeKeyQuery, mask);
       add("cpu/attention: same bits in any company, " + name + suffix,
           [isa, specification] { same_bits_in_any_company(isa, Model(specification)); });
       add("cpu/attention: same bits whatever is wanted, " + name + suffix,

@@ -18,9 +18,17 @@ namespace {
 EncoderSpecification make_specification() {
   EncoderSpecification specification;
   specification.hidden_size = 4;
-  specification.embeddings = {7, PositionEmbedding::kAbsolute, 5, 2, 1e-12f};
-  specification.layers.assign(2, {2, 2, AttentionPosition::kNone, 6, Activation::kGeluErf, 1e-12f, {}});
-  specification.pooler = true;
+  specification.embeddings.vocab_size = 7;
+  specification.embeddings.embedding_size = 4;
+  specification.embeddings.max_position_embeddings = 5;
+  specification.embeddings.type_vocab_size = 2;
+  specification.layers.resize(2);
+  for (LayerSpecification& layer : specification.layers) {
+    layer.attention.num_attention_heads = layer.attention.head_size = 2;
+    layer.mlp.intermediate_size = 6;
+  }
+  specification.layers[1].parameters = 1;
+  specification.pooler = Activation::kTanh;
   return specification;
 }
 
@@ -94,17 +102,18 @@ void different_loads_have_different_keys() {
   check_differs("the instruction set", [](Load& load) { load.isa = Isa::kAvx2; });
   check_differs("hidden_size", [](Load& load) { load.specification.hidden_size = 8; });
   check_differs("the positions", [](Load& load) { load.specification.embeddings.position = PositionEmbedding::kNone; });
-  check_differs("layer_norm_eps of the embeddings",
-                [](Load& load) { load.specification.embeddings.layer_norm_eps = 1e-5f; });
-  check_differs("layer_norm_eps of a layer", [](Load& load) { load.specification.layers[1].layer_norm_eps = 1e-5f; });
+  check_differs("eps of the embeddings", [](Load& load) { load.specification.embeddings.norm.eps = 1e-5f; });
+  check_differs("eps of a layer", [](Load& load) { load.specification.layers[1].mlp_norm.eps = 1e-5f; });
   check_differs("the heads", [](Load& load) {
-    load.specification.layers[0].num_attention_heads = 1;
-    load.specification.layers[0].head_size = 4;
+    load.specification.layers[0].attention.num_attention_heads = 1;
+    load.specification.layers[0].attention.head_size = 4;
   });
-  check_differs("the mask", [](Load& load) { load.specification.layers[1].mask = {AttentionMaskKind::kCausal, 0}; });
-  check_differs("the activation", [](Load& load) { load.specification.layers[1].activation = Activation::kRelu; });
+  check_differs("the mask", [](Load& load) {
+    load.specification.layers[1].attention.mask = {AttentionMaskKind::kCausal, 0};
+  });
+  check_differs("the activation", [](Load& load) { load.specification.layers[1].mlp.activation = Activation::kRelu; });
   check_differs("the number of layers", [](Load& load) { load.specification.layers.pop_back(); });
-  check_differs("the pooler", [](Load& load) { load.specification.pooler = false; });
+  check_differs("the pooler", [](Load& load) { load.specification.pooler.reset(); });
 }
 
 void the_callers_arrays_have_no_key() {

@@ -97,9 +97,9 @@ double compare_with_reference(const Model& model, const Request& request, const 
   const auto check = [&](const std::string& what, const std::vector<float>& actual, const Values& values) {
     worst = std::max(worst, compare(name + ", " + what, actual, values));
   };
-  check(
-      "pooled", request.pooled,
-      reference_pool(expected.hidden_states.back(), request.sequence, hidden_size, options.pooling, options.normalize));
+  check("pooled", request.pooled,
+        reference_pool(expected.hidden_states.back(), request.sequence, hidden_size, options.pooling.front(),
+                       options.normalize));
   if (specification.pooler) {
     expected.pooler_output.resize(hidden_size, 0.0);  // of an empty sequence: zeros
     check("pooler_output", request.pooler_output, expected.pooler_output);
@@ -132,8 +132,6 @@ void agree_with_reference(const Setup& setup, const Model& model, const OutputOp
   note("largest error " + std::to_string(worst * 1e6) + "e-6");
 }
 
-constexpr AttentionPosition kNoPosition = AttentionPosition::kNone;
-
 void add_reference_tests(Isa isa) {
   const std::string suffix = std::string(", ") + isa_name(isa);
   const auto add_model = [&](const std::string& name, EncoderSpecification specification, OutputOptions options = {}) {
@@ -146,40 +144,41 @@ void add_reference_tests(Isa isa) {
   add_model("relu", make_specification(kOddSizes, Activation::kRelu));
   add_model("silu", make_specification(kOddSizes, Activation::kSilu));
   add_model("tanh", make_specification(kOddSizes, Activation::kTanh));
-  add_model("relative_key", make_specification(kOddSizes, Activation::kGeluErf, AttentionPosition::kRelativeKey));
+  add_model("relative_key", make_specification(kOddSizes, Activation::kGeluErf, AttentionPositionKind::kRelativeKey));
   EncoderSpecification relative =
-      make_specification({48, 2, 24, 64, 2}, Activation::kGeluErf, AttentionPosition::kRelativeKeyQuery);
+      make_specification({48, 2, 24, 64, 2}, Activation::kGeluErf, AttentionPositionKind::kRelativeKeyQuery);
   relative.embeddings.position = PositionEmbedding::kNone;
   add_model("relative_key_query", relative);
   EncoderSpecification local = make_specification(kOddSizes);
-  local.layers.push_back(local.layers[0]);
-  local.layers[0].mask = {AttentionMaskKind::kWindow, 5};
-  local.layers[2].mask = {AttentionMaskKind::kWindow, 12};
+  add_layer(local, local.layers[0]);
+  local.layers[0].attention.mask = {AttentionMaskKind::kWindow, 5};
+  local.layers[2].attention.mask = {AttentionMaskKind::kWindow, 12};
   add_model("windows and full layers", local);
   add_model("windows, masked positions skipped, cls pooling", local,
-            {.compute_masked_positions = false, .pooling = Pooling::kCls});
-  EncoderSpecification causal = make_specification(kOddSizes, Activation::kGeluErf, AttentionPosition::kRelativeKey);
-  for (LayerSpecification& layer : causal.layers) layer.mask = {AttentionMaskKind::kCausal, 0};
+            {.compute_masked_positions = false, .pooling = {Pooling::kCls}});
+  EncoderSpecification causal =
+      make_specification(kOddSizes, Activation::kGeluErf, AttentionPositionKind::kRelativeKey);
+  for (LayerSpecification& layer : causal.layers) layer.attention.mask = {AttentionMaskKind::kCausal, 0};
   add_model("causal, relative_key", causal);
   add_model("causal, masked positions skipped, cls pooling", causal,
-            {.compute_masked_positions = false, .pooling = Pooling::kCls});
+            {.compute_masked_positions = false, .pooling = {Pooling::kCls}});
   add_model("attention narrower than hidden_size", make_specification({40, 1, 20, 33, 2}));
   add_model("attention wider than hidden_size", make_specification({8, 2, 70, 16, 1}));
   add_model("size 1", make_specification({1, 1, 1, 1, 1}));
   add_model("whole tiles, several chunks of the MLP", make_specification({64, 2, 32, 2000, 1}));
   add_model("no layers", make_specification({36, 3, 12, 100, 0}));
   EncoderSpecification mixed = make_specification(kOddSizes);
-  mixed.layers.push_back({2, 30, AttentionPosition::kRelativeKey, 7, Activation::kRelu, 1e-3f, {}});
-  mixed.pooler = false;
+  add_layer(mixed, make_layer(2, 30, 7, Activation::kRelu, 1e-3f, AttentionPositionKind::kRelativeKey));
+  mixed.pooler.reset();
   add_model("layers that differ, no pooler", mixed);
   // The wider layer has the shorter pieces: 1,201 is cut into two of 640, 768 is one.
   EncoderSpecification pieces = make_specification({24, 2, 12, 1201, 1});
-  pieces.layers.push_back({2, 12, AttentionPosition::kNone, 768, Activation::kRelu, 1e-3f, {}});
+  add_layer(pieces, make_layer(2, 12, 768, Activation::kRelu, 1e-3f));
   add_model("layers whose inner sizes are cut differently", pieces);
   add_model("masked positions skipped", make_specification(kOddSizes), {.compute_masked_positions = false});
   add_model("cls pooling", make_specification(kOddSizes),
-            {.compute_masked_positions = false, .pooling = Pooling::kCls, .normalize = true});
-  add_model("max pooling", make_specification(kOddSizes), {.pooling = Pooling::kMax, .normalize = true});
+            {.compute_masked_positions = false, .pooling = {Pooling::kCls}, .normalize = true});
+  add_model("max pooling", make_specification(kOddSizes), {.pooling = {Pooling::kMax}, .normalize = true});
   add_model("mean pooling, normalised", make_specification(kOddSizes), {.normalize = true});
 }
 
@@ -268,7 +267,7 @@ void same_bits_whatever_is_wanted(Isa isa, const Model& model) {
   ThreadPool pool(2);
   const auto encoder = model.load(isa, pool);
   for (const Pooling pooling : {Pooling::kMean, Pooling::kCls, Pooling::kMax}) {
-    OutputOptions options{.pooling = pooling};
+    OutputOptions options{.pooling = {pooling}};
     std::vector<Request> all = make_requests(model.specification, 4);
     run(*encoder, all, options, pool);
     for (const bool compute : {true, false}) {
@@ -360,7 +359,7 @@ void check_loaded(const CpuEncoder& encoder, const std::map<std::string, std::ve
 
 void gives_parameters_back(const Setup& setup) {
   EncoderSpecification specification =
-      make_specification(kOddSizes, Activation::kRelu, AttentionPosition::kRelativeKey);
+      make_specification(kOddSizes, Activation::kRelu, AttentionPositionKind::kRelativeKey);
   ThreadPool pool(2);
   for (const Dtype dtype : {Dtype::kF32, Dtype::kBF16, Dtype::kF16}) {
     for (const bool transposed : {false, true}) {
@@ -434,25 +433,28 @@ void refuses_impossible_specifications() {
   refuse("vocab_size is 0", [](auto& s) { s.embeddings.vocab_size = 0; });
   refuse("vocab_size is 4294967296", [](auto& s) { s.embeddings.vocab_size = size_t{1} << 32; });
   refuse("max_position_embeddings is 0", [](auto& s) { s.embeddings.max_position_embeddings = 0; });
-  refuse("type_vocab_size is 0", [](auto& s) { s.embeddings.type_vocab_size = 0; });
-  refuse("layers.1.attention.num_attention_heads is 0", [](auto& s) { s.layers[1].num_attention_heads = 0; });
-  refuse("layers.0.attention.head_size is 0", [](auto& s) { s.layers[0].head_size = 0; });
+  refuse("layers.1.attention.num_attention_heads is 0", [](auto& s) { s.layers[1].attention.num_attention_heads = 0; });
+  refuse("layers.0.attention.head_size is 0", [](auto& s) { s.layers[0].attention.head_size = 0; });
   refuse("num_attention_heads times head_size",
-         [](auto& s) { s.layers[0].head_size = s.layers[0].num_attention_heads = 100000; });
-  refuse("layers.0.mlp.intermediate_size is 0", [](auto& s) { s.layers[0].intermediate_size = 0; });
-  refuse("layers.1.attention.mask.size is 0", [](auto& s) { s.layers[1].mask = {AttentionMaskKind::kWindow, 0}; });
-  refuse("layers.1.attention.mask.size is 1099511627776", [](auto& s) {
-    s.layers[1].mask = {AttentionMaskKind::kWindow, size_t{1} << 40};
+         [](auto& s) { s.layers[0].attention.head_size = s.layers[0].attention.num_attention_heads = 100000; });
+  refuse("layers.0.mlp.intermediate_size is 0", [](auto& s) { s.layers[0].mlp.intermediate_size = 0; });
+  refuse("layers.1.attention.mask.size is 0", [](auto& s) {
+    s.layers[1].attention.mask = {AttentionMaskKind::kWindow, 0};
   });
-  refuse("layers.0.layer_norm_eps", [](auto& s) { s.layers[0].layer_norm_eps = NAN; });
-  refuse("embeddings.layer_norm_eps", [](auto& s) { s.embeddings.layer_norm_eps = -1; });
+  refuse("layers.1.attention.mask.size is 1099511627776", [](auto& s) {
+    s.layers[1].attention.mask = {AttentionMaskKind::kWindow, size_t{1} << 40};
+  });
+  refuse("layers.0.mlp_norm.eps", [](auto& s) { s.layers[0].mlp_norm.eps = NAN; });
+  refuse("embeddings.norm.eps", [](auto& s) { s.embeddings.norm.eps = -1; });
   refuse("5000 layers", [](auto& s) { s.layers.resize(5000, s.layers[0]); });
 
   // The largest that a configuration may ask for.
   EncoderSpecification largest = good;
-  largest.hidden_size = 1 << 17;
-  largest.embeddings = {1 << 24, PositionEmbedding::kAbsolute, 1 << 24, 1 << 16, 1e-12f};
-  largest.layers.assign(1 << 12, {1 << 12, 1 << 5, kNoPosition, 1 << 19, Activation::kRelu, 0, {}});
+  largest.hidden_size = largest.embeddings.embedding_size = 1 << 17;
+  largest.embeddings.vocab_size = largest.embeddings.max_position_embeddings = 1 << 24;
+  largest.embeddings.type_vocab_size = 1 << 16;
+  largest.layers.clear();
+  for (size_t i = 0; i < 1 << 12; ++i) add_layer(largest, make_layer(1 << 12, 1 << 5, 1 << 19, Activation::kRelu, 0));
   check_specification(largest);
 }
 
@@ -460,7 +462,7 @@ void refuses_impossible_specifications() {
 
 void refuses_wrong_requests() {
   const Model model(make_specification(kOddSizes));
-  const Model relative(make_specification(kOddSizes, Activation::kRelu, AttentionPosition::kRelativeKey));
+  const Model relative(make_specification(kOddSizes, Activation::kRelu, AttentionPositionKind::kRelativeKey));
   ThreadPool pool(1);
   const auto refuse = [&](const Model& of, ErrorCode code, const std::string& part, size_t length, const auto& change) {
     const auto encoder = of.load(Isa::kScalar, pool);
@@ -502,7 +504,7 @@ void refuses_wrong_requests() {
   sequence.attentions.assign(3, output);
   check_throws(ErrorCode::kShape, "3 attentions: expected 2", [&] { run(*encoder, {sequence}, pool, control); });
   EncoderSpecification without = model.specification;
-  without.pooler = false;
+  without.pooler.reset();
   const auto without_pooler = Model(without).load(Isa::kScalar, pool);
   sequence.attentions.clear();
   sequence.pooler_output = output;
@@ -597,12 +599,12 @@ void add_tests() {
         [isa] { same_bits_in_any_company(isa, Model(make_specification(kOddSizes))); });
     add("cpu/encoder: same bits in any company, relative positions" + suffix, [isa] {
       const Model model(
-          make_specification({48, 2, 24, 64, 2}, Activation::kSilu, AttentionPosition::kRelativeKeyQuery));
+          make_specification({48, 2, 24, 64, 2}, Activation::kSilu, AttentionPositionKind::kRelativeKeyQuery));
       same_bits_in_any_company(isa, model);
     });
     add("cpu/encoder: same bits in any company, windows" + suffix, [isa] {
       EncoderSpecification specification = make_specification(kOddSizes);
-      specification.layers[1].mask = {AttentionMaskKind::kWindow, 9};
+      specification.layers[1].attention.mask = {AttentionMaskKind::kWindow, 9};
       same_bits_in_any_company(isa, Model(specification));
     });
     for (const auto& [type, name] : {std::pair(MatrixType::kF32, "f32"), std::pair(MatrixType::kF16, "f16"),
@@ -617,7 +619,7 @@ void add_tests() {
         [isa] { same_bits_whatever_is_wanted(isa, Model(make_specification(kOddSizes))); });
     add("cpu/encoder: same bits whatever is wanted, windows" + suffix, [isa] {
       EncoderSpecification specification = make_specification(kOddSizes);
-      for (LayerSpecification& layer : specification.layers) layer.mask = {AttentionMaskKind::kWindow, 9};
+      for (LayerSpecification& layer : specification.layers) layer.attention.mask = {AttentionMaskKind::kWindow, 9};
       same_bits_whatever_is_wanted(isa, Model(specification));
     });
     add("cpu/encoder: runs on several threads at once" + suffix, [isa] { runs_on_several_threads_at_once(isa); });

@@ -100,7 +100,7 @@ class Encoder {
         }
       }
     }
-    normalize(x, "embeddings.norm", specification_.embeddings.layer_norm_eps);
+    normalize(x, "embeddings.norm", specification_.embeddings.norm.eps);
     return x;
   }
 
@@ -115,20 +115,21 @@ class Encoder {
   Values probabilities(const Values& x, size_t index) const {
     const LayerSpecification& layer = specification_.layers[index];
     const std::string name = "layers." + std::to_string(index) + ".attention";
-    const size_t heads = layer.num_attention_heads, depth = layer.head_size, width = heads * depth, n = length();
+    const size_t heads = layer.attention.num_attention_heads, depth = layer.attention.head_size, width = heads * depth,
+                 n = length();
     const Values q = linear(x, name + ".query"), k = linear(x, name + ".key");
-    const bool relative = layer.attention_position != AttentionPosition::kNone;
+    const bool relative = layer.attention.position.kind != AttentionPositionKind::kNone;
     const std::vector<float> none, &distances = relative ? parameter(name + ".distance") : none;
-    const bool relative_to_keys = layer.attention_position == AttentionPosition::kRelativeKeyQuery;
+    const bool relative_to_keys = layer.attention.position.kind == AttentionPositionKind::kRelativeKeyQuery;
     Values p(heads * n * n, 0.0);
     for (size_t h = 0; h < heads; ++h) {
       for (size_t l = 0; l < n; ++l) {
         double* row = p.data() + (h * n + l) * n;
         double sum = 0;
         bool any_key = false;
-        for (size_t r = 0; r < n; ++r) any_key = any_key || sees(layer.mask, l, r);
+        for (size_t r = 0; r < n; ++r) any_key = any_key || sees(layer.attention.mask, l, r);
         for (size_t r = 0; r < n; ++r) {
-          if (any_key && !sees(layer.mask, l, r)) continue;
+          if (any_key && !sees(layer.attention.mask, l, r)) continue;
           double score = 0;
           for (size_t d = 0; d < depth; ++d) {
             const double q_d = q[l * width + h * depth + d], k_d = k[r * width + h * depth + d];
@@ -151,7 +152,8 @@ class Encoder {
   Values transform(const Values& x, const Values& p, size_t index) const {
     const LayerSpecification& layer = specification_.layers[index];
     const std::string name = "layers." + std::to_string(index);
-    const size_t heads = layer.num_attention_heads, depth = layer.head_size, width = heads * depth, n = length();
+    const size_t heads = layer.attention.num_attention_heads, depth = layer.attention.head_size, width = heads * depth,
+                 n = length();
     const Values v = linear(x, name + ".attention.value");
     Values context(n * width, 0.0);
     for (size_t h = 0; h < heads; ++h) {
@@ -165,12 +167,12 @@ class Encoder {
     }
     Values attended = linear(context, name + ".attention.output");
     for (size_t i = 0; i < x.size(); ++i) attended[i] += x[i];
-    normalize(attended, name + ".attention.norm", layer.layer_norm_eps);
+    normalize(attended, name + ".attention.norm", layer.attention_norm->eps);
     Values inner = linear(attended, name + ".mlp.up");
-    for (double& value : inner) value = activate(layer.activation, value);
+    for (double& value : inner) value = activate(layer.mlp.activation, value);
     Values output = linear(inner, name + ".mlp.down");
     for (size_t i = 0; i < x.size(); ++i) output[i] += attended[i];
-    normalize(output, name + ".mlp.norm", layer.layer_norm_eps);
+    normalize(output, name + ".mlp.norm", layer.mlp_norm.eps);
     return output;
   }
 

@@ -33,14 +33,40 @@ struct Sizes {
   size_t hidden, heads, head_size, inner, layers;
 };
 
+inline LayerSpecification make_layer(size_t heads, size_t head_size, size_t inner, Activation activation, float eps,
+                                     AttentionPositionKind position = AttentionPositionKind::kNone) {
+  LayerSpecification layer;
+  layer.attention.num_attention_heads = heads;
+  layer.attention.head_size = head_size;
+  layer.attention.position.kind = position;
+  layer.attention_norm = {eps, true};
+  layer.mlp.intermediate_size = inner;
+  layer.mlp.activation = activation;
+  layer.mlp_norm = {eps, true};
+  return layer;
+}
+
+// A layer behind the others, with parameters of its own.
+inline LayerSpecification& add_layer(EncoderSpecification& specification, LayerSpecification layer) {
+  layer.parameters = specification.layers.size();
+  return specification.layers.emplace_back(std::move(layer));
+}
+
+// BERT.
 inline EncoderSpecification make_specification(Sizes sizes, Activation activation = Activation::kGeluErf,
-                                               AttentionPosition attention_position = AttentionPosition::kNone) {
+                                               AttentionPositionKind position = AttentionPositionKind::kNone) {
   EncoderSpecification specification;
   specification.hidden_size = sizes.hidden;
-  specification.embeddings = {131, PositionEmbedding::kAbsolute, 64, 3, 1e-12f};
-  specification.layers.assign(sizes.layers,
-                              {sizes.heads, sizes.head_size, attention_position, sizes.inner, activation, 1e-5f, {}});
-  specification.pooler = true;
+  EmbeddingsSpecification& embeddings = specification.embeddings;
+  embeddings.vocab_size = 131;
+  embeddings.embedding_size = sizes.hidden;
+  embeddings.max_position_embeddings = 64;
+  embeddings.type_vocab_size = 3;
+  embeddings.norm.eps = 1e-12f;
+  for (size_t i = 0; i < sizes.layers; ++i) {
+    add_layer(specification, make_layer(sizes.heads, sizes.head_size, sizes.inner, activation, 1e-5f, position));
+  }
+  specification.pooler = Activation::kTanh;
   return specification;
 }
 
@@ -157,14 +183,14 @@ struct Request {
     };
     sequence.last_hidden_state = output(last_hidden_state, wanted.last_hidden_state, length * hidden_size);
     sequence.pooler_output = output(pooler_output, wanted.pooler_output && specification.pooler, hidden_size);
-    sequence.pooled = output(pooled, wanted.pooled, hidden_size);
+    sequence.pooled = output(pooled, wanted.pooled, sequence.options.pooling.size() * hidden_size);
     hidden_states.assign(wanted.hidden_states ? specification.layers.size() + 1 : 0, {});
     attentions.assign(wanted.attentions ? specification.layers.size() : 0, {});
     sequence.hidden_states.clear();
     sequence.attentions.clear();
     for (auto& values : hidden_states) sequence.hidden_states.push_back(output(values, true, length * hidden_size));
     for (size_t layer = 0; layer < attentions.size(); ++layer) {
-      const size_t heads = specification.layers[layer].num_attention_heads;
+      const size_t heads = specification.layers[layer].attention.num_attention_heads;
       sequence.attentions.push_back(output(attentions[layer], true, heads * length * length));
     }
   }
