@@ -24,7 +24,12 @@ export async function runSimilar(texts: readonly string[], options: SimilarArgum
     resumable: topK === undefined,
     record: { '--to': to, '--pooling': options.pooling ?? null },
     run: (pipe, records, call) => {
-      const settings = { ...call, max_length, normalize: true, pooling: options.pooling ?? pipe.usual_pooling };
+      const settings: FeatureExtractionOptions = {
+        ...call,
+        max_length,
+        normalize: true,
+        pooling: options.pooling ?? (pipe.sentence_transformer === null ? 'mean' : null),
+      };
       const results = withRecords(
         records,
         ({ text }) => text,
