@@ -1,6 +1,6 @@
 import { Callable } from '../callable.ts';
 import { BertNativeError } from '../errors.ts';
-import type { PreTrainedModel } from '../models/modeling.ts';
+import type { ForwardModel } from '../models/forward-model.ts';
 import { type GivenOptions, integerRule, type OptionRules, optionError, signalRule } from '../options.ts';
 import { OrderedStream, type RowWork } from '../streams/ordered-stream.ts';
 import { type StreamSource, TextSource } from '../streams/text-source.ts';
@@ -23,11 +23,23 @@ export const callRules: OptionRules<CallOptions> = {
   window: integerRule(1),
 };
 
-export interface PipelineParts<Model extends PreTrainedModel = PreTrainedModel> {
+export interface PipelineParts<Model extends ForwardModel = ForwardModel> {
   /** What the pipeline is called in messages. */
   readonly task?: string;
   readonly model: Model;
   readonly tokenizer: PreTrainedTokenizer;
+}
+
+/**
+ * The models that a task runs on.
+ *
+ * @internal
+ */
+export interface ModelKind {
+  readonly task: string;
+  readonly model_class: abstract new (...parts: never[]) => ForwardModel;
+  /** What loads one. */
+  readonly source: string;
 }
 
 /**
@@ -66,16 +78,25 @@ const plainShape: ResultShape<unknown> = { one: (result) => result, many: (resul
  * tensor) of them, and called with any other iterable or async iterable an async iterable, in the order of the inputs and
  * with memory that does not grow with their number: texts are read, tokenized and computed a bounded number ahead.
  */
-export abstract class Pipeline<Model extends PreTrainedModel = PreTrainedModel> extends Callable {
+export abstract class Pipeline<Model extends ForwardModel = ForwardModel> extends Callable {
   readonly task: string;
   readonly model: Model;
   readonly tokenizer: PreTrainedTokenizer;
 
-  /** @throws BertNativeError `ERR_OPTION` without a model or a tokenizer, and for a model of another task */
-  constructor({ task, model, tokenizer }: PipelineParts<Model>, defaultTask: string) {
+  /**
+   * @throws BertNativeError `ERR_OPTION` without a model or a tokenizer, `ERR_UNSUPPORTED_MODEL` for a model of another task
+   */
+  constructor({ task, model, tokenizer }: PipelineParts<Model>, needs: ModelKind) {
     super();
-    this.task = task ?? defaultTask;
-    if (typeof model !== 'function') throw optionError('model', model, 'a model, such as from_pretrained gives');
+    this.task = task ?? needs.task;
+    if (typeof model !== 'function') throw optionError('model', model, `a model, such as ${needs.source} gives`);
+    if (!((model as object) instanceof needs.model_class)) {
+      throw new BertNativeError(
+        'ERR_UNSUPPORTED_MODEL',
+        `the pipeline '${this.task}' was given a ${(model as object).constructor.name}: expected a model such as ` +
+          `${needs.source} gives`,
+      );
+    }
     if (!(tokenizer instanceof PreTrainedTokenizer)) {
       throw optionError('tokenizer', tokenizer, 'a tokenizer, such as AutoTokenizer.from_pretrained gives');
     }
@@ -138,17 +159,4 @@ function streamOf<Value, Output, Result>(
 export function isStream(inputs: unknown): inputs is StreamSource<unknown> {
   if (typeof inputs !== 'object' || inputs === null || Array.isArray(inputs)) return false;
   return Symbol.asyncIterator in inputs || Symbol.iterator in inputs;
-}
-
-/** @throws BertNativeError `ERR_OPTION` where a second argument that only one item can have came with several */
-export function refuseExtra(name: string, value: unknown, expected: string): void {
-  if (value !== undefined && value !== null) throw optionError(name, value, expected);
-}
-
-/** The error for a model that lacks what a pipeline needs. */
-export function wrongModel(task: string, model: PreTrainedModel, needed: string): BertNativeError {
-  return new BertNativeError(
-    'ERR_UNSUPPORTED_MODEL',
-    `the pipeline '${task}' was given a ${model.constructor.name}: expected ${needed}`,
-  );
 }

@@ -1,11 +1,12 @@
-import type { EmbedOptions, EncoderModel } from '../models/encoder-model.ts';
+import { type EmbedOptions, EncoderModel } from '../models/encoder-model.ts';
 import { booleanRule, checkOptions, type OptionRules, oneOfRule, optionError } from '../options.ts';
+import { checkMaxLength } from '../streams/limits.ts';
 import { oneRowEach } from '../streams/ordered-stream.ts';
 import type { StreamSource } from '../streams/text-source.ts';
 import { type QuantizedPrecision, quantize_embeddings } from '../tensor/quantize.ts';
 import { Tensor } from '../tensor/tensor.ts';
-import { Pipeline, type PipelineParts, wrongModel } from './base.ts';
-import { checkMaxLength, encodeTexts, forward, outputOf, rowsOf, type TextOptions, textRules } from './rows.ts';
+import { Pipeline, type PipelineParts } from './base.ts';
+import { callPadded, encodeTexts, rowsOf, type TextOptions, textRules } from './rows.ts';
 import { sizeOfTexts, splitPairs, type TextPair, textOrPairReader } from './text-inputs.ts';
 
 export interface FeatureExtractionOptions extends TextOptions {
@@ -69,10 +70,7 @@ export interface FeatureExtractionPipeline {
 // biome-ignore lint/suspicious/noUnsafeDeclarationMerging: a class cannot declare a call signature.
 export class FeatureExtractionPipeline extends Pipeline<EncoderModel> {
   constructor(parts: PipelineParts<EncoderModel>) {
-    super(parts, 'feature-extraction');
-    if (typeof this.model.embed !== 'function') {
-      throw wrongModel(this.task, this.model, 'a bare encoder, such as AutoModel gives');
-    }
+    super(parts, { task: 'feature-extraction', model_class: EncoderModel, source: 'AutoModel' });
   }
 
   /** @internal */
@@ -88,7 +86,11 @@ export class FeatureExtractionPipeline extends Pipeline<EncoderModel> {
     const settings = checkOptions(this.task, options, rules);
     const { pooling = 'none', normalize = false, quantize = false, precision = 'binary', signal } = settings;
     if (quantize && pooling === 'none') {
-      throw optionError('quantize', quantize, "false, or with a pooling such as 'mean': a vector per text is quantised");
+      throw optionError(
+        'quantize',
+        quantize,
+        "false, or with a pooling such as 'mean': a vector per text is quantised",
+      );
     }
     const max_length = settings.truncation === false ? null : checkMaxLength(this, settings.max_length);
     const embedding = pooling === 'none' ? null : ({ pooling: poolings[pooling], normalize, signal } as EmbedOptions);
@@ -108,8 +110,8 @@ export class FeatureExtractionPipeline extends Pipeline<EncoderModel> {
           row_starts: oneRowEach(values.length),
           compute: async (batch: readonly number[]) => {
             if (embedding !== null) return rowsOf(await this.model.embed(rows.select(batch), embedding));
-            const outputs = await forward(this.model, this.tokenizer, rows.select(batch), { signal });
-            return rowsOf(outputOf(this, outputs, 'last_hidden_state', 3, 'a bare encoder, such as AutoModel gives'));
+            const { last_hidden_state } = await callPadded<'last_hidden_state'>(this, rows.select(batch), signal);
+            return rowsOf(last_hidden_state);
           },
           finish: (i: number, [values]: readonly Float32Array[]) => {
             const H = this.model.hidden_size;
@@ -133,12 +135,22 @@ export class FeatureExtractionPipeline extends Pipeline<EncoderModel> {
     const width = quantize ? H / 8 : H;
     if ((pooling ?? 'none') !== 'none') return stacked(features, type, [features.length, width], 0);
     const longest = features.reduce((most, { dims }) => Math.max(most, dims[0]!), 0);
-    return stacked(features, type, [features.length, longest, H], this.tokenizer.padding_side === 'left' ? longest * H : 0);
+    return stacked(
+      features,
+      type,
+      [features.length, longest, H],
+      this.tokenizer.padding_side === 'left' ? longest * H : 0,
+    );
   }
 }
 
 /** @param right 0: each starts its row of the result; else where each ends */
-function stacked(features: readonly Tensor[], type: 'float32' | 'int8' | 'uint8', dims: number[], right: number): Tensor {
+function stacked(
+  features: readonly Tensor[],
+  type: 'float32' | 'int8' | 'uint8',
+  dims: number[],
+  right: number,
+): Tensor {
   const size = dims.slice(1).reduce((product, dim) => product * dim, 1);
   const arrays = { float32: Float32Array, int8: Int8Array, uint8: Uint8Array };
   const data = new arrays[type](dims[0]! * size);

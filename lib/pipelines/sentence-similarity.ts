@@ -1,8 +1,9 @@
-import type { EmbedOptions, EncoderModel } from '../models/encoder-model.ts';
+import { type EmbedOptions, EncoderModel } from '../models/encoder-model.ts';
 import { checkOptions, type OptionRules, oneOfRule, optionError } from '../options.ts';
+import { checkMaxLength } from '../streams/limits.ts';
 import type { StreamSource } from '../streams/text-source.ts';
-import { Pipeline, type PipelineParts, wrongModel } from './base.ts';
-import { checkMaxLength, encodeTexts, rowsOf, type TextOptions, textRules } from './rows.ts';
+import { Pipeline, type PipelineParts } from './base.ts';
+import { encodeTexts, rowsOf, type TextOptions, textRules } from './rows.ts';
 import { readText, readTexts } from './text-inputs.ts';
 
 /** A sentence and those that it is compared with. */
@@ -23,20 +24,24 @@ export interface SentenceSimilarityPipeline {
    * @returns for each of the sentences the cosine of the angle between its vector and the source's, -1 to 1
    * @throws (rejects) BertNativeError `ERR_OPTION`, `ERR_UNSUPPORTED_MODEL`, `ERR_ABORTED`, and what tokenizer and model throw
    */
-  (source_sentence: string, sentences: readonly string[], options?: SentenceSimilarityOptions | null): Promise<number[]>;
+  (
+    source_sentence: string,
+    sentences: readonly string[],
+    options?: SentenceSimilarityOptions | null,
+  ): Promise<number[]>;
   (input: SimilarityInput, options?: SentenceSimilarityOptions | null): Promise<number[]>;
   (inputs: readonly SimilarityInput[], options?: SentenceSimilarityOptions | null): Promise<number[][]>;
-  (inputs: StreamSource<SimilarityInput>, options?: SentenceSimilarityOptions | null): AsyncGenerator<number[], void, undefined>;
+  (
+    inputs: StreamSource<SimilarityInput>,
+    options?: SentenceSimilarityOptions | null,
+  ): AsyncGenerator<number[], void, undefined>;
 }
 
 /** How alike sentences are to another one. */
 // biome-ignore lint/suspicious/noUnsafeDeclarationMerging: a class cannot declare a call signature.
 export class SentenceSimilarityPipeline extends Pipeline<EncoderModel> {
   constructor(parts: PipelineParts<EncoderModel>) {
-    super(parts, 'sentence-similarity');
-    if (typeof this.model.embed !== 'function') {
-      throw wrongModel(this.task, this.model, 'a bare encoder, such as AutoModel gives');
-    }
+    super(parts, { task: 'sentence-similarity', model_class: EncoderModel, source: 'AutoModel' });
   }
 
   /** @internal */
@@ -68,17 +73,18 @@ export class SentenceSimilarityPipeline extends Pipeline<EncoderModel> {
           row_starts,
           compute: async (batch: readonly number[]) => rowsOf(await this.model.embed(rows.select(batch), embedding)),
           finish: (_: number, [source, ...others]: readonly Float32Array[]) =>
-            others.map((vector) => dot(source!, vector)),
+            others.map((vector) => cosine(source!, vector)),
         };
       },
     };
   }
 }
 
-function dot(a: Float32Array, b: Float32Array): number {
+/** Of vectors of length 1. Rounding does not lead out of the range. */
+function cosine(a: Float32Array, b: Float32Array): number {
   let sum = 0;
   for (let i = 0; i < a.length; i++) sum += a[i]! * b[i]!;
-  return sum;
+  return Math.max(-1, Math.min(1, sum));
 }
 
 /** @throws BertNativeError `ERR_OPTION` */

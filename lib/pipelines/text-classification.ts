@@ -1,10 +1,12 @@
 import type { PretrainedConfig } from '../models/configuration.ts';
+import { SequenceClassificationModel } from '../models/tasks/classes.ts';
 import { checkOptions, integerRule, type OptionRule, type OptionRules, oneOfRule, optionsObject } from '../options.ts';
+import { checkMaxLength } from '../streams/limits.ts';
 import { oneRowEach } from '../streams/ordered-stream.ts';
 import type { StreamSource } from '../streams/text-source.ts';
 import { Pipeline, type PipelineParts } from './base.ts';
 import { labelOf } from './labels.ts';
-import { checkMaxLength, encodeTexts, forward, outputOf, rowsOf, type TextOptions, textRules } from './rows.ts';
+import { callRows, encodeTexts, rowsOf, type TextOptions, textRules } from './rows.ts';
 import { largest, sigmoid, softmax } from './scores.ts';
 import { sizeOfTexts, splitPairs, type TextPair, textOrPairReader } from './text-inputs.ts';
 
@@ -71,9 +73,13 @@ export interface TextClassificationPipeline {
 
 /** Texts, or pairs `{ text, text_pair }`, to labels with scores: a sequence classifier. */
 // biome-ignore lint/suspicious/noUnsafeDeclarationMerging: a class cannot declare a call signature.
-export class TextClassificationPipeline extends Pipeline {
-  constructor(parts: PipelineParts) {
-    super(parts, 'text-classification');
+export class TextClassificationPipeline extends Pipeline<SequenceClassificationModel> {
+  constructor(parts: PipelineParts<SequenceClassificationModel>) {
+    super(parts, {
+      task: 'text-classification',
+      model_class: SequenceClassificationModel,
+      source: 'AutoModelForSequenceClassification',
+    });
   }
 
   /** @internal */
@@ -103,10 +109,7 @@ export class TextClassificationPipeline extends Pipeline {
         return {
           costs: rows.lengths,
           row_starts: oneRowEach(values.length),
-          compute: async (batch: readonly number[]) => {
-            const outputs = await forward(this.model, this.tokenizer, rows.select(batch), { signal });
-            return rowsOf(outputOf(this, outputs, 'logits', 2, 'a model for sequence classification'));
-          },
+          compute: async (batch: readonly number[]) => rowsOf(await callRows(this, rows.select(batch), { signal })),
           finish: (_: number, [logits]: readonly Float32Array[]) =>
             scoredLabels(this.model.config, logits!, settings.function_to_apply, count),
         };

@@ -1,8 +1,10 @@
 import { BertNativeError } from '../errors.ts';
+import { SequenceClassificationModel } from '../models/tasks/classes.ts';
 import { booleanRule, checkOptions, integerRule, type OptionRules, oneOfRule, optionError } from '../options.ts';
+import { checkMaxLength } from '../streams/limits.ts';
 import type { StreamSource } from '../streams/text-source.ts';
 import { Pipeline, type PipelineParts } from './base.ts';
-import { checkMaxLength, encodeTexts, forward, outputOf, rowsOf, type TextOptions, textRules } from './rows.ts';
+import { callRows, encodeTexts, rowsOf, type TextOptions, textRules } from './rows.ts';
 import { largest } from './scores.ts';
 import { applyFunction, type ScoreFunction } from './text-classification.ts';
 import { readText, readTexts } from './text-inputs.ts';
@@ -43,14 +45,27 @@ export interface TextRankingPipeline {
   (query: string, documents: readonly string[], options?: TextRankingOptions | null): Promise<RankedDocument[]>;
   (input: RankingInput, options?: TextRankingOptions | null): Promise<RankedDocument[]>;
   (inputs: readonly RankingInput[], options?: TextRankingOptions | null): Promise<RankedDocument[][]>;
-  (inputs: StreamSource<RankingInput>, options?: TextRankingOptions | null): AsyncGenerator<RankedDocument[], void, undefined>;
+  (
+    inputs: StreamSource<RankingInput>,
+    options?: TextRankingOptions | null,
+  ): AsyncGenerator<RankedDocument[], void, undefined>;
 }
 
 /** Documents in the order in which they answer a query: a cross-encoder, which reads each together with the query. */
 // biome-ignore lint/suspicious/noUnsafeDeclarationMerging: a class cannot declare a call signature.
-export class TextRankingPipeline extends Pipeline {
-  constructor(parts: PipelineParts) {
-    super(parts, 'text-ranking');
+export class TextRankingPipeline extends Pipeline<SequenceClassificationModel> {
+  constructor(parts: PipelineParts<SequenceClassificationModel>) {
+    super(parts, {
+      task: 'text-ranking',
+      model_class: SequenceClassificationModel,
+      source: 'AutoModelForSequenceClassification',
+    });
+    const { num_labels } = this.model.config;
+    if (num_labels === 1) return;
+    throw new BertNativeError(
+      'ERR_UNSUPPORTED_MODEL',
+      `${this.task}: the model has ${num_labels} labels, which give no order: expected a cross-encoder, with one`,
+    );
   }
 
   /** @internal */
@@ -62,7 +77,7 @@ export class TextRankingPipeline extends Pipeline {
   #job(options: unknown) {
     const settings = checkOptions(this.task, options, rules);
     const { top_k = null, return_documents = false, signal } = settings;
-    const max_length = settings.truncation === false ? null : checkMaxLength(this, settings.max_length, 'max_length', true);
+    const max_length = settings.truncation === false ? null : checkMaxLength(this, settings.max_length, { pair: true });
     const function_to_apply = settings.function_to_apply ?? usualFunction(this.model.config);
     return {
       name: 'inputs',
@@ -81,10 +96,7 @@ export class TextRankingPipeline extends Pipeline {
         return {
           costs: rows.lengths,
           row_starts,
-          compute: async (batch: readonly number[]) => {
-            const outputs = await forward(this.model, this.tokenizer, rows.select(batch), { signal });
-            return rowsOf(this.#logitsOf(outputs));
-          },
+          compute: async (batch: readonly number[]) => rowsOf(await callRows(this, rows.select(batch), { signal })),
           finish: (i: number, logits: readonly Float32Array[]): RankedDocument[] => {
             const scores = logits.map((row) => applyFunction(function_to_apply, row)[0]!);
             return largest(scores, top_k).map((corpus_id) => ({
@@ -96,16 +108,6 @@ export class TextRankingPipeline extends Pipeline {
         };
       },
     };
-  }
-
-  #logitsOf(outputs: Readonly<Record<string, unknown>>) {
-    const needed = 'a cross-encoder: a model for sequence classification with one label';
-    const logits = outputOf(this, outputs, 'logits', 2, needed);
-    if (logits.dims[1] === 1) return logits;
-    throw new BertNativeError(
-      'ERR_UNSUPPORTED_MODEL',
-      `${this.task}: the model has ${logits.dims[1]} labels, which give no order: expected ${needed}`,
-    );
   }
 }
 

@@ -1,4 +1,5 @@
 import { BertNativeError } from '../errors.ts';
+import { SequenceClassificationModel } from '../models/tasks/classes.ts';
 import {
   booleanRule,
   checkOptions,
@@ -8,9 +9,10 @@ import {
   stringRule,
   warnOnce,
 } from '../options.ts';
+import { checkMaxLength } from '../streams/limits.ts';
 import type { StreamSource } from '../streams/text-source.ts';
 import { Pipeline, type PipelineParts } from './base.ts';
-import { checkMaxLength, encodeTexts, forward, outputOf, rowsOf, type TextOptions, textRules } from './rows.ts';
+import { callRows, encodeTexts, rowsOf, type TextOptions, textRules } from './rows.ts';
 import { largest, softmax } from './scores.ts';
 import { readText } from './text-inputs.ts';
 
@@ -34,7 +36,8 @@ const rules: OptionRules<ZeroShotClassificationOptions> = {
   ...textRules,
   candidate_labels: {
     expected: 'a label, or an array of at least one',
-    accepts: (value) => typeof value === 'string' || (Array.isArray(value) && value.every((v) => typeof v === 'string')),
+    accepts: (value) =>
+      typeof value === 'string' || (Array.isArray(value) && value.every((v) => typeof v === 'string')),
   },
   hypothesis_template: stringRule,
   multi_label: booleanRule,
@@ -44,12 +47,27 @@ type Labels = string | readonly string[];
 
 export interface ZeroShotClassificationPipeline {
   /** @throws (rejects) BertNativeError `ERR_OPTION`, `ERR_UNSUPPORTED_MODEL`, `ERR_ABORTED`, and what tokenizer and model throw */
-  (text: string, candidate_labels: Labels, options?: ZeroShotClassificationOptions | null): Promise<ZeroShotClassificationOutput>;
-  (texts: readonly string[], candidate_labels: Labels, options?: ZeroShotClassificationOptions | null): Promise<ZeroShotClassificationOutput[]>;
-  (texts: StreamSource<string>, candidate_labels: Labels, options?: ZeroShotClassificationOptions | null): AsyncGenerator<ZeroShotClassificationOutput, void, undefined>;
+  (
+    text: string,
+    candidate_labels: Labels,
+    options?: ZeroShotClassificationOptions | null,
+  ): Promise<ZeroShotClassificationOutput>;
+  (
+    texts: readonly string[],
+    candidate_labels: Labels,
+    options?: ZeroShotClassificationOptions | null,
+  ): Promise<ZeroShotClassificationOutput[]>;
+  (
+    texts: StreamSource<string>,
+    candidate_labels: Labels,
+    options?: ZeroShotClassificationOptions | null,
+  ): AsyncGenerator<ZeroShotClassificationOutput, void, undefined>;
   (text: string, options: ZeroShotClassificationOptions): Promise<ZeroShotClassificationOutput>;
   (texts: readonly string[], options: ZeroShotClassificationOptions): Promise<ZeroShotClassificationOutput[]>;
-  (texts: StreamSource<string>, options: ZeroShotClassificationOptions): AsyncGenerator<ZeroShotClassificationOutput, void, undefined>;
+  (
+    texts: StreamSource<string>,
+    options: ZeroShotClassificationOptions,
+  ): AsyncGenerator<ZeroShotClassificationOutput, void, undefined>;
 }
 
 /**
@@ -57,15 +75,23 @@ export interface ZeroShotClassificationPipeline {
  * sentence with the label (Yin et al. 2019).
  */
 // biome-ignore lint/suspicious/noUnsafeDeclarationMerging: a class cannot declare a call signature.
-export class ZeroShotClassificationPipeline extends Pipeline {
+export class ZeroShotClassificationPipeline extends Pipeline<SequenceClassificationModel> {
   /** The classes that mean that the hypothesis follows, and that it is false. */
   readonly entailment_id: number;
   readonly contradiction_id: number;
 
-  constructor(parts: PipelineParts) {
-    super(parts, 'zero-shot-classification');
-    [this.entailment_id, this.contradiction_id] = inferenceClasses(
-      (this.model.config.label2id ?? {}) as Readonly<Record<string, number>>,
+  constructor(parts: PipelineParts<SequenceClassificationModel>) {
+    super(parts, {
+      task: 'zero-shot-classification',
+      model_class: SequenceClassificationModel,
+      source: 'AutoModelForSequenceClassification',
+    });
+    [this.entailment_id, this.contradiction_id] = inferenceClasses(this.model.config.label2id);
+    const { num_labels } = this.model.config;
+    if (num_labels > Math.max(this.entailment_id, this.contradiction_id)) return;
+    throw new BertNativeError(
+      'ERR_UNSUPPORTED_MODEL',
+      `${this.task}: the model has ${num_labels} labels: expected a model of natural language inference, with two or more`,
     );
   }
 
@@ -88,7 +114,7 @@ export class ZeroShotClassificationPipeline extends Pipeline {
     }
     const hypotheses = labels.map((label) => template.replace('{}', () => label));
     const hypothesisSize = hypotheses.reduce((sum, { length }) => sum + length, 0);
-    const max_length = settings.truncation === false ? null : checkMaxLength(this, settings.max_length, 'max_length', true);
+    const max_length = settings.truncation === false ? null : checkMaxLength(this, settings.max_length, { pair: true });
     const L = labels.length;
     return {
       name: 'texts',
@@ -97,14 +123,16 @@ export class ZeroShotClassificationPipeline extends Pipeline {
       sizeOf: (text: string) => text.length * L + hypothesisSize,
       prepare: async (texts: readonly string[]) => {
         const premises = texts.flatMap((text) => new Array<string>(L).fill(text));
-        const rows = await encodeTexts(this, premises, texts.flatMap(() => hypotheses), max_length);
+        const rows = await encodeTexts(
+          this,
+          premises,
+          texts.flatMap(() => hypotheses),
+          max_length,
+        );
         return {
           costs: rows.lengths,
           row_starts: Int32Array.from({ length: texts.length + 1 }, (_, i) => i * L),
-          compute: async (batch: readonly number[]) => {
-            const outputs = await forward(this.model, this.tokenizer, rows.select(batch), { signal });
-            return rowsOf(this.#logitsOf(outputs));
-          },
+          compute: async (batch: readonly number[]) => rowsOf(await callRows(this, rows.select(batch), { signal })),
           finish: (i: number, logits: readonly Float32Array[]) => {
             const scores = this.#scores(logits, multi_label || L === 1);
             const order = largest(scores, null);
@@ -117,16 +145,6 @@ export class ZeroShotClassificationPipeline extends Pipeline {
         };
       },
     };
-  }
-
-  #logitsOf(outputs: Readonly<Record<string, unknown>>) {
-    const needed = 'a model for sequence classification of natural language inference, with two classes or more';
-    const logits = outputOf(this, outputs, 'logits', 2, needed);
-    if (logits.dims[1]! > Math.max(this.entailment_id, this.contradiction_id)) return logits;
-    throw new BertNativeError(
-      'ERR_UNSUPPORTED_MODEL',
-      `${this.task}: the model has ${logits.dims[1]} classes: expected ${needed}`,
-    );
   }
 
   #scores(logits: readonly Float32Array[], each: boolean): ArrayLike<number> {

@@ -1,8 +1,8 @@
-import { BertNativeError } from '../errors.ts';
 import { type EmbedOptions, EncoderModel, embedRules } from '../models/encoder-model.ts';
 import { checkOptions, type GivenOptions, integerRule, type OptionRules, optionError } from '../options.ts';
 import type { Tensor } from '../tensor/tensor.ts';
 import { PreTrainedTokenizer } from '../tokenizers/tokenizer.ts';
+import { checkMaxLength } from './limits.ts';
 import { OrderedStream, oneRowEach } from './ordered-stream.ts';
 import { type StreamSource, TextSource, textReader } from './text-source.ts';
 
@@ -105,33 +105,15 @@ function checkStreamOptions(call: string, options: unknown): StreamSettings {
   const { model, tokenizer, pooling, normalize, batch_tokens = 2048, window = 1024, signal } = given;
   if (model === undefined) throw optionError('model', model, rules.model.expected);
   if (tokenizer === undefined) throw optionError('tokenizer', tokenizer, rules.tokenizer.expected);
-  const max_length = checkMaxLength(given.max_length, model, tokenizer);
+  const max_length = checkMaxLength({ model, tokenizer }, given.max_length);
   return { model, tokenizer, embed: { pooling, normalize, signal }, max_length, batch_tokens, window };
 }
 
-function checkMaxLength(given: number | undefined, model: EncoderModel, tokenizer: PreTrainedTokenizer): number {
-  const positions = modelPositions(model);
-  if (given !== undefined && given > positions) {
-    throw optionError('max_length', given, `at most ${positions}: the model has no more positions`);
-  }
-  const special = tokenizer.num_special_tokens_to_add();
-  const max_length = given ?? Math.min(positions, tokenizer.model_max_length);
-  if (max_length < special) {
-    throw new BertNativeError(
-      'ERR_TRUNCATION',
-      `max_length is ${max_length}: expected at least ${special}, the number of special tokens around a text`,
-    );
-  }
-  return max_length;
-}
-
-function modelPositions({ config }: EncoderModel): number {
-  const { max_position_embeddings } = config as { max_position_embeddings?: unknown };
-  return typeof max_position_embeddings === 'number' ? max_position_embeddings : Number.MAX_SAFE_INTEGER;
-}
-
 /** The steps of {@link OrderedStream} that make vectors of texts. */
-function embedSteps<T>(source: TextSource<T, string>, settings: StreamSettings): OrderedStream<T, string, Float32Array, EmbeddedItem<T>> {
+function embedSteps<T>(
+  source: TextSource<T, string>,
+  settings: StreamSettings,
+): OrderedStream<T, string, Float32Array, EmbeddedItem<T>> {
   const { model, tokenizer, max_length, batch_tokens, window, embed } = settings;
   return new OrderedStream({
     source,
