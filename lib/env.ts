@@ -5,6 +5,22 @@ import { booleanRule, checkOption, optionError } from './options.ts';
 
 let fp32MatrixUnits: boolean | undefined;
 
+/** A folder that an environment variable names; `~` is the home folder, as Python's huggingface_hub reads it. */
+function folderByEnvironment(name: string): string | undefined {
+  const text = process.env[name];
+  if (!text) return undefined;
+  return text === '~' || text.startsWith('~/') ? join(homedir(), text.slice(1)) : text;
+}
+
+/** What Python's huggingface_hub takes for yes. */
+function isSwitchedOn(name: string): boolean {
+  return /^(1|on|yes|true)$/i.test(process.env[name] ?? '');
+}
+
+const huggingFaceHome =
+  folderByEnvironment('HF_HOME') ??
+  join(folderByEnvironment('XDG_CACHE_HOME') ?? join(homedir(), '.cache'), 'huggingface');
+
 /** @throws BertNativeError `ERR_OPTION` for anything but 0 and 1 */
 function fp32MatrixUnitsByEnvironment(): boolean {
   const text = process.env.BERT_NATIVE_FP32_MATRIX_UNITS || '1';
@@ -14,13 +30,30 @@ function fp32MatrixUnitsByEnvironment(): boolean {
 
 /** Settings of the process. */
 export const env = {
+  /** Whether folders are looked at, as paths or in `localModelPath`; if not, a name is an id of the hub. */
+  allowLocalModels: true,
+
   /** Where `from_pretrained('name')` looks for a folder of that name before the hub cache: `models` unless set. */
   localModelPath: 'models',
 
+  /**
+   * Whether models are looked for on the hub; if not, as if every call had `local_files_only`. True unless set, or unless
+   * `HF_HUB_OFFLINE` or `TRANSFORMERS_OFFLINE` is 1.
+   */
+  allowRemoteModels: !isSwitchedOn('HF_HUB_OFFLINE') && !isSwitchedOn('TRANSFORMERS_OFFLINE'),
+
+  /** The hub, or a mirror of it: `HF_ENDPOINT`, else `https://huggingface.co`. */
+  remoteHost: process.env.HF_ENDPOINT || 'https://huggingface.co',
+
+  /** What makes requests to the hub, in place of Node's own `fetch`: for a proxy, or headers of your own. */
+  fetch: ((input, init) => globalThis.fetch(input, init)) as typeof globalThis.fetch,
+
   /** The hub cache, in the layout that Python's huggingface_hub writes: `HF_HUB_CACHE`, else `HF_HOME/hub`. */
   cacheDir:
-    process.env.HF_HUB_CACHE ??
-    join(process.env.HF_HOME ?? join(process.env.XDG_CACHE_HOME ?? join(homedir(), '.cache'), 'huggingface'), 'hub'),
+    folderByEnvironment('HF_HUB_CACHE') ?? folderByEnvironment('HUGGINGFACE_HUB_CACHE') ?? join(huggingFaceHome, 'hub'),
+
+  /** The file that `hf auth login` of Python's huggingface_hub leaves a token in: `HF_TOKEN_PATH`, else `HF_HOME/token`. */
+  tokenPath: folderByEnvironment('HF_TOKEN_PATH') ?? join(huggingFaceHome, 'token'),
 
   /**
    * Threads of the native engine, the same for all models of the process. Unless set, `BERT_NATIVE_THREADS`, else what

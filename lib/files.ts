@@ -90,9 +90,9 @@ async function makeFolders(path: string): Promise<void> {
     (error: NodeJS.ErrnoException) => error,
   );
   if (failure === undefined) return;
-  if (failure.code === 'ENOENT' && !(await isFolder(dirname(path)))) {
-    await makeFolders(dirname(path));
-    // Somebody else may have made it meanwhile.
+  if (failure.code === 'ENOENT') {
+    if (!(await isFolder(dirname(path)))) await makeFolders(dirname(path));
+    // Somebody else may have made it meanwhile, or the folder above it.
     await mkdir(path).catch(async (error) => {
       if (!(await isFolder(path))) throw error;
     });

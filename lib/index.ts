@@ -2,11 +2,151 @@ export type { ForwardTrace } from './diagnostics.ts';
 export type { Fp32Precision, ModelDtype } from './engines/engine.ts';
 export { env } from './env.ts';
 export { BertNativeError, type ErrorCode } from './errors.ts';
-export { type AnyConfig, AutoConfig, AutoModel, type AutoModelOptions } from './models/auto.ts';
-export { BertConfig, type BertConfigValues, BertModel, type BertModelOptions } from './models/bert.ts';
+export { type DownloadOptions, downloadModel } from './hub/download.ts';
+export type { ProgressCallback, ProgressInfo } from './hub/progress.ts';
+export type { ResolveOptions } from './hub/resolve.ts';
+export {
+  type AnyConfig,
+  AutoConfig,
+  AutoModel,
+  type AutoModelClass,
+  AutoModelForMaskedLM,
+  AutoModelForMultipleChoice,
+  AutoModelForNextSentencePrediction,
+  AutoModelForPreTraining,
+  AutoModelForQuestionAnswering,
+  AutoModelForSequenceClassification,
+  AutoModelForTokenClassification,
+  type AutoModelOptions,
+} from './models/auto.ts';
+export {
+  AlbertConfig,
+  AlbertForMaskedLM,
+  AlbertForMultipleChoice,
+  AlbertForPreTraining,
+  type AlbertForPreTrainingOutput,
+  AlbertForQuestionAnswering,
+  AlbertForSequenceClassification,
+  AlbertForTokenClassification,
+  AlbertModel,
+} from './models/albert.ts';
+export {
+  BertConfig,
+  type BertConfigValues,
+  BertForMaskedLM,
+  BertForMultipleChoice,
+  BertForNextSentencePrediction,
+  BertForPreTraining,
+  type BertForPreTrainingOutput,
+  BertForQuestionAnswering,
+  BertForSequenceClassification,
+  BertForTokenClassification,
+  BertModel,
+  type BertModelOptions,
+} from './models/bert.ts';
+export {
+  CamembertConfig,
+  CamembertForMaskedLM,
+  CamembertForMultipleChoice,
+  CamembertForQuestionAnswering,
+  CamembertForSequenceClassification,
+  CamembertForTokenClassification,
+  CamembertModel,
+} from './models/camembert.ts';
 export { type ConfigValues, PretrainedConfig } from './models/configuration.ts';
-export { type EmbedOptions, EncoderModel, type EncoderOutput } from './models/encoder-model.ts';
+export {
+  DebertaV2Config,
+  DebertaV2ForMaskedLM,
+  DebertaV2ForMultipleChoice,
+  DebertaV2ForQuestionAnswering,
+  DebertaV2ForSequenceClassification,
+  DebertaV2ForTokenClassification,
+  DebertaV2Model,
+} from './models/deberta-v2.ts';
+export {
+  DistilBertConfig,
+  DistilBertForMaskedLM,
+  DistilBertForMultipleChoice,
+  DistilBertForQuestionAnswering,
+  DistilBertForSequenceClassification,
+  DistilBertForTokenClassification,
+  DistilBertModel,
+} from './models/distilbert.ts';
+export {
+  ElectraConfig,
+  ElectraForMaskedLM,
+  ElectraForMultipleChoice,
+  ElectraForPreTraining,
+  type ElectraForPreTrainingOutput,
+  ElectraForQuestionAnswering,
+  ElectraForSequenceClassification,
+  ElectraForTokenClassification,
+  ElectraModel,
+} from './models/electra.ts';
+export { type EmbedOptions, EncoderModel, type EncoderModelOptions, type EncoderOutput } from './models/encoder-model.ts';
+export {
+  GteConfig,
+  GteForMaskedLM,
+  GteForMultipleChoice,
+  GteForQuestionAnswering,
+  GteForSequenceClassification,
+  GteForTokenClassification,
+  GteModel,
+  NewConfig,
+  NewForMaskedLM,
+  NewForMultipleChoice,
+  NewForQuestionAnswering,
+  NewForSequenceClassification,
+  NewForTokenClassification,
+  NewModel,
+} from './models/gte.ts';
 export type { EncoderInputs, TensorInput } from './models/inputs.ts';
+export {
+  ModernBertConfig,
+  ModernBertForMaskedLM,
+  ModernBertForMultipleChoice,
+  ModernBertForQuestionAnswering,
+  ModernBertForSequenceClassification,
+  ModernBertForTokenClassification,
+  ModernBertModel,
+} from './models/modernbert.ts';
+export {
+  MPNetConfig,
+  MPNetForMaskedLM,
+  MPNetForMultipleChoice,
+  MPNetForQuestionAnswering,
+  MPNetForSequenceClassification,
+  MPNetForTokenClassification,
+  MPNetModel,
+} from './models/mpnet.ts';
+export {
+  NomicBertConfig,
+  NomicBertForMaskedLM,
+  NomicBertForMultipleChoice,
+  NomicBertForPreTraining,
+  NomicBertForQuestionAnswering,
+  NomicBertForSequenceClassification,
+  NomicBertForTokenClassification,
+  NomicBertModel,
+} from './models/nomic-bert.ts';
+export {
+  RobertaConfig,
+  RobertaForMaskedLM,
+  RobertaForMultipleChoice,
+  RobertaForQuestionAnswering,
+  RobertaForSequenceClassification,
+  RobertaForTokenClassification,
+  RobertaModel,
+} from './models/roberta.ts';
+export {
+  XLMRobertaConfig,
+  XLMRobertaForMaskedLM,
+  XLMRobertaForMultipleChoice,
+  XLMRobertaForQuestionAnswering,
+  XLMRobertaForSequenceClassification,
+  XLMRobertaForTokenClassification,
+  XLMRobertaModel,
+} from './models/xlm-roberta.ts';
 export {
   type EngineOptions,
   type FromPretrainedOptions,
@@ -17,6 +157,76 @@ export {
   type SaveOptions,
   type SaveProgress,
 } from './models/modeling.ts';
+export { type CallOptions, Pipeline, type PipelineParts } from './pipelines/base.ts';
+export type { AggregationStrategy } from './pipelines/entities.ts';
+export { type FeatureExtractionOptions, FeatureExtractionPipeline } from './pipelines/feature-extraction.ts';
+export { type FilledMask, type FillMaskOptions, type FillMaskOutput, FillMaskPipeline } from './pipelines/fill-mask.ts';
+export { type PipelineOptions, pipeline } from './pipelines/pipeline.ts';
+export {
+  type Answer,
+  type QuestionAnsweringOptions,
+  QuestionAnsweringPipeline,
+  type QuestionInput,
+} from './pipelines/question-answering.ts';
+export type { TextOptions } from './pipelines/rows.ts';
+export {
+  type SentenceSimilarityOptions,
+  SentenceSimilarityPipeline,
+  type SimilarityInput,
+} from './pipelines/sentence-similarity.ts';
+export type { PipelineOf, PipelineTask, TaskPipelines } from './pipelines/tasks.ts';
+export {
+  type LabelScore,
+  type ScoreFunction,
+  type TextClassificationOptions,
+  TextClassificationPipeline,
+} from './pipelines/text-classification.ts';
+export type { TextPair } from './pipelines/text-inputs.ts';
+export {
+  type RankedDocument,
+  type RankingInput,
+  type TextRankingOptions,
+  TextRankingPipeline,
+} from './pipelines/text-ranking.ts';
+export {
+  type EntityGroup,
+  type TokenClassificationOptions,
+  TokenClassificationPipeline,
+  type TokenEntity,
+} from './pipelines/token-classification.ts';
+export {
+  type ZeroShotClassificationOptions,
+  type ZeroShotClassificationOutput,
+  ZeroShotClassificationPipeline,
+} from './pipelines/zero-shot-classification.ts';
+export {
+  MaskedLanguageModel,
+  type MaskedLMOutput,
+  MultipleChoiceModel,
+  type MultipleChoiceModelOutput,
+  NextSentencePredictionModel,
+  type NextSentencePredictorOutput,
+  QuestionAnsweringModel,
+  type QuestionAnsweringModelOutput,
+  SequenceClassificationModel,
+  type SequenceClassifierOutput,
+  TokenClassificationModel,
+  type TokenClassifierOutput,
+} from './models/tasks/classes.ts';
+export type { PositionsInput } from './models/tasks/positions.ts';
+export { type TaskInputs, TaskModel, type TaskModelOutput } from './models/tasks/task-model.ts';
+export type {
+  EmbeddingPrecision,
+  EncodeProgress,
+  SentenceEncodeOptions,
+} from './sentence-transformers/encode-options.ts';
+export {
+  type SearchHit,
+  type SemanticSearchOptions,
+  semantic_search,
+} from './sentence-transformers/semantic-search.ts';
+export { SentenceTransformer, type SentenceTransformerOptions } from './sentence-transformers/sentence-transformer.ts';
+export type { SimilarityFunctionName, Vectors } from './sentence-transformers/similarity.ts';
 export {
   type EmbeddedItem,
   type EmbedItemsOptions,

@@ -4,6 +4,7 @@ import { BertNativeError } from '../errors.ts';
 import { fileError } from '../files.ts';
 import { version } from '../version.ts';
 import { runDemo } from './demo.ts';
+import { type DownloadArguments, runDownload } from './download.ts';
 import { type EmbedArguments, runEmbed } from './embed.ts';
 import { type ExportArguments, parseDtypes, runExport } from './export.ts';
 import { runInfo } from './info.ts';
@@ -34,6 +35,18 @@ program
   .description('the whole way with the small model that the package carries: tokens, ids, shapes, values, similarities')
   .argument('[texts...]', 'your own texts in place of the built-in ones')
   .action(runDemo);
+
+program
+  .command('download')
+  .description('a model of the hub into the cache that Python shares; what was interrupted goes on. Prints its folder')
+  .argument('<id>', 'such as beomi/kcbert-base')
+  .option('--revision <name>', 'a branch, tag or commit (default: "main")')
+  .option('--include <patterns...>', 'only files that match one of them, such as "onnx/*"')
+  .option('--exclude <patterns...>', 'no file that matches one of them')
+  .option('--cache-dir <folder>', 'the hub cache (default: HF_HUB_CACHE, else HF_HOME/hub)')
+  .option('--local-files-only', 'download nothing, only look whether it is there')
+  .option('--quiet', 'say nothing but the folder')
+  .action((id: string, options: DownloadArguments) => runDownload(id, options));
 
 program
   .command('info')

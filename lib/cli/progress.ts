@@ -59,7 +59,7 @@ export class Progress {
 }
 
 /** `42s`, `3m 05s`, `2h 07m`. */
-function duration(seconds: number): string {
+export function duration(seconds: number): string {
   const whole = Math.ceil(seconds);
   const [hours, minutes] = [Math.floor(whole / 3600), Math.floor(whole / 60) % 60];
   const padded = (value: number) => String(value).padStart(2, '0');

@@ -1,8 +1,12 @@
-import { readFile, stat } from 'node:fs/promises';
-import { isAbsolute, join, resolve, sep } from 'node:path';
+import { stat } from 'node:fs/promises';
+import { isAbsolute, resolve, sep } from 'node:path';
 import { env } from '../env.ts';
 import { BertNativeError } from '../errors.ts';
-import { booleanRule, type OptionRules, optionError, stringRule } from '../options.ts';
+import { booleanRule, type OptionRules, optionError, signalRule, stringRule } from '../options.ts';
+import { failureOf } from './failures.ts';
+import { isPlainPath } from './file-names.ts';
+import { callbackRule, type ProgressCallback } from './progress.ts';
+import type { Needs } from './selection.ts';
 
 /** Where a model comes from. */
 export interface ResolveOptions {
@@ -14,6 +18,12 @@ export interface ResolveOptions {
   readonly subfolder?: string | null;
   /** Nothing is downloaded in any case. */
   readonly local_files_only?: boolean | null;
+  /** For the hub: a token, `false` to send none, `true` to insist on the one of the environment or of `hf auth login`. */
+  readonly token?: string | boolean | null;
+  /** Is told how the files of a hub model come, in the form of transformers.js. */
+  readonly progress_callback?: ProgressCallback | null;
+  /** Stops a download; what has come stays, and the next download goes on from it. */
+  readonly signal?: AbortSignal | null;
 }
 
 export const resolveRules: OptionRules<ResolveOptions> = {
@@ -21,66 +31,108 @@ export const resolveRules: OptionRules<ResolveOptions> = {
   cache_dir: stringRule,
   subfolder: stringRule,
   local_files_only: booleanRule,
+  token: { expected: 'a token, true or false', accepts: (value) => ['string', 'boolean'].includes(typeof value) },
+  progress_callback: callbackRule,
+  signal: signalRule,
 };
+
+// Most programs run with what is there.
+const importSnapshot = () => import('./snapshot.ts');
 
 /**
  * The folder that holds a model's files: the path itself where it is a folder, else `env.localModelPath/<id>`, else the
- * snapshot in the hub cache.
+ * snapshot in the hub cache, into which the files are downloaded that `needs` means and that are not there.
  *
- * @throws BertNativeError `ERR_NOT_FOUND` with every place that was looked at
+ * @throws BertNativeError `ERR_NOT_FOUND` with every place that was looked at; `ERR_OFFLINE` where a download was needed and
+ *   not allowed, or the hub cannot be reached; `ERR_HUB` where it refuses or fails; `ERR_OPTION`, `ERR_IO`, `ERR_ABORTED`
  */
-export async function resolveModelFolder(pathOrId: string, options: ResolveOptions = {}): Promise<string> {
+export async function resolveModelFolder(
+  pathOrId: string,
+  options: ResolveOptions = {},
+  needs: Needs = 'everything',
+): Promise<string> {
   if (typeof pathOrId !== 'string' || pathOrId === '') {
     throw optionError('the model', pathOrId, 'the path of a folder or the id of a model, such as "beomi/kcbert-base"');
   }
-  const candidates = [resolve(pathOrId)];
-  if (isModelId(pathOrId)) {
-    candidates.push(resolve(env.localModelPath, pathOrId));
-    const snapshot = await cachedSnapshot(pathOrId, options);
-    if (snapshot !== undefined) candidates.push(snapshot);
-  }
+  const isId = isModelId(pathOrId);
+  const candidates = env.allowLocalModels
+    ? [resolve(pathOrId), ...(isId ? [resolve(env.localModelPath, pathOrId)] : [])]
+    : [];
   for (const candidate of candidates) {
-    if (!(await isFolder(candidate))) continue;
-    if (options.subfolder == null) return candidate;
-    const folder = resolve(candidate, options.subfolder);
-    if (folder !== candidate && !folder.startsWith(candidate + sep)) {
-      throw optionError('subfolder', options.subfolder, 'a folder inside the model folder');
-    }
-    if (await isFolder(folder)) return folder;
-    throw new BertNativeError('ERR_NOT_FOUND', `'${candidate}' has no folder '${options.subfolder}'`);
+    if (await isFolder(candidate)) return withSubfolder(candidate, options.subfolder);
   }
-  if (await exists(candidates[0]!)) {
+  const looked = candidates.length === 0 ? '' : `looked at ${candidates.map((path) => `'${path}'`).join(', ')}`;
+  if (isId) {
+    return remoteModel(pathOrId, options, needs).catch((error) => {
+      throw withPlaces(error, looked);
+    });
+  }
+  if (candidates.length > 0 && (await exists(candidates[0]!))) {
     throw new BertNativeError('ERR_NOT_FOUND', `'${pathOrId}' is a file; the folder that holds the model is needed`);
   }
-  const cache = isModelId(pathOrId)
-    ? ` and the hub cache '${options.cache_dir ?? env.cacheDir}'; nothing is downloaded, ` +
-      `but what 'huggingface-cli download ${pathOrId}' fetches is found there`
-    : '';
-  throw new BertNativeError(
-    'ERR_NOT_FOUND',
-    `no model folder '${pathOrId}': looked at ${candidates.map((path) => `'${path}'`).join(', ')}${cache}`,
-  );
+  const reason = looked || 'env.allowLocalModels is false, and this is no id of the hub';
+  throw new BertNativeError('ERR_NOT_FOUND', `no model folder '${pathOrId}': ${reason}`);
+}
+
+async function withSubfolder(folder: string, subfolder: string | null | undefined): Promise<string> {
+  if (subfolder == null) return folder;
+  const inner = resolve(folder, subfolder);
+  if (inner !== folder && !inner.startsWith(folder + sep)) {
+    throw optionError('subfolder', subfolder, 'a folder inside the model folder');
+  }
+  if (await isFolder(inner)) return inner;
+  throw new BertNativeError('ERR_NOT_FOUND', `'${folder}' has no folder '${subfolder}'`);
+}
+
+/**
+ * The folder of a hub model in the cache.
+ *
+ * @param wanted what of it is needed, or which files, by their paths
+ * @throws BertNativeError as {@link resolveModelFolder}
+ */
+export async function remoteModel(
+  id: string,
+  options: ResolveOptions,
+  wanted: Needs | ((path: string) => boolean),
+): Promise<string> {
+  const revision = options.revision ?? 'main';
+  if (!isPlainPath(revision)) throw optionError('revision', revision, 'a branch, tag or commit');
+  const subfolder = (options.subfolder ?? '').replace(/\/+$/, '');
+  if (subfolder !== '' && !isPlainPath(subfolder)) {
+    throw optionError('subfolder', subfolder, 'a folder inside the model folder');
+  }
+  const { hubSnapshot } = await importSnapshot();
+  return hubSnapshot({
+    id,
+    revision,
+    cacheDir: resolve(options.cache_dir ?? env.cacheDir),
+    subfolder,
+    wanted,
+    offline: offlineReason(options),
+    token: options.token ?? undefined,
+    progress_callback: options.progress_callback ?? undefined,
+    signal: options.signal ?? undefined,
+  });
+}
+
+function offlineReason({ local_files_only }: ResolveOptions): string | undefined {
+  if (local_files_only) return 'local_files_only is true';
+  return env.allowRemoteModels ? undefined : 'env.allowRemoteModels is false (HF_HUB_OFFLINE)';
+}
+
+/** A name that is not on the hub was perhaps meant as a folder's. */
+function withPlaces(error: unknown, looked: string): unknown {
+  if (!(error instanceof BertNativeError) || looked === '') return error;
+  const kind = failureOf(error)?.kind;
+  const isAbsent = kind === undefined ? error.code === 'ERR_OFFLINE' : kind === 'repository' || kind === 'unreachable';
+  if (!isAbsent) return error;
+  return new BertNativeError(error.code, `${error.message}; ${looked} before`, { cause: error.cause });
 }
 
 /** `name` or `organisation/name` as the hub allows them; anything else can only be a path. */
-function isModelId(text: string): boolean {
-  return !isAbsolute(text) && /^[\w][\w.-]*(\/[\w][\w.-]*)?$/.test(text) && !text.includes('..');
-}
-
-/** Layout of the cache: huggingface_hub's guide "Understand caching": refs/<revision> names a folder of snapshots/. */
-async function cachedSnapshot(id: string, options: ResolveOptions): Promise<string | undefined> {
-  const revision = options.revision ?? 'main';
-  if (revision.split('/').includes('..') || isAbsolute(revision)) {
-    throw optionError('revision', revision, 'a branch, tag or commit');
-  }
-  const repository = join(options.cache_dir ?? env.cacheDir, `models--${id.replaceAll('/', '--')}`);
-  const commit = /^[0-9a-f]{40}$/.test(revision)
-    ? revision
-    : await readFile(join(repository, 'refs', revision), 'utf8').then(
-        (text) => text.trim(),
-        () => undefined,
-      );
-  return commit === undefined || !/^[0-9a-f]{40}$/.test(commit) ? undefined : join(repository, 'snapshots', commit);
+export function isModelId(text: string): boolean {
+  const isName = !isAbsolute(text) && /^[\w][\w.-]*(\/[\w][\w.-]*)?$/.test(text);
+  return isName && text.length <= 200 && !/\.\.|--/.test(text);
 }
 
 async function isFolder(path: string): Promise<boolean> {

@@ -1,36 +1,59 @@
 import { BertNativeError } from '../errors.ts';
 import { type ResolveOptions, resolveModelFolder, resolveRules } from '../hub/resolve.ts';
 import { describe, nearest, optionError, optionsObject, pickOptions } from '../options.ts';
-import { BertConfig, BertModel, type BertModelOptions } from './bert.ts';
 import { type ConfigValues, loadConfigValues, PretrainedConfig, readConfigValues } from './configuration.ts';
-import type { EncoderModel } from './encoder-model.ts';
-import type { FromPretrainedOptions, InitOptions } from './modeling.ts';
+import type { EncoderModel, EncoderModelOptions } from './encoder-model.ts';
+import { type AnyConfig, type AutoClass, families, type ModelFamily } from './families.ts';
+import type { FromPretrainedOptions, InitOptions, PreTrainedModel } from './modeling.ts';
+import type {
+  MaskedLanguageModel,
+  MultipleChoiceModel,
+  NextSentencePredictionModel,
+  QuestionAnsweringModel,
+  SequenceClassificationModel,
+  TokenClassificationModel,
+} from './tasks/classes.ts';
+import type { TaskModel } from './tasks/task-model.ts';
 
-/** What {@link AutoConfig} gives: a configuration of one of the families. */
-export type AnyConfig = BertConfig;
+export type { AnyConfig } from './families.ts';
 
-/** A model family as the Auto classes see it. A new family adds its line to {@link families}. */
-interface Family {
-  readonly config: new (values?: ConfigValues) => AnyConfig;
-  readonly model: EncoderModelClass;
+export type AutoModelOptions = FromPretrainedOptions & EncoderModelOptions;
+
+/** An Auto class: finds a model's class by its configuration. */
+export interface AutoModelClass<Model extends PreTrainedModel, Options extends object = FromPretrainedOptions> {
+  /**
+   * @param pathOrId a folder, or the id of a model
+   * @throws (rejects) BertNativeError `ERR_UNSUPPORTED_MODEL`, and what the family's own class throws
+   */
+  from_pretrained(pathOrId: string, options?: Options | null): Promise<Model>;
+  /**
+   * A model of the configuration's family with weights initialised at random.
+   *
+   * @throws BertNativeError `ERR_UNSUPPORTED_MODEL`, and what the family's own class throws
+   */
+  from_config(config: PretrainedConfig, options?: InitOptions | null): Model;
 }
 
-/** The part of a bare encoder's class that {@link AutoModel} calls. */
-interface EncoderModelClass {
-  new (config: never, options?: InitOptions | null): EncoderModel;
-  from_pretrained(pathOrId: string, options?: AutoModelOptions | null): Promise<EncoderModel>;
+/** The part of a model's class that the Auto classes call. */
+interface CalledClass<Model> {
+  new (config: never, options?: InitOptions | null): Model;
+  from_pretrained(pathOrId: string, options?: object | null): Promise<Model>;
 }
 
-export type AutoModelOptions = FromPretrainedOptions & BertModelOptions;
-
-const families: ReadonlyMap<string, Family> = new Map([
-  [BertConfig.model_type, { config: BertConfig, model: BertModel }],
-]);
-
-function familyOf(model_type: unknown, where: string): Family {
-  const family = families.get(model_type as string);
-  if (family !== undefined) return family;
-  const known = [...families.keys()];
+/**
+ * The family of a configuration.
+ *
+ * @param values of the configuration; those of hub code may name their family by their classes alone
+ */
+function familyOf({ model_type, architectures }: ConfigValues, where: string): ModelFamily {
+  const byType = families.find((family) => family.config.model_type === model_type);
+  if (byType !== undefined) return byType;
+  const named = Array.isArray(architectures) ? architectures : [];
+  const byClass = families.find(({ classes }) =>
+    Object.values(classes).some((modelClass) => named.includes(modelClass.name)),
+  );
+  if (model_type === undefined && byClass !== undefined) return byClass;
+  const known = families.map(({ config }) => config.model_type);
   const suggestion = typeof model_type === 'string' ? nearest(model_type, known) : undefined;
   throw new BertNativeError(
     'ERR_UNSUPPORTED_MODEL',
@@ -39,33 +62,80 @@ function familyOf(model_type: unknown, where: string): Family {
   );
 }
 
+function classOf<Model>(name: string, kind: AutoClass, values: ConfigValues, where: string): CalledClass<Model> {
+  const family = familyOf(values, where);
+  const found = family.classes[kind];
+  if (found !== undefined) return found as unknown as CalledClass<Model>;
+  const others = families.filter(({ classes }) => classes[kind] !== undefined).map(({ config }) => config.model_type);
+  throw new BertNativeError(
+    'ERR_UNSUPPORTED_MODEL',
+    `${where}: ${name} has no class for model_type '${family.config.model_type}': expected one of ${others.join(', ')}`,
+  );
+}
+
+function autoClass<Model extends PreTrainedModel, Options extends object = FromPretrainedOptions>(
+  name: string,
+  kind: AutoClass,
+): AutoModelClass<Model, Options> {
+  return {
+    async from_pretrained(pathOrId, options) {
+      const given = optionsObject(`${name}.from_pretrained`, options);
+      const values = await configValues(pathOrId, given);
+      return classOf<Model>(name, kind, values, `'${pathOrId}'`).from_pretrained(pathOrId, given);
+    },
+    from_config(config, options) {
+      if (!(config instanceof PretrainedConfig)) throw optionError('config', config, 'a configuration');
+      return new (classOf<Model>(name, kind, config.to_dict(), 'the configuration'))(config as never, options);
+    },
+  };
+}
+
+/** What a family is known by: of the configuration that the caller gives, or of the folder's. */
+async function configValues(pathOrId: string, options: FromPretrainedOptions): Promise<ConfigValues> {
+  const { config } = options;
+  if (config instanceof PretrainedConfig) return config.to_dict();
+  const folder = await resolveModelFolder(pathOrId, pickOptions(options, resolveRules), 'config');
+  return readConfigValues(folder, config ?? {});
+}
+
 /** Picks the configuration class by `model_type`. */
 export const AutoConfig = {
   /** @throws BertNativeError `ERR_UNSUPPORTED_MODEL`, and what the family's own class throws */
   async from_pretrained(pathOrId: string, options?: (ResolveOptions & ConfigValues) | null): Promise<AnyConfig> {
     const values = await loadConfigValues(pathOrId, options);
-    return new (familyOf(values.model_type, `'${pathOrId}'`).config)(values);
+    return new (familyOf(values, `'${pathOrId}'`).config)(values);
   },
 };
 
 /** Picks the bare encoder's class by the configuration's `model_type`. */
-export const AutoModel = {
-  /** @throws BertNativeError `ERR_UNSUPPORTED_MODEL`, and what the family's own class throws */
-  async from_pretrained(pathOrId: string, options?: AutoModelOptions | null): Promise<EncoderModel> {
-    const given = optionsObject('AutoModel.from_pretrained', options) as AutoModelOptions;
-    return familyOf(await modelType(pathOrId, given), `'${pathOrId}'`).model.from_pretrained(pathOrId, given);
-  },
+export const AutoModel = autoClass<EncoderModel, AutoModelOptions>('AutoModel', 'model');
 
-  /** A model of the configuration's family with weights initialised at random. */
-  from_config(config: PretrainedConfig, options?: InitOptions | null): EncoderModel {
-    if (!(config instanceof PretrainedConfig)) throw optionError('config', config, 'a configuration');
-    return new (familyOf(config.model_type, 'the configuration').model)(config as never, options);
-  },
-};
+export const AutoModelForSequenceClassification = autoClass<SequenceClassificationModel>(
+  'AutoModelForSequenceClassification',
+  'sequence_classification',
+);
 
-async function modelType(pathOrId: string, options: AutoModelOptions): Promise<unknown> {
-  const { config } = options;
-  if (config instanceof PretrainedConfig) return config.model_type;
-  const folder = await resolveModelFolder(pathOrId, pickOptions(options, resolveRules));
-  return config?.model_type ?? (await readConfigValues(folder)).model_type;
-}
+export const AutoModelForTokenClassification = autoClass<TokenClassificationModel>(
+  'AutoModelForTokenClassification',
+  'token_classification',
+);
+
+export const AutoModelForQuestionAnswering = autoClass<QuestionAnsweringModel>(
+  'AutoModelForQuestionAnswering',
+  'question_answering',
+);
+
+export const AutoModelForMaskedLM = autoClass<MaskedLanguageModel>('AutoModelForMaskedLM', 'masked_lm');
+
+export const AutoModelForMultipleChoice = autoClass<MultipleChoiceModel>(
+  'AutoModelForMultipleChoice',
+  'multiple_choice',
+);
+
+export const AutoModelForNextSentencePrediction = autoClass<NextSentencePredictionModel>(
+  'AutoModelForNextSentencePrediction',
+  'next_sentence_prediction',
+);
+
+/** What a family's encoder was trained with: its own tasks where it has a class for them, else its masked language model. */
+export const AutoModelForPreTraining = autoClass<TaskModel>('AutoModelForPreTraining', 'pretraining');

@@ -164,14 +164,21 @@ export abstract class PretrainedConfig {
     for (const [size, [minimum, maximum]] of Object.entries(sizeLimits)) {
       this.checkInteger(names[size as keyof typeof sizeLimits], minimum, maximum);
     }
-    const [width, heads] = [this[names.hidden_size] as number, this[names.num_attention_heads] as number];
-    if (width % heads !== 0) {
-      throw new BertNativeError(
-        'ERR_CONFIG',
-        `${names.hidden_size} is ${width} and ${names.num_attention_heads} ${heads}: ` +
-          'expected a multiple of the number of heads',
-      );
-    }
+    this.checkDivides(names.hidden_size, names.num_attention_heads);
+  }
+
+  protected checkDivides(width: keyof this & string, heads: keyof this & string): void {
+    const [W, A] = [this[width] as number, this[heads] as number];
+    if (W % A === 0) return;
+    throw new BertNativeError(
+      'ERR_CONFIG',
+      `${width} is ${W} and ${heads} ${A}: expected a multiple of the number of heads`,
+    );
+  }
+
+  /** Rotary positions turn pairs of columns. */
+  protected checkEvenHeads(columns: number, field: string): void {
+    this.refuse(field, columns % 2 !== 0 || columns === 0, `one that gives each head an even number of columns, not ${columns}`);
   }
 
   protected checkPaddingId(vocab_size: number): void {
@@ -237,7 +244,7 @@ export async function loadConfigValues(
   options: (ResolveOptions & ConfigValues) | null | undefined,
 ): Promise<ConfigValues> {
   const given = optionsObject('from_pretrained', options);
-  const folder = await resolveModelFolder(pathOrId, pickOptions(given, resolveRules));
+  const folder = await resolveModelFolder(pathOrId, pickOptions(given, resolveRules), 'config');
   const overrides = Object.entries(given).filter(([name]) => !Object.hasOwn(resolveRules, name));
   return readConfigValues(folder, Object.fromEntries(overrides));
 }

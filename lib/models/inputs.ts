@@ -95,8 +95,11 @@ export function asEncoderInputs(inputs: EncoderInputs | TensorInput): EncoderInp
   return inputs as EncoderInputs;
 }
 
+/** The tokens of rows, wherever they are kept. */
+export type RowTokens = Pick<TokenRows, 'size' | 'lengths' | 'ids' | 'type_ids'>;
+
 /** Rows of tokens as arrays, padded on the right to the longest of them: for an engine that cannot take them as they are. */
-export function paddedInputs(rows: TokenRows): EncoderInputs {
+export function paddedInputs(rows: RowTokens): EncoderInputs {
   const dims = [rows.size, longest(rows)];
   const [input_ids, token_type_ids] = [new Int32Array(dims[0]! * dims[1]!), new Int32Array(dims[0]! * dims[1]!)];
   const attention_mask = new Uint8Array(input_ids.length);
@@ -140,7 +143,7 @@ export function requestOfRows(rows: TokenRows): RequestInputs {
   };
 }
 
-function longest(rows: TokenRows): number {
+function longest(rows: RowTokens): number {
   return rows.lengths.reduce((most, length) => Math.max(most, length), 0);
 }
 

@@ -158,13 +158,7 @@ const optionsOfFormats = {
 } as const;
 
 /** What transformers.js documents for `from_pretrained` and has no meaning for a checkpoint folder. */
-const optionsWithoutEffect = [
-  'progress_callback',
-  'model_file_name',
-  'use_external_data_format',
-  'session_options',
-  'transformers_config',
-];
+const optionsWithoutEffect = ['model_file_name', 'use_external_data_format', 'session_options', 'transformers_config'];
 
 // What most programs do without is imported when it is first used: starting up is much of a short program's time.
 const importReference = () => import('../engines/reference/index.ts');
@@ -239,8 +233,8 @@ export abstract class PreTrainedModel extends Callable {
    * Parameters that the checkpoint lacks are initialised at random and named in a warning, as transformers does; those
    * that the model has no place for are named in a warning too.
    *
-   * @param pathOrId a folder, or the id of a model in `env.localModelPath` or the hub cache
-   * @throws BertNativeError `ERR_NOT_FOUND`, `ERR_FILE_FORMAT`, `ERR_UNSAFE_PICKLE`, `ERR_CONFIG`, `ERR_WEIGHT_MISSING`,
+   * @param pathOrId a folder, or the id of a model in `env.localModelPath` or on the hub
+   * @throws BertNativeError `ERR_NOT_FOUND`, `ERR_OFFLINE`, `ERR_HUB`, `ERR_FILE_FORMAT`, `ERR_UNSAFE_PICKLE`, `ERR_CONFIG`, `ERR_WEIGHT_MISSING`,
    *   `ERR_WEIGHT_SHAPE`, `ERR_DTYPE`, `ERR_OPTION`, `ERR_IO`, `ERR_MEMORY`
    */
   static async from_pretrained<M extends PreTrainedModel, Options extends object>(
@@ -255,7 +249,7 @@ export abstract class PreTrainedModel extends Callable {
     const initOptions = pickOptions(given, { ...initRules, ...this.option_rules }) as Options & InitOptions;
     chooseEngine(initOptions); // what does not fit is known before anything is read
 
-    const folder = await resolveModelFolder(pathOrId, pickOptions(given, resolveRules));
+    const folder = await resolveModelFolder(pathOrId, pickOptions(given, resolveRules), 'model');
     const config =
       givenConfig instanceof PretrainedConfig
         ? givenConfig

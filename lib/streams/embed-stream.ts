@@ -1,13 +1,10 @@
-import { setTimeout } from 'node:timers/promises';
-import { rejectOnAbort } from '../abort.ts';
-import { env } from '../env.ts';
-import { BertNativeError } from '../errors.ts';
 import { type EmbedOptions, EncoderModel, embedRules } from '../models/encoder-model.ts';
 import { checkOptions, type GivenOptions, integerRule, type OptionRules, optionError } from '../options.ts';
-import type { TokenRows } from '../tokenizers/token-rows.ts';
+import type { Tensor } from '../tensor/tensor.ts';
 import { PreTrainedTokenizer } from '../tokenizers/tokenizer.ts';
-import { planBatches, TaskQueue } from './batches.ts';
-import { type StreamSource, TextSource } from './text-source.ts';
+import { checkMaxLength } from './limits.ts';
+import { OrderedStream, oneRowEach } from './ordered-stream.ts';
+import { type StreamSource, TextSource, textReader } from './text-source.ts';
 
 /** How a stream of texts becomes one of vectors. */
 export interface EmbedStreamOptions extends Pick<EmbedOptions, 'pooling' | 'normalize'> {
@@ -40,14 +37,6 @@ export interface EmbeddedItem<T> {
   /** Whether the text had more tokens than `max_length`. */
   readonly truncated: boolean;
 }
-
-/** Enough that the engine never waits for JavaScript, and fills its threads on a large machine. */
-const batchesInFlight = 4;
-/** UTF-16 units of a window's texts: what bounds memory where texts are long. */
-const windowCharacters = 4 << 20;
-
-/** How long a stream waits for room in a queue that is full. */
-const retry_ms = 20;
 
 const rules: OptionRules<EmbedItemsOptions<unknown>> = {
   model: {
@@ -94,11 +83,11 @@ export function embedStream<T>(
 ): AsyncGenerator<unknown, void, undefined> {
   const settings = checkStreamOptions('embedStream()', options);
   const { text } = options as EmbedItemsOptions<T>;
-  const stream = new EmbedStream(new TextSource(items, text ?? ((item) => item)), settings);
-  return text == null ? vectorsOf(stream.run()) : stream.run();
+  const stream = embedSteps(new TextSource(items, textReader(text ?? ((item) => item))), settings);
+  return text == null ? vectorsAlone(stream.run()) : stream.run();
 }
 
-async function* vectorsOf(
+async function* vectorsAlone(
   results: AsyncGenerator<EmbeddedItem<unknown>>,
 ): AsyncGenerator<Float32Array, void, undefined> {
   for await (const { vector } of results) yield vector;
@@ -116,135 +105,41 @@ function checkStreamOptions(call: string, options: unknown): StreamSettings {
   const { model, tokenizer, pooling, normalize, batch_tokens = 2048, window = 1024, signal } = given;
   if (model === undefined) throw optionError('model', model, rules.model.expected);
   if (tokenizer === undefined) throw optionError('tokenizer', tokenizer, rules.tokenizer.expected);
-  const max_length = checkMaxLength(given.max_length, model, tokenizer);
+  const max_length = checkMaxLength({ model, tokenizer }, given.max_length);
   return { model, tokenizer, embed: { pooling, normalize, signal }, max_length, batch_tokens, window };
 }
 
-function checkMaxLength(given: number | undefined, model: EncoderModel, tokenizer: PreTrainedTokenizer): number {
-  const positions = modelPositions(model);
-  if (given !== undefined && given > positions) {
-    throw optionError('max_length', given, `at most ${positions}: the model has no more positions`);
-  }
-  const special = tokenizer.num_special_tokens_to_add();
-  const max_length = given ?? Math.min(positions, tokenizer.model_max_length);
-  if (max_length < special) {
-    throw new BertNativeError(
-      'ERR_TRUNCATION',
-      `max_length is ${max_length}: expected at least ${special}, the number of special tokens around a text`,
-    );
-  }
-  return max_length;
+/** The steps of {@link OrderedStream} that make vectors of texts. */
+function embedSteps<T>(
+  source: TextSource<T, string>,
+  settings: StreamSettings,
+): OrderedStream<T, string, Float32Array, EmbeddedItem<T>> {
+  const { model, tokenizer, max_length, batch_tokens, window, embed } = settings;
+  return new OrderedStream({
+    source,
+    window,
+    batch_tokens,
+    signal: embed.signal,
+    async prepare(texts, items) {
+      const rows = await tokenizer.encode_rows(texts, { truncation: true, max_length, verbose: false });
+      const { lengths } = rows;
+      return {
+        costs: lengths,
+        row_starts: oneRowEach(items.length),
+        compute: async (batch) => vectorsOf(await model.embed(rows.select(batch), embed)),
+        finish: (i, [vector]) => ({
+          item: items[i]!,
+          vector: vector!,
+          tokens: lengths[i]!,
+          truncated: rows.isTruncated(i),
+        }),
+      };
+    },
+  });
 }
 
-function modelPositions({ config }: EncoderModel): number {
-  const { max_position_embeddings } = config as { max_position_embeddings?: unknown };
-  return typeof max_position_embeddings === 'number' ? max_position_embeddings : Number.MAX_SAFE_INTEGER;
-}
-
-/** A text on its way: its row of a batch. */
-interface Entry<T> {
-  readonly item: T;
-  readonly tokens: number;
-  readonly truncated: boolean;
-  readonly vectors: Promise<readonly Float32Array[]>;
-  readonly row: number;
-}
-
-interface Window<T> {
-  readonly entries: readonly Entry<T>[];
-  readonly ended: boolean;
-  readonly failure: { readonly error: unknown } | undefined;
-}
-
-class EmbedStream<T> {
-  readonly #source: TextSource<T>;
-  readonly #settings: StreamSettings;
-  readonly #batches = new TaskQueue(batchesInFlight);
-  #closed = false;
-
-  constructor(source: TextSource<T>, settings: StreamSettings) {
-    this.#source = source;
-    this.#settings = settings;
-  }
-
-  async *run(): AsyncGenerator<EmbeddedItem<T>, void, undefined> {
-    let failed = true;
-    try {
-      let upcoming = this.#startWindow();
-      for (let ended = false; !ended; ) {
-        const window = await this.#orAborted(upcoming);
-        ended = window.ended;
-        if (!ended) upcoming = this.#startWindow();
-        for (const { item, tokens, truncated, vectors, row } of window.entries) {
-          const vector = (await this.#orAborted(vectors))[row]!;
-          failed = false; // a consumer that leaves does so at the yield
-          yield { item, vector, tokens, truncated };
-          failed = true;
-        }
-        if (window.failure !== undefined) throw window.failure.error;
-      }
-      failed = false;
-    } finally {
-      this.#closed = true;
-      this.#batches.close();
-      // As in for-await: what closing the source throws does not hide an error before it.
-      await this.#source.close().catch((error) => {
-        if (!failed) throw error;
-      });
-    }
-  }
-
-  /** Reads and tokenizes a window and queues its batches; does not wait for them. */
-  #startWindow(): Promise<Window<T>> {
-    const window = this.#readWindow();
-    window.catch(() => {}); // reported when its turn comes, if it does
-    return window;
-  }
-
-  async #readWindow(): Promise<Window<T>> {
-    const { model, tokenizer, max_length, window } = this.#settings;
-    // What is more than the engine's queue may hold would never be accepted.
-    const most = model.engine === 'native' ? env.maxQueuedTokens : Number.POSITIVE_INFINITY;
-    const batch_tokens = Math.min(this.#settings.batch_tokens, most);
-    const limits = { texts: window, characters: windowCharacters };
-    const { items, texts, ended, failure } = await this.#source.read(limits, (idle) => this.#batches.whenIdle(idle));
-    if (texts.length === 0) return { entries: [], ended, failure };
-    const rows = await tokenizer.encode_rows(texts, { truncation: true, max_length, verbose: false });
-    const entries = new Array<Entry<T>>(rows.size);
-    const { lengths } = rows;
-    for (const batch of planBatches(lengths, batch_tokens)) {
-      const vectors = this.#batches.add(() => this.#embed(rows.select(batch)));
-      batch.forEach((index, row) => {
-        const truncated = rows.isTruncated(index);
-        entries[index] = { item: items[index]!, tokens: lengths[index]!, truncated, vectors, row };
-      });
-    }
-    return { entries, ended, failure };
-  }
-
-  async #embed(rows: TokenRows): Promise<Float32Array[]> {
-    const data = await this.#embedWhenThereIsRoom(rows);
-    const size = data.length / rows.size;
-    return Array.from({ length: rows.size }, (_, row) => data.slice(row * size, (row + 1) * size));
-  }
-
-  /** Where others have filled the engine's queue, a stream waits; a batch that is more than the queue may hold fails. */
-  async #embedWhenThereIsRoom(rows: TokenRows): Promise<Float32Array> {
-    const { model, embed } = this.#settings;
-    const tokens = rows.lengths.reduce((sum, length) => sum + length, 0);
-    for (;;) {
-      try {
-        return (await model.embed(rows, embed)).data;
-      } catch (error) {
-        const isFull = error instanceof BertNativeError && error.code === 'ERR_QUEUE_FULL';
-        if (!isFull || tokens > env.maxQueuedTokens || this.#closed) throw error;
-        await setTimeout(retry_ms);
-      }
-    }
-  }
-
-  async #orAborted<V>(promise: Promise<V>): Promise<V> {
-    const { signal } = this.#settings.embed;
-    return signal ? rejectOnAbort(promise, signal) : promise;
-  }
+/** The rows of `[B, H]`, each in memory of its own. */
+function vectorsOf({ data, dims }: Tensor<'float32'>): Float32Array[] {
+  const [count, size] = dims as [number, number];
+  return Array.from({ length: count }, (_, row) => data.slice(row * size, (row + 1) * size));
 }

@@ -4,10 +4,10 @@ import { optionError } from '../options.ts';
 /** Items that texts are read from, one after another. */
 export type StreamSource<T> = AsyncIterable<T> | Iterable<T>;
 
-/** Some consecutive items of a source with their texts. */
-export interface TextWindow<T> {
+/** Some consecutive items of a source with what was read from them. */
+export interface TextWindow<T, V> {
   readonly items: readonly T[];
-  readonly texts: readonly string[];
+  readonly values: readonly V[];
   /** Nothing comes after these. */
   readonly ended: boolean;
   /** What the source failed with behind these. */
@@ -15,22 +15,42 @@ export interface TextWindow<T> {
 }
 
 export interface WindowLimits {
-  readonly texts: number;
-  /** UTF-16 units; a single text may be longer. */
+  readonly items: number;
+  /** UTF-16 units; a single item may have more. */
   readonly characters: number;
 }
 
+/** What of an item a stream works on. */
+export interface ItemReader<T, V> {
+  /** @throws BertNativeError `ERR_OPTION` for an item that is not what the stream takes */
+  read(item: T, index: number): V;
+  /** UTF-16 units of its texts. */
+  sizeOf(value: V): number;
+}
+
+/** @param textOf the text of an item */
+export function textReader<T>(textOf: (item: T, index: number) => unknown): ItemReader<T, string> {
+  return {
+    read(item, index) {
+      const text = textOf(item, index);
+      if (typeof text !== 'string') throw optionError(`texts[${index}]`, text, 'a string');
+      return text;
+    },
+    sizeOf: (text) => text.length,
+  };
+}
+
 /** Reads a source window by window, and lets go of it properly however reading ends. */
-export class TextSource<T> {
+export class TextSource<T, V> {
   readonly #source: StreamSource<T>;
   readonly #iterator: AsyncIterator<T> | Iterator<T>;
-  readonly #textOf: (item: T, index: number) => unknown;
+  readonly #reader: ItemReader<T, V>;
   #pending: Promise<IteratorResult<T>> | undefined;
   #count = 0;
   #finished = false;
 
   /** @throws BertNativeError `ERR_OPTION` for what cannot be iterated, and for a string, which would be its characters */
-  constructor(source: StreamSource<T>, textOf: (item: T, index: number) => unknown) {
+  constructor(source: StreamSource<T>, reader: ItemReader<T, V>) {
     const { [Symbol.asyncIterator]: asynchronous, [Symbol.iterator]: synchronous } = Object(source);
     const iterate: (() => AsyncIterator<T> | Iterator<T>) | undefined = asynchronous ?? synchronous;
     if (typeof source === 'string' || iterate === undefined) {
@@ -38,33 +58,33 @@ export class TextSource<T> {
     }
     this.#source = source;
     this.#iterator = iterate.call(source);
-    this.#textOf = textOf;
+    this.#reader = reader;
   }
 
   /**
    * The next items, as many as the limits allow. Fewer where the source makes us wait: `whenIdle` calls back when there is
    * nothing else to do, and then what has come by now is better than a full window later.
    */
-  async read(limits: WindowLimits, whenIdle: (listener: (() => void) | undefined) => void): Promise<TextWindow<T>> {
+  async read(limits: WindowLimits, whenIdle: (listener: (() => void) | undefined) => void): Promise<TextWindow<T, V>> {
     const items: T[] = [];
-    const texts: string[] = [];
+    const values: V[] = [];
     let characters = 0;
     try {
-      while (!this.#finished && items.length < limits.texts && characters < limits.characters) {
+      while (!this.#finished && items.length < limits.items && characters < limits.characters) {
         const step = await this.#next(items.length > 0 ? whenIdle : undefined);
-        if (step === undefined) return { items, texts, ended: false, failure: undefined };
+        if (step === undefined) return { items, values, ended: false, failure: undefined };
         if (step.done) {
           this.#finished = true;
           break;
         }
-        const text = this.#checkedText(step.value);
+        const value = this.#reader.read(step.value, this.#count++);
         items.push(step.value);
-        texts.push(text);
-        characters += text.length;
+        values.push(value);
+        characters += this.#reader.sizeOf(value);
       }
-      return { items, texts, ended: this.#finished, failure: undefined };
+      return { items, values, ended: this.#finished, failure: undefined };
     } catch (error) {
-      return { items, texts, ended: true, failure: { error } };
+      return { items, values, ended: true, failure: { error } };
     }
   }
 
@@ -107,12 +127,5 @@ export class TextSource<T> {
     } finally {
       whenIdle?.(undefined);
     }
-  }
-
-  #checkedText(item: T): string {
-    const index = this.#count++;
-    const text = this.#textOf(item, index);
-    if (typeof text !== 'string') throw optionError(`texts[${index}]`, text, 'a string');
-    return text;
   }
 }

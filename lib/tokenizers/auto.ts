@@ -70,7 +70,7 @@ export const AutoTokenizer = {
    *   throws
    */
   async from_pretrained(id: string, options?: AutoTokenizerOptions | null): Promise<PreTrainedTokenizerFast> {
-    const folder = await resolveModelFolder(id, pickOptions(options ?? {}, resolveRules));
+    const folder = await resolveModelFolder(id, pickOptions(options ?? {}, resolveRules), 'tokenizer');
     const tokenizerClass = await findTokenizerClass(folder);
     return loadPretrained(tokenizerClass, id, options, await sourcesOf(tokenizerClass, folder, options));
   },

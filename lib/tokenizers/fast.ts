@@ -43,7 +43,7 @@ export type FastTokenizerOptions = CommonOptions &
   >;
 
 /** What transformers and transformers.js document for from_pretrained and has no bearing here. */
-const optionsWithoutEffect = ['legacy', 'config', 'progress_callback', 'use_fast'];
+const optionsWithoutEffect = ['legacy', 'config', 'use_fast'];
 
 /** A class of tokenizers that {@link loadPretrained} can make. */
 export interface FastTokenizerClass<T> {
@@ -176,7 +176,7 @@ export async function loadPretrained<T>(
   const rules = familyOptionRules(family);
   const call = `${name}.from_pretrained`;
   const given = checkOptions(call, options, { ...rules, ...resolveRules }, optionsWithoutEffect);
-  const folder = await resolveModelFolder(id, pickOptions(given, resolveRules));
+  const folder = await resolveModelFolder(id, pickOptions(given, resolveRules), 'tokenizer');
   const { source, paths } = await findSource(folder, sources);
   const config = await readTokenizerConfig(folder, rules);
   for (const option of family.caller_options) delete config.options[option];

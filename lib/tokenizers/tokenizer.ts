@@ -116,6 +116,9 @@ export interface TokenizerCore {
   readonly model_input_names: readonly string[];
 }
 
+/** @internal Rows with the alignments of their tokens. */
+export type AlignedEncoding = NativeEncoding & { readonly offsets: Int32Array; readonly word_ids: Int32Array };
+
 type SpecialTokenFields = { readonly [Name in SpecialTokenName]: string | null } & {
   readonly [Name in SpecialTokenName as `${Name}_id`]: number | null;
 };
@@ -345,6 +348,23 @@ export abstract class PreTrainedTokenizer extends Callable {
     const defaults = { return_token_type_ids: this.model_input_names.includes('token_type_ids') };
     const call = this.#packedCall('encode_rows()', text, options, defaults);
     return new TokenRows(await this.#nativeTokenizer().encode_rows_async(...call));
+  }
+
+  /**
+   * Rows without padding, with where every token stands in its text and which word it belongs to; on a thread of the
+   * library.
+   *
+   * @internal
+   */
+  async encode_aligned(text: readonly string[], options: EncodeOptions): Promise<AlignedEncoding> {
+    const { tokenizer, texts, plan } = this.#source(text, checkOptions('encode_aligned()', options, encodeOptionRules));
+    const alignments = { return_offsets: true, return_word_ids: true };
+    return tokenizer.encode_async(texts, { ...plan.native, ...alignments }) as Promise<AlignedEncoding>;
+  }
+
+  /** @internal What the model over the vocabulary is called in `tokenizer.json`. */
+  get model_kind(): NativeModelOptions['type'] {
+    return this.#core.model.type;
   }
 
   /** The ids of one text or pair: an array, or a tensor `[1, tokens]` with `return_tensor: true`. */

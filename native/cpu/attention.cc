@@ -391,10 +391,10 @@ class HeadAttention {
     const size_t first_offset = (keys.begin - packed_.begin) / strip_rows * strip_rows;
     for (size_t first = packed_.begin + first_offset; first < keys.end; first += strip_rows) {
       const size_t last = std::min(first + strip_rows, packed_.end) - 1;
-      const DistanceProducts products = multiply_distances(
-          key_strips_ + (first - packed_.begin) * depth(), last + 1 - first, layer_.key_distances,
-          layer_.distance_rows->between(column(queries.row), column(queries.row + queries.count - 1),
-                                        visible_keys_.column(first), visible_keys_.column(last)));
+      const DistanceProducts products =
+          multiply_distances(key_strips_ + (first - packed_.begin) * depth(), last + 1 - first, layer_.key_distances,
+                             layer_.distance_rows->between(column(queries.row), column(queries.row + queries.count - 1),
+                                                           visible_keys_.column(first), visible_keys_.column(last)));
       for (size_t q = 0; q < queries.count; ++q) {
         const KeyRange own = queries.seen[q].within(keys).within({first, last + 1});
         if (own.empty()) continue;
@@ -438,7 +438,8 @@ class HeadAttention {
   void store_probabilities(const Queries& queries, size_t r, const float* probabilities, KeyRange range) const {
     write_probabilities(queries.row + r, [&](float* out) {
       if (range.begin == queries.seen[r].begin) std::fill_n(out, sequence_.sequence->length, 0.0f);
-      for (size_t key = range.begin; key < range.end; ++key) out[visible_keys_.column(key)] = probabilities[key - range.begin];
+      for (size_t key = range.begin; key < range.end; ++key)
+        out[visible_keys_.column(key)] = probabilities[key - range.begin];
     });
   }
 

@@ -19,8 +19,8 @@ namespace bert_native {
 inline constexpr size_t kAttentionKeyBlock = 512;
 
 // One layer's attention over a block, per sequence and head, over the keys that the mask shows: softmax(s) V with
-// s_lr = (q_l · k_r + q_l · a_d + k_r · b_d) / √(D · scale_factor) + c_d, Vaswani et al. 2017, eq. 1, with what relative
-// positions add; d is the row for l - r. Rotary positions are in the projections already.
+// s_lr = (q_l · k_r + q_l · a_d + k_r · b_d) / √(D · scale_factor) + c_d, Vaswani et al. 2017, eq. 1, with what
+// relative positions add; d is the row for l - r. Rotary positions are in the projections already.
 struct AttentionLayer {
   size_t heads = 0, head_size = 0;
   const GemmKernels* gemm = nullptr;  // attention_gemm()
@@ -31,11 +31,11 @@ struct AttentionLayer {
   DistanceVectors query_distances;              // a
   DistanceVectors key_distances;                // b
   const float* bias = nullptr;                  // c [rows, A]
-  size_t index = 0;  // of the layer, which selects the output among Sequence::attentions
+  size_t index = 0;                             // of the layer, which selects the output among Sequence::attentions
 };
 
-// The products that attention of this kind is made of. `rounded`: whether the weights are kept in 16 bits or fewer, which
-// lets attention do the same with its operands where that is faster.
+// The products that attention of this kind is made of. `rounded`: whether the weights are kept in 16 bits or fewer,
+// which lets attention do the same with its operands where that is faster.
 const GemmKernels& attention_gemm(const AttentionSpecification& attention, bool rounded, const KernelTable& kernels);
 
 // A share of the work: some queries of one sequence under one head. Queries count from the sequence's first key row on,
@@ -54,8 +54,9 @@ std::vector<AttentionTask> attention_tasks(const PlannedBlock& block, size_t hea
 std::vector<AttentionTask> last_row_attention_tasks(const PlannedBlock& block, const std::vector<AttentionTask>& tasks);
 
 // The memory of one thread. It grows to what the task with the most keys needs: 2·D floats for each key that its
-// queries see (3·D with key_distances), and beside them up to 256 KiB, 512 KiB where strips have 32 rows, for head sizes
-// up to 128; distance vectors add up to gemm_rows floats for each of their rows that lies between two of those needed.
+// queries see (3·D with key_distances), and beside them up to 256 KiB, 512 KiB where strips have 32 rows, for head
+// sizes up to 128; distance vectors add up to gemm_rows floats for each of their rows that lies between two of those
+// needed.
 class AttentionScratch {
  public:
   std::vector<KeyRange> seen;  // by each query of a block

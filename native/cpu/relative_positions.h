@@ -52,8 +52,9 @@ struct DistanceVectors {
   static DistanceVectors of(const PackedMatrix& matrix) { return {reinterpret_cast<const float*>(matrix.panel(0)), 0}; }
 };
 
-// P_k or P_q of He et al. 2020: relative positions [rows, H] times a matrix [A·D, H], and its bias. Computed in f32 from
-// the parameters as they are stored, whatever the weights of the layers are kept in. Its memory is somebody else's.
+// P_k or P_q of He et al. 2020: relative positions [rows, H] times a matrix [A·D, H], and its bias. Computed in f32
+// from the parameters as they are stored, whatever the weights of the layers are kept in. Its memory is somebody
+// else's.
 class RelativeProjection {
  public:
   RelativeProjection() = default;
@@ -71,7 +72,9 @@ class RelativeProjection {
   DistanceVectors vectors() const { return {panels_, head_elements()}; }
 
  private:
-  size_t padded_rows() const { return kernels_ == nullptr ? 0 : (rows_ + kernels_->gemm_cols - 1) / kernels_->gemm_cols * kernels_->gemm_cols; }
+  size_t padded_rows() const {
+    return kernels_ == nullptr ? 0 : (rows_ + kernels_->gemm_cols - 1) / kernels_->gemm_cols * kernels_->gemm_cols;
+  }
   size_t head_elements() const { return padded_rows() * head_size_; }
   void read_strips(float* strips, const ParameterReader& reader, LoadScratch& scratch) const;
 

@@ -13,8 +13,8 @@
 namespace bert_native {
 
 // Rotary positions (Su et al. 2021): pair i of a head is turned by the angle position · inverse_frequencies[i]. Cosines
-// and sines are computed in double, rounded to f32 and kept, some positions at a time as they are first used, up to 8 MiB;
-// those of positions beyond are computed each time. Legend: R pairs, D head size, A heads.
+// and sines are computed in double, rounded to f32 and kept, some positions at a time as they are first used, up to 8
+// MiB; those of positions beyond are computed each time. Legend: R pairs, D head size, A heads.
 class RotaryTable {
  public:
   // position: of kind kRotary. longest_sequence: positions that are asked for, as a rule.
@@ -22,8 +22,8 @@ class RotaryTable {
   RotaryTable(const RotaryTable&) = delete;
   RotaryTable& operator=(const RotaryTable&) = delete;
 
-  // Turns the first 2R columns of each head, in place. heads: [heads, D] back to back; for the queries and the keys of a
-  // row of projections that are 2·A heads. Callable from several threads. Throws kMemory.
+  // Turns the first 2R columns of each head, in place. heads: [heads, D] back to back; for the queries and the keys of
+  // a row of projections that are 2·A heads. Callable from several threads. Throws kMemory.
   void turn(float* heads, size_t count, size_t head_size, size_t position) const;
 
   // Whether it serves attention of this kind, too.

@@ -72,8 +72,8 @@ struct KernelTable {
 
   // Elements i and i + pairs by the angle i: x_i cos_i - x_{i+pairs} sin_i and x_{i+pairs} cos_i + x_i sin_i.
   void (*rotate_halves_f32)(float* x, const float* cos, const float* sin, size_t pairs);
-  // Elements 2i and 2i + 1 of n, n even: x_j = x_j cos_j + sin_j times the pair's other element. So cos holds each angle's
-  // cosine twice, sin its sine with a minus and without.
+  // Elements 2i and 2i + 1 of n, n even: x_j = x_j cos_j + sin_j times the pair's other element. So cos holds each
+  // angle's cosine twice, sin its sine with a minus and without.
   void (*rotate_neighbours_f32)(float* x, const float* cos, const float* sin, size_t n);
 
   // --- stored parameters to f32; F64 rounds to nearest even, the others are exact ---

@@ -76,7 +76,7 @@ describe('mistakes', () => {
   const bad = join(temporary, 'bad.txt');
   writeFileSync(bad, Buffer.from([0x61, 0x0a, 0xff, 0x0a]));
   test.each([
-    ['a model that is not there', ['info', 'no-such-folder'], 'ERR_NOT_FOUND'],
+    ['a model that is not there', ['info', './no-such-folder'], 'ERR_NOT_FOUND'],
     [
       'an input that is not there',
       ['embed', '--model', demoModelFolder, '--input', 'none.txt', '--output', output],

@@ -5,6 +5,7 @@ import type {
   AttentionMask,
   EncoderSpecification,
   HeadSpecification,
+  HeadStep,
   LayerSpecification,
   NormSpecification,
   PoolingMode,
@@ -300,23 +301,27 @@ class Naive {
     return this.linear('pooler.dense', last[0]!).map(naiveActivations[this.specification.pooler!.activation]);
   }
 
-  head({ name, steps }: HeadSpecification, input: Vector): Vector {
-    return steps.reduce((x, step): Vector => {
-      switch (step.kind) {
-        case 'linear':
-          return this.linear(`heads.${name}.${step.name}`, x);
-        case 'word_embeddings':
-          return this.linear(`heads.${name}.${step.name}`, x, 'embeddings.word');
-        case 'norm':
-          return this.norm(`heads.${name}.${step.name}`, x, step.norm);
-        case 'activation':
-          return x.map(naiveActivations[step.activation]);
-        case 'normalize': {
-          const length = Math.max(Math.hypot(...x), 1e-12);
-          return x.map((value) => value / length);
-        }
+  head(head: HeadSpecification, input: Vector): Vector {
+    let x = input;
+    for (const step of head.steps) x = this.step(`heads.${head.name}`, step, x);
+    return x;
+  }
+
+  step(head: string, step: HeadStep, x: Vector): Vector {
+    switch (step.kind) {
+      case 'linear':
+        return this.linear(`${head}.${step.name}`, x);
+      case 'word_embeddings':
+        return this.linear(`${head}.${step.name}`, x, 'embeddings.word');
+      case 'norm':
+        return this.norm(`${head}.${step.name}`, x, step.norm);
+      case 'activation':
+        return x.map(naiveActivations[step.activation]);
+      case 'normalize': {
+        const length = Math.max(Math.hypot(...x), 1e-12);
+        return x.map((value) => value / length);
       }
-    }, input);
+    }
   }
 }
 

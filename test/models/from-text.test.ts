@@ -3,7 +3,7 @@ import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { beforeAll, describe, expect, test } from 'vitest';
 import { BertModel, BertTokenizer } from '../../lib/index.ts';
-import { poolings } from '../support/bert-goldens.ts';
+import { poolings } from '../support/model-goldens.ts';
 import { type Case, expectClose, expectValuesClose, fixturesFolder, readCases } from '../support/fixtures.ts';
 import { linearHead } from '../support/heads.ts';
 import { temporaryFolder } from '../support/temporary.ts';

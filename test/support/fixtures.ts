@@ -41,9 +41,10 @@ export interface Golden {
 export interface Case {
   readonly name: string;
   readonly model_class: string;
-  readonly input_ids: number[][];
-  readonly attention_mask: number[][] | null;
-  readonly token_type_ids: number[][] | null;
+  /** One level more for multiple choice. */
+  readonly input_ids: number[][] | number[][][];
+  readonly attention_mask: number[][] | number[][][] | null;
+  readonly token_type_ids: number[][] | number[][][] | null;
   /** What the ids were made from, in folders with a vocabulary. */
   readonly texts?: string[];
   readonly text_pairs?: string[] | null;
@@ -56,10 +57,10 @@ export function readCases(folder: string): Case[] {
   return JSON.parse(readFileSync(join(folder, 'cases.json'), 'utf8'));
 }
 
-/** Whether a folder has cases of a class. */
-export function hasCases(folder: string, model_class: string): boolean {
+/** Whether a folder has cases, of a class where one is named. */
+export function hasCases(folder: string, model_class?: string): boolean {
   if (!existsSync(join(folder, 'cases.json'))) return false;
-  return readCases(folder).some((golden) => golden.model_class === model_class);
+  return readCases(folder).some((golden) => model_class === undefined || golden.model_class === model_class);
 }
 
 /** The bar of every golden: |a − b| ≤ 2e-5 + 2e-5·|b|. Returns the largest difference. */

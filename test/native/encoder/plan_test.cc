@@ -175,7 +175,70 @@ void says_where_position_0_lies() {
   }
 }
 
+std::string last_rows_of(const PlannedBlock& block) {
+  std::string text;
+  for (const uint32_t row : block.last_rows) text += std::to_string(row) + " ";
+  return text;
+}
+
+EncoderSpecification with_heads() {
+  EncoderSpecification specification;
+  specification.layers.resize(2);
+  specification.pooler = Activation::kTanh;
+  specification.heads = {{"tokens", HeadInputKind::kTokens, {}, {}},
+                         {"pooler", HeadInputKind::kPooler, {}, {}},
+                         {"mean", HeadInputKind::kPooled, {Pooling::kMean}, {}},
+                         {"last", HeadInputKind::kPooled, {Pooling::kLastToken}, {}}};
+  return specification;
+}
+
+// Rows that heads need, and which of them leave the last layer.
+void plans_rows_for_heads() {
+  const EncoderSpecification specification = with_heads();
+  const auto check = [&](std::vector<uint8_t> mask, const std::string& head, const OutputOptions& options,
+                         const std::string& rows, const std::string& last_rows, const int32_t* positions = nullptr,
+                         size_t position_count = 0) {
+    Planned planned(std::move(mask));
+    for (const HeadSpecification& known : specification.heads) {
+      planned.sequence.heads.push_back(known.name == head ? &planned.output : nullptr);
+    }
+    planned.sequence.head_positions = positions;
+    planned.sequence.head_position_count = position_count;
+    check_plan({planned.sequence}, options, rows, specification);
+    const std::string actual = last_rows_of(Plan({planned.sequence}, options, specification).block);
+    BN_CHECK(actual == last_rows, head + " is made of the last states '" + actual + "', expected '" + last_rows + "'");
+  };
+  const int32_t positions[] = {0, 2, 3};
+  check({0, 1, 1, 0}, "tokens", kCompute, "0:1 0:2 | 0:0 0:3 ", "0 1 2 3 ");
+  check({0, 1, 1, 0}, "tokens", kSkip, "0:1 0:2 ", "0 1 ");
+  check({0, 1, 1, 0, 0}, "tokens", kCompute, "0:1 0:2 | 0:0 0:3 ", "1 2 3 ", positions, 3);
+  check({0, 1, 1, 0, 0}, "tokens", kSkip, "0:1 0:2 ", "1 ", positions, 3);
+  check({0, 1, 1, 0}, "pooler", kSkip, "0:1 0:2 | 0:0 ", "2 ");
+  check({1, 1, 1, 0}, "pooler", kCompute, "0:0 0:1 0:2 ", "0 ");
+  check({0, 1, 1, 1}, "mean", kCompute, "0:1 0:2 0:3 ", "0 1 2 ");
+  check({0, 1, 1, 1}, "mean", {.pooling_skip = 1}, "0:1 0:2 0:3 ", "1 2 ");
+  check({0, 1, 1, 1, 0}, "last", kCompute, "0:1 0:2 0:3 ", "2 ");
+  // Zeros are pooled, and the head is made of them.
+  check({0, 0}, "mean", kSkip, "0:0 0:1 ", "0 ");
+  check({0, 0}, "tokens", kSkip, "", "");
+}
+
+void keeps_all_rows_where_neighbours_meet() {
+  EncoderSpecification specification = with_heads();
+  specification.layers.resize(1);
+  Planned planned({1, 1, 1});
+  planned.want_pooler();
+  BN_CHECK(last_rows_of(Plan({planned.sequence}, kCompute, specification).block) == "0 ", "one layer");
+  specification.convolution = ConvolutionSpecification{};
+  BN_CHECK(last_rows_of(Plan({planned.sequence}, kCompute, specification).block) == "0 1 2 ", "a convolution");
+  specification.layers.clear();
+  specification.convolution.reset();
+  BN_CHECK(last_rows_of(Plan({planned.sequence}, kCompute, specification).block) == "0 1 2 ", "no layers");
+}
+
 void add_tests() {
+  add("encoder/plan: rows that heads need", plans_rows_for_heads);
+  add("encoder/plan: keeps all rows where neighbours meet", keeps_all_rows_where_neighbours_meet);
   add("encoder/plan: rows are those that results need", plans_rows_by_demand);
   add("encoder/plan: sequences without keys", plans_sequences_without_keys);
   add("encoder/plan: queries that see no key", plans_queries_that_see_no_key);

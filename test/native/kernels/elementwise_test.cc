@@ -122,6 +122,37 @@ void dot_ignores_alignment(const KernelTable& kernels) {
   }
 }
 
+// Halves and neighbours alike: the pair's elements at a and b, its cosine and sine.
+void check_pair(const std::string& what, const std::vector<float>& x, const Guarded& out, size_t a, size_t b,
+                double cosine, double sine) {
+  const double bound = 2 * kUnitRoundoff * (std::fabs(x[a]) + std::fabs(x[b]));
+  BN_CHECK(std::fabs(out[a] - (x[a] * cosine - x[b] * sine)) <= bound, what + ", element " + std::to_string(a));
+  BN_CHECK(std::fabs(out[b] - (x[b] * cosine + x[a] * sine)) <= bound, what + ", element " + std::to_string(b));
+}
+
+void rotates_pairs(const KernelTable& kernels) {
+  Random random(35);
+  for (const size_t pairs : row_lengths()) {
+    const std::vector<float> x = random.uniforms(2 * pairs, -3, 3);
+    const std::vector<float> angles = random.uniforms(pairs, -3, 3);
+    std::vector<float> cosines(pairs), sines(pairs), twice(2 * pairs), with_signs(2 * pairs);
+    for (size_t i = 0; i < pairs; ++i) {
+      cosines[i] = twice[2 * i] = twice[2 * i + 1] = std::cos(angles[i]);
+      sines[i] = with_signs[2 * i + 1] = std::sin(angles[i]);
+      with_signs[2 * i] = -sines[i];
+    }
+    Guarded halves(x, pairs % 5), neighbours(x, pairs % 5);
+    kernels.rotate_halves_f32(halves.data(), cosines.data(), sines.data(), pairs);
+    kernels.rotate_neighbours_f32(neighbours.data(), twice.data(), with_signs.data(), 2 * pairs);
+    halves.check_margins();
+    neighbours.check_margins();
+    for (size_t i = 0; i < pairs; ++i) {
+      check_pair("halves", x, halves, i, pairs + i, cosines[i], sines[i]);
+      check_pair("neighbours", x, neighbours, 2 * i, 2 * i + 1, cosines[i], sines[i]);
+    }
+  }
+}
+
 void add_tests() {
   add_kernel_test("add_bias_f32: exact", adds_bias);
   add_kernel_test("add_bias_residual_f32: exact", adds_bias_and_residual);
@@ -132,6 +163,7 @@ void add_tests() {
   add_kernel_test("add_f32, add_bias_residual_f32, max_f32: an input may be the output", takes_its_output_as_input);
   add_kernel_test("dot_f32: small integers multiply exactly", multiplies_integers_exactly);
   add_kernel_test("dot_f32: reals multiply within the rounding bound", multiplies_reals_within_the_rounding_bound);
+  add_kernel_test("rotate_halves_f32, rotate_neighbours_f32: within the rounding bound", rotates_pairs);
   add_kernel_test("dot_f32: bits do not depend on alignment", dot_ignores_alignment);
 }
 

@@ -1,10 +1,10 @@
 import { cpSync, mkdirSync, symlinkSync, writeFileSync } from 'node:fs';
 import { join, relative } from 'node:path';
 import { afterEach, describe, expect, test } from 'vitest';
-import { resolveModelFolder } from '../lib/hub/resolve.ts';
-import { BertModel, env } from '../lib/index.ts';
-import { fixturesFolder } from './support/fixtures.ts';
-import { temporaryFolder } from './support/temporary.ts';
+import { resolveModelFolder } from '../../lib/hub/resolve.ts';
+import { BertModel, env } from '../../lib/index.ts';
+import { fixturesFolder } from '../support/fixtures.ts';
+import { temporaryFolder } from '../support/temporary.ts';
 
 const before = { localModelPath: env.localModelPath, cacheDir: env.cacheDir };
 afterEach(() => Object.assign(env, before));
@@ -60,8 +60,13 @@ describe('where a model comes from', () => {
   test('what is not there, or would lead elsewhere', async () => {
     env.cacheDir = hubCache();
     const failure = (id: string, options = {}) => resolveModelFolder(id, options).catch((error) => error);
-    expect(await failure('owner/name', { revision: 'v2' })).toMatchObject({ code: 'ERR_NOT_FOUND' });
-    expect(await failure('owner/other')).toMatchObject({ code: 'ERR_NOT_FOUND' });
+    expect(await failure('owner/name', { revision: 'v2' })).toMatchObject({ code: 'ERR_OFFLINE' });
+    expect(await failure('owner/other')).toMatchObject({
+      code: 'ERR_OFFLINE',
+      message: expect.stringMatching(
+        /'owner\/other' .* not in the hub cache .*HF_HUB_OFFLINE.*; looked at '.*', '.*' before/,
+      ),
+    });
     expect(await failure('owner/name', { revision: '../../x' })).toMatchObject({ code: 'ERR_OPTION' });
     expect(await failure('owner/name', { subfolder: '../..' })).toMatchObject({ code: 'ERR_OPTION' });
     expect(await failure('../models--owner--name/nothing')).toMatchObject({ code: 'ERR_NOT_FOUND' });

@@ -1,0 +1,302 @@
+import { readFile, stat } from 'node:fs/promises';
+import { join } from 'node:path';
+import { onAbort } from '../abort.ts';
+import { BertNativeError } from '../errors.ts';
+import { fileError, readFileIfPresent } from '../files.ts';
+import { warnOnce } from '../options.ts';
+import { CachedRepository } from './cache.ts';
+import { hubError } from './failures.ts';
+import { type ProgressCallback, ProgressReporter } from './progress.ts';
+import { currentCommit, isCommit, type Listing, listFilesOf } from './repository.ts';
+import { type FileView, type Needs, type Selection, selectFiles } from './selection.ts';
+import { openSession, type Session } from './session.ts';
+import { fetchBlob, isOutage } from './transfer.ts';
+
+/** A model of the hub, and which of its files are wanted. */
+export interface SnapshotRequest {
+  readonly id: string;
+  readonly revision: string;
+  readonly cacheDir: string;
+  /** Of the repository in which the model is; '' for the repository itself. */
+  readonly subfolder: string;
+  /** Files by what they are for, or those whose paths pass. */
+  readonly wanted: Needs | ((path: string) => boolean);
+  /** Why nothing may be downloaded; undefined: it may. */
+  readonly offline: string | undefined;
+  readonly token: string | boolean | undefined;
+  readonly progress_callback: ProgressCallback | undefined;
+  readonly signal: AbortSignal | undefined;
+}
+
+/** Files that are fetched at once. */
+const parallel = 4;
+
+/** An index of shards, or `modules.json`. */
+const maxReadBytes = 64 << 20;
+
+/**
+ * The folder of a model's snapshot in the cache, with the files that are wanted.
+ *
+ * Of a commit whose files are all there nothing is asked; for a branch or tag the hub is asked which commit it stands for.
+ * Where the hub cannot be reached or refuses, what is cached does, with a warning.
+ *
+ * @throws BertNativeError `ERR_OFFLINE`, `ERR_NOT_FOUND`, `ERR_HUB`, `ERR_IO`, `ERR_ABORTED`, `ERR_OPTION` (token, address),
+ *   `ERR_FILE_FORMAT` (an index that is none)
+ */
+export async function hubSnapshot(wish: SnapshotRequest): Promise<string> {
+  const cache = new CachedRepository(wish.cacheDir, wish.id);
+  if (wish.offline !== undefined) {
+    const found = await cachedSnapshot(cache, wish);
+    if (typeof found !== 'string') throw offlineError(wish, found);
+    return found;
+  }
+  try {
+    return await onlineSnapshot(cache, wish);
+  } catch (error) {
+    if (!isOutage(error)) throw error;
+    const found = await cachedSnapshot(cache, wish);
+    if (typeof found !== 'string') throw error;
+    warnOnce(
+      'BERT_NATIVE_HUB_CACHED',
+      `${wish.id} ${wish.revision}`,
+      `'${wish.id}' is taken from the cache as it was last seen: ${(error as Error).message}`,
+    );
+    return found;
+  }
+}
+
+async function onlineSnapshot(cache: CachedRepository, wish: SnapshotRequest): Promise<string> {
+  const { id, revision, subfolder } = wish;
+  if (isCommit(revision) && (await isComplete(cache, revision, wish))) {
+    return join(cache.snapshot(revision), subfolder);
+  }
+  const session = await openSession(wish.token, wish.signal);
+  const commit = isCommit(revision) ? revision : await currentCommit(session, id, revision);
+  if (!(await isComplete(cache, commit, wish))) {
+    await fetchWanted(cache, wish, commit, session, await listFilesOf(session, id, commit));
+  }
+  // Not before its files are there: until then the cache's state of the revision is the older one, which is whole.
+  await cache.writeRef(revision, commit);
+  return join(cache.snapshot(commit), subfolder);
+}
+
+// ---------- what is cached ----------
+
+class NotKnown extends Error {}
+
+/** Whether every file that is wanted is in the snapshot, and every other is known not to exist. */
+async function isComplete(cache: CachedRepository, commit: string, wish: SnapshotRequest): Promise<boolean> {
+  const { wanted, subfolder } = wish;
+  if (typeof wanted === 'function') return false;
+  const view: FileView = {
+    async has(path) {
+      const known = await cache.has(commit, path);
+      if (known === undefined) throw new NotKnown();
+      return known;
+    },
+    read: (path) => readCached(cache, commit, path),
+  };
+  try {
+    const { files, missing } = await selectFiles(view, wanted, subfolder);
+    if (missing.length > 0) return false;
+    await reportCached(cache, commit, wish, files);
+    return true;
+  } catch (error) {
+    if (error instanceof NotKnown) return false;
+    throw error;
+  }
+}
+
+async function readCached(cache: CachedRepository, commit: string, path: string): Promise<Uint8Array> {
+  const file = join(cache.snapshot(commit), path);
+  const bytes = await readFileIfPresent(file, maxReadBytes);
+  if (bytes === undefined) throw new NotKnown();
+  return bytes;
+}
+
+async function reportCached(
+  cache: CachedRepository,
+  commit: string,
+  { id, progress_callback }: SnapshotRequest,
+  files: readonly string[],
+): Promise<void> {
+  if (progress_callback === undefined) return;
+  const reporter = new ProgressReporter(id, progress_callback);
+  for (const file of files) {
+    const { size } = await stat(join(cache.snapshot(commit), file)).catch(() => ({ size: 0 }));
+    reporter.initiate(file, size);
+  }
+  for (const file of files) reporter.done(file);
+}
+
+/** The folder of what is cached, if it is enough to go by; else what is missing. */
+async function cachedSnapshot(cache: CachedRepository, wish: SnapshotRequest): Promise<string | readonly string[]> {
+  const { revision, subfolder, wanted } = wish;
+  const commit = await cache.commitOf(revision);
+  if (commit === undefined || !(await cache.hasSnapshot(commit))) return [];
+  const folder = join(cache.snapshot(commit), subfolder);
+  if (typeof wanted === 'function') {
+    const files = (await cache.filesOf(commit)).filter(wanted);
+    if (files.length > 0) await reportCached(cache, commit, wish, files);
+    return files.length > 0 ? folder : [];
+  }
+  const view: FileView = {
+    has: async (path) => (await cache.has(commit, path)) === true,
+    read: (path) => readCached(cache, commit, path),
+  };
+  const { files, missing } = await selectFiles(view, wanted, subfolder);
+  if (missing.length > 0) return missing;
+  if (files.length === 0) return [];
+  await reportCached(cache, commit, wish, files);
+  return folder;
+}
+
+function offlineError(
+  { id, revision, cacheDir, offline }: SnapshotRequest,
+  missing: readonly string[],
+): BertNativeError {
+  const state =
+    missing.length === 0
+      ? `'${id}' at revision '${revision}' is not in the hub cache '${cacheDir}'`
+      : `the hub cache '${cacheDir}' has '${id}' at revision '${revision}' without ${shortened(missing)}`;
+  return new BertNativeError('ERR_OFFLINE', `${state}, and nothing is downloaded: ${offline}`);
+}
+
+function shortened(names: readonly string[]): string {
+  return names.length <= 3 ? names.join(', ') : `${names.slice(0, 3).join(', ')} and ${names.length - 3} more`;
+}
+
+// ---------- what the hub has ----------
+
+async function fetchWanted(
+  cache: CachedRepository,
+  wish: SnapshotRequest,
+  commit: string,
+  session: Session,
+  listing: Listing,
+): Promise<void> {
+  const download = new Download(cache, wish, commit, session, listing);
+  const selection = await download.select();
+  if (selection.missing.length > 0) {
+    throw hubError(
+      'file',
+      `'${wish.id}' at revision '${wish.revision}' on ${session.endpoint} has no ${shortened(selection.missing)}` +
+        describeOthers(listing),
+    );
+  }
+  await download.fetchAll(selection.files);
+  await cache.writeAbsent(commit, download.absent);
+}
+
+/** Weights for other libraries, where there are such. */
+function describeOthers(listing: Listing): string {
+  const others = [...listing.keys()].filter((path) => /\.(h5|msgpack|onnx|gguf|ot|ckpt)$/.test(path));
+  return others.length === 0 ? '' : `; it has ${shortened(others)}`;
+}
+
+/** Fetches files of one commit. */
+class Download {
+  /** Files that were looked for and are not there. */
+  readonly absent = new Set<string>();
+  readonly #cache: CachedRepository;
+  readonly #wish: SnapshotRequest;
+  readonly #commit: string;
+  readonly #session: Session;
+  readonly #listing: Listing;
+  readonly #reporter: ProgressReporter;
+  readonly #initiated = new Set<string>();
+  readonly #done = new Set<string>();
+
+  constructor(cache: CachedRepository, wish: SnapshotRequest, commit: string, session: Session, listing: Listing) {
+    this.#cache = cache;
+    this.#wish = wish;
+    this.#commit = commit;
+    this.#session = session;
+    this.#listing = listing;
+    this.#reporter = new ProgressReporter(wish.id, wish.progress_callback);
+  }
+
+  async select(): Promise<Selection> {
+    const { wanted, subfolder, id } = this.#wish;
+    if (typeof wanted === 'function') {
+      const files = [...this.#listing.keys()].filter(wanted);
+      if (files.length > 0) return { files, missing: [] };
+      throw hubError('file', `'${id}' has no file that was asked for; it has ${shortened([...this.#listing.keys()])}`);
+    }
+    return selectFiles(this.#view(), wanted, subfolder);
+  }
+
+  #view(): FileView {
+    return {
+      has: async (path) => {
+        const isThere = this.#listing.has(path);
+        if (!isThere) this.absent.add(path);
+        return isThere;
+      },
+      read: async (path) => {
+        const { size_bytes } = this.#listing.get(path)!;
+        if (size_bytes > maxReadBytes) {
+          throw new BertNativeError(
+            'ERR_FILE_FORMAT',
+            `${path}: ${size_bytes} bytes; at most ${maxReadBytes} are read`,
+          );
+        }
+        await this.#fetch(path, this.#session);
+        const file = join(this.#cache.snapshot(this.#commit), path);
+        return readFile(file).catch((cause) => {
+          throw fileError('reading', file, cause);
+        });
+      },
+    };
+  }
+
+  /** A few at a time. What fails stops the others, which have ended when this rejects. */
+  async fetchAll(files: readonly string[]): Promise<void> {
+    for (const file of files) this.#initiate(file);
+    const stop = new AbortController();
+    const { signal } = this.#session;
+    const forget = signal && onAbort(signal, () => stop.abort(signal.reason));
+    const session = { ...this.#session, signal: stop.signal };
+    const queue = [...files];
+    let failure: { readonly error: unknown } | undefined;
+    const work = async () => {
+      for (let file = queue.shift(); file !== undefined && failure === undefined; file = queue.shift()) {
+        await this.#fetch(file, session).catch((error) => {
+          failure ??= { error };
+          stop.abort(error);
+        });
+      }
+    };
+    await Promise.all(Array.from({ length: parallel }, work));
+    forget?.();
+    if (failure !== undefined) throw failure.error;
+  }
+
+  #initiate(path: string): void {
+    if (this.#initiated.has(path)) return;
+    this.#initiated.add(path);
+    this.#reporter.initiate(path, this.#listing.get(path)!.size_bytes);
+  }
+
+  async #fetch(path: string, session: Session): Promise<void> {
+    if (this.#done.has(path)) return;
+    const file = this.#listing.get(path)!;
+    this.#initiate(path);
+    this.#reporter.download(path);
+    const source = { session, id: this.#wish.id, commit: this.#commit, file };
+    // A file may be there without its blob: a copy, where links are not allowed.
+    if (!(await this.#isPresent(path, file.size_bytes))) {
+      await fetchBlob(this.#cache, source, (loaded) => this.#reporter.progress(path, loaded));
+      await this.#cache.link(this.#commit, path, file.oid);
+    }
+    this.#done.add(path);
+    this.#reporter.done(path);
+  }
+
+  async #isPresent(path: string, size_bytes: number): Promise<boolean> {
+    return stat(join(this.#cache.snapshot(this.#commit), path)).then(
+      (entry) => entry.isFile() && entry.size === size_bytes,
+      () => false,
+    );
+  }
+}

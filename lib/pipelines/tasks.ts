@@ -1,0 +1,141 @@
+import { BertNativeError } from '../errors.ts';
+import { AutoModel } from '../models/auto.ts';
+import {
+  BertForMaskedLM,
+  BertForQuestionAnswering,
+  BertForSequenceClassification,
+  BertForTokenClassification,
+} from '../models/bert.ts';
+import type { ForwardModel } from '../models/forward-model.ts';
+import type { FromPretrainedOptions } from '../models/modeling.ts';
+import { describe, nearest } from '../options.ts';
+import type { Pipeline, PipelineParts } from './base.ts';
+import { FeatureExtractionPipeline } from './feature-extraction.ts';
+import { FillMaskPipeline } from './fill-mask.ts';
+import { QuestionAnsweringPipeline } from './question-answering.ts';
+import { SentenceSimilarityPipeline } from './sentence-similarity.ts';
+import { TextClassificationPipeline } from './text-classification.ts';
+import { TextRankingPipeline } from './text-ranking.ts';
+import { TokenClassificationPipeline } from './token-classification.ts';
+import { ZeroShotClassificationPipeline } from './zero-shot-classification.ts';
+
+/** The pipeline of each task. */
+export interface TaskPipelines {
+  'feature-extraction': FeatureExtractionPipeline;
+  'text-classification': TextClassificationPipeline;
+  'token-classification': TokenClassificationPipeline;
+  'question-answering': QuestionAnsweringPipeline;
+  'fill-mask': FillMaskPipeline;
+  'zero-shot-classification': ZeroShotClassificationPipeline;
+  'sentence-similarity': SentenceSimilarityPipeline;
+  'text-ranking': TextRankingPipeline;
+}
+
+/** Other names of tasks. */
+export const taskAliases = {
+  'sentiment-analysis': 'text-classification',
+  ner: 'token-classification',
+  embeddings: 'feature-extraction',
+} as const satisfies Readonly<Record<string, keyof TaskPipelines>>;
+
+type TaskAliases = typeof taskAliases;
+
+/** What `pipeline()` takes as a task. */
+export type PipelineTask = keyof TaskPipelines | keyof TaskAliases;
+
+/** The pipeline that a task's name gives. */
+export type PipelineOf<Task extends PipelineTask> = Task extends keyof TaskAliases
+  ? TaskPipelines[TaskAliases[Task]]
+  : Task extends keyof TaskPipelines
+    ? TaskPipelines[Task]
+    : never;
+
+/** How a task's pipeline is made. */
+export interface TaskDefinition {
+  readonly task: keyof TaskPipelines;
+  readonly pipeline_class: new (parts: PipelineParts<never>) => Pipeline;
+  /** The hub's model of a call that names none. */
+  readonly default_model: string;
+  load(id: string, options: FromPretrainedOptions): Promise<ForwardModel>;
+}
+
+// Only the pooler's own output would need the pooler.
+const loadEncoder: TaskDefinition['load'] = (id, options) =>
+  AutoModel.from_pretrained(id, { ...options, add_pooling_layer: false });
+
+const loadClassifier: TaskDefinition['load'] = (id, options) =>
+  BertForSequenceClassification.from_pretrained(id, options as object);
+
+const definitions: readonly TaskDefinition[] = [
+  {
+    task: 'feature-extraction',
+    pipeline_class: FeatureExtractionPipeline,
+    default_model: 'sentence-transformers/all-MiniLM-L6-v2',
+    load: loadEncoder,
+  },
+  {
+    task: 'text-classification',
+    pipeline_class: TextClassificationPipeline,
+    default_model: 'distilbert/distilbert-base-uncased-finetuned-sst-2-english',
+    load: loadClassifier,
+  },
+  {
+    task: 'token-classification',
+    pipeline_class: TokenClassificationPipeline,
+    default_model: 'dbmdz/bert-large-cased-finetuned-conll03-english',
+    load: (id, options) => BertForTokenClassification.from_pretrained(id, options as object),
+  },
+  {
+    task: 'question-answering',
+    pipeline_class: QuestionAnsweringPipeline,
+    default_model: 'distilbert/distilbert-base-cased-distilled-squad',
+    load: (id, options) => BertForQuestionAnswering.from_pretrained(id, options as object),
+  },
+  {
+    task: 'fill-mask',
+    pipeline_class: FillMaskPipeline,
+    default_model: 'distilbert/distilroberta-base',
+    load: (id, options) => BertForMaskedLM.from_pretrained(id, options as object),
+  },
+  {
+    task: 'zero-shot-classification',
+    pipeline_class: ZeroShotClassificationPipeline,
+    default_model: 'typeform/distilbert-base-uncased-mnli',
+    load: loadClassifier,
+  },
+  {
+    task: 'sentence-similarity',
+    pipeline_class: SentenceSimilarityPipeline,
+    default_model: 'sentence-transformers/all-MiniLM-L6-v2',
+    load: loadEncoder,
+  },
+  {
+    task: 'text-ranking',
+    pipeline_class: TextRankingPipeline,
+    default_model: 'cross-encoder/ms-marco-MiniLM-L6-v2',
+    load: loadClassifier,
+  },
+];
+
+const definitionOf: ReadonlyMap<string, TaskDefinition> = new Map(definitions.map((entry) => [entry.task, entry]));
+
+/** @throws BertNativeError `ERR_OPTION` for a task that there is not, naming the nearest */
+export function findTask(name: unknown): TaskDefinition {
+  const task = Object.hasOwn(taskAliases, name as string) ? taskAliases[name as keyof TaskAliases] : name;
+  const found = definitionOf.get(task as string);
+  if (found !== undefined) return found;
+  const names = [...definitionOf.keys(), ...Object.keys(taskAliases)];
+  const suggestion = typeof name === 'string' ? nearestTask(name, names) : undefined;
+  throw new BertNativeError(
+    'ERR_OPTION',
+    `there is no task ${describe(name)}: ${suggestion ? `did you mean '${suggestion}'? ` : ''}expected one of ${names.join(', ')}`,
+  );
+}
+
+/** By letters, and where those are far from all names, by a word in common. */
+function nearestTask(name: string, names: readonly string[]): string | undefined {
+  const words = name.toLowerCase().split(/[^a-z]+/);
+  const common = (other: string) => other.split('-').filter((word) => words.includes(word)).length;
+  const best = names.reduce((a, b) => (common(b) > common(a) ? b : a));
+  return nearest(name, names) ?? (common(best) > 0 ? best : undefined);
+}

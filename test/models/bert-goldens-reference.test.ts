@@ -1,3 +1,0 @@
-import { describeBertGoldens } from '../support/bert-goldens.ts';
-
-describeBertGoldens('reference');

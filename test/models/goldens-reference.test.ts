@@ -1,0 +1,3 @@
+import { describeGoldens } from '../support/model-goldens.ts';
+
+describeGoldens('reference');
