@@ -52,7 +52,7 @@ ForwardJob::ForwardJob(Napi::Env env, std::shared_ptr<const CpuEncoder> encoder,
   if (request.Get("token_rows").IsObject()) {
     add_token_rows(as_object(request.Get("token_rows"), "token_rows"));
   } else {
-    add_sequences(request, specification.hidden_size);
+    add_sequences(request, specification.embeddings.embedding_size);
   }
   add_outputs(env, request, specification);
 }
@@ -73,11 +73,11 @@ Napi::Value ForwardJob::result(Napi::Env env) {
   return result;
 }
 
-void ForwardJob::add_sequences(const Napi::Object& request, size_t hidden_size) {
-  const size_t B = batch_, S = padded_length_, H = hidden_size, count = output_size({B, S});
+void ForwardJob::add_sequences(const Napi::Object& request, size_t embedding_size) {
+  const size_t B = batch_, S = padded_length_, E = embedding_size, count = output_size({B, S});
   Task& task = *task_;
   task.input_ids = copy_optional<int32_t>(request, "input_ids", napi_int32_array, count);
-  task.inputs_embeds = copy_optional<float>(request, "inputs_embeds", napi_float32_array, output_size({B, S, H}));
+  task.inputs_embeds = copy_optional<float>(request, "inputs_embeds", napi_float32_array, output_size({B, S, E}));
   task.attention_mask = copy_optional<uint8_t>(request, "attention_mask", napi_uint8_array, count);
   task.token_type_ids = copy_optional<int32_t>(request, "token_type_ids", napi_int32_array, count);
   task.position_ids = copy_optional<int32_t>(request, "position_ids", napi_int32_array, count);
@@ -91,7 +91,7 @@ void ForwardJob::add_sequences(const Napi::Object& request, size_t hidden_size) 
     Sequence& sequence = task.sequences[b];
     sequence.length = S;
     sequence.input_ids = row(task.input_ids, b * S);
-    sequence.inputs_embeds = row(task.inputs_embeds, b * S * H);
+    sequence.inputs_embeds = row(task.inputs_embeds, b * S * E);
     sequence.attention_mask = row(task.attention_mask, b * S);
     sequence.token_type_ids = row(task.token_type_ids, b * S);
     sequence.position_ids = row(task.position_ids, b * S);
