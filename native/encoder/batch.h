@@ -56,7 +56,7 @@ struct OutputOptions {
 struct Sequence {
   size_t length = 0;                        // S
   const int32_t* input_ids = nullptr;       // [S], or null where inputs_embeds is given
-  const float* inputs_embeds = nullptr;     // [S,H]: takes the place of the word embeddings
+  const float* inputs_embeds = nullptr;     // [S,E]: takes the place of the word embeddings
   const uint8_t* attention_mask = nullptr;  // [S]; 0: masked, anything else: not; null: nothing is masked
   const int32_t* token_type_ids = nullptr;  // [S]; null: all zeros
   const int32_t* position_ids = nullptr;    // [S]; null: 0, 1, 2, …
