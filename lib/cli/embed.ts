@@ -1,11 +1,11 @@
 import { normalize as normalizePath } from 'node:path';
 import { env } from '../env.ts';
-import { resolveModelFolder } from '../hub/resolve.ts';
 import { AutoModel } from '../models/auto.ts';
 import type { EngineOptions } from '../models/modeling.ts';
 import { optionError } from '../options.ts';
 import { type EmbeddedItem, embedStream } from '../streams/embed-stream.ts';
 import { AutoTokenizer } from '../tokenizers/auto.ts';
+import { findModelFolder } from './download-progress.ts';
 import { chooseInput, type InputFormat, type InputRecord, readRecords } from './embed-input.ts';
 import { chooseOutput, commonRecord, inputSize, listModelFiles, type Output, refuseToOverwrite } from './job-files.ts';
 import { countOf, type JobResult, TextJob } from './text-job.ts';
@@ -46,7 +46,7 @@ export async function runEmbed(given: EmbedArguments): Promise<void> {
   const input = chooseInput(options.input, options.inputFormat, options.field, options.idField);
   const output = await chooseEmbedOutput(options);
   const size_bytes = await inputSize(input.path);
-  const folder = await resolveModelFolder(options.model);
+  const folder = await findModelFolder(options.model);
   const modelFiles = await listModelFiles(folder);
   await refuseToOverwrite(output.path, [input.path, ...modelFiles]);
 

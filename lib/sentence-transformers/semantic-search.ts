@@ -68,7 +68,12 @@ async function searchRows(
 
 /** The `k` largest of the scores: a heap whose root is the worst of the best. */
 function best(scores: Float32Array, k: number): SearchHit[] {
-  const isWorse = (a: number, b: number): boolean => scores[a]! < scores[b]! || (scores[a] === scores[b] && a > b);
+  const isWorse = (a: number, b: number): boolean => {
+    const [ofA, ofB] = [scores[a]!, scores[b]!];
+    // NaN comes behind all numbers.
+    if (Number.isNaN(ofA) !== Number.isNaN(ofB)) return Number.isNaN(ofA);
+    return ofA < ofB || (!(ofA > ofB) && a > b);
+  };
   const heap: number[] = [];
   const sink = (start: number): void => {
     for (let i = start; ; ) {

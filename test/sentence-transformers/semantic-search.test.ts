@@ -72,6 +72,12 @@ test('of equals the first in the corpus comes first', async () => {
   expect(hits!.map(({ corpus_id }) => corpus_id)).toEqual([0, 2, 3, 1]);
 });
 
+test('NaN comes behind all numbers', async () => {
+  const corpus = [[Number.NaN], [-1], [Number.NaN], [Number.NEGATIVE_INFINITY], [2]];
+  const [hits] = await semantic_search([[1]], corpus, { score_function: 'dot' });
+  expect(hits!.map(({ corpus_id }) => corpus_id)).toEqual([4, 1, 3, 0, 2]);
+});
+
 test('embeddings in eight bits; empty sides', async () => {
   const corpus = new Tensor('int8', [1, 0, 0, 5], [2, 2]);
   expect(await semantic_search(new Tensor('int8', [0, 3], [1, 2]), corpus, { score_function: 'dot' })).toEqual([
