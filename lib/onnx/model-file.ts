@@ -1,6 +1,5 @@
 import { rm, stat } from 'node:fs/promises';
 import { basename } from 'node:path';
-import type { TaskDescription } from '../engines/task.ts';
 import { BertNativeError } from '../errors.ts';
 import { type AtomicFile, fileError, openAtomicFile, writeFileAtomically } from '../files.ts';
 import type { Graph, InitializerGroup } from './graph-builder.ts';

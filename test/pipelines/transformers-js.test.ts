@@ -94,20 +94,16 @@ const texts = ['안녕하세요', 'the movie was not good', '오늘 날씨 좋�
 const labels = { 0: 'O', 1: 'B-PER', 2: 'I-PER', 3: 'B-LOC', 4: 'I-LOC' };
 const limited = { initializer_range: 0.3, max_position_embeddings: 64 };
 
-compare(
-  'feature-extraction',
-  await exported('features', await AutoModel.from_pretrained(encoderFolder, { engine })),
-  {
-    'one text': (extract) => extract(texts[1]),
-    'of one length': (extract) => extract(['good movie', 'bad story']),
-    'mean, normalized': (extract) => extract(texts, { pooling: 'mean', normalize: true }),
-    'first token': (extract) => extract(texts, { pooling: 'first_token' }),
-    'cls of one text': (extract) => extract(texts[0], { pooling: 'cls' }),
-    'last token of one text': (extract) => extract(texts[0], { pooling: 'last_token' }),
-    bits: (extract) => extract(texts, { pooling: 'mean', quantize: true, precision: 'binary' }),
-    'unsigned bits': (extract) => extract(texts, { pooling: 'mean', quantize: true, precision: 'ubinary' }),
-  },
-);
+compare('feature-extraction', await exported('features', await AutoModel.from_pretrained(encoderFolder, { engine })), {
+  'one text': (extract) => extract(texts[1]),
+  'of one length': (extract) => extract(['good movie', 'bad story']),
+  'mean, normalized': (extract) => extract(texts, { pooling: 'mean', normalize: true }),
+  'first token': (extract) => extract(texts, { pooling: 'first_token' }),
+  'cls of one text': (extract) => extract(texts[0], { pooling: 'cls' }),
+  'last token of one text': (extract) => extract(texts[0], { pooling: 'last_token' }),
+  bits: (extract) => extract(texts, { pooling: 'mean', quantize: true, precision: 'binary' }),
+  'unsigned bits': (extract) => extract(texts, { pooling: 'mean', quantize: true, precision: 'ubinary' }),
+});
 
 compare(
   'text-classification',
