@@ -3,7 +3,6 @@
 #include <algorithm>
 #include <utility>
 
-#include "common/errors.h"
 #include "cpu/block_pass.h"
 #include "cpu/weights.h"
 #include "encoder/plan.h"
@@ -56,20 +55,6 @@ void zero_unshown(const EncoderSpecification& specification, const Sequence& seq
   }
 }
 
-// What this executor computes.
-void check_supported(const EncoderSpecification& specification) {
-  for (const LayerSpecification& layer : specification.layers) {
-    const AttentionPositionKind kind = layer.attention.position.kind;
-    const bool known_position = kind == AttentionPositionKind::kNone || kind == AttentionPositionKind::kRelativeKey ||
-                                kind == AttentionPositionKind::kRelativeKeyQuery;
-    if (known_position && layer.norm_placement == NormPlacement::kPost && !layer.mlp.gated &&
-        !layer.attention.zero_masked_queries && layer.attention.scale_factor == 1) {
-      continue;
-    }
-    throw Error(ErrorCode::kConfig, "the native engine does not compute layers of this kind");
-  }
-}
-
 }  // namespace
 
 struct CpuEncoder::State {
@@ -86,7 +71,6 @@ std::unique_ptr<CpuEncoder> CpuEncoder::load(const EncoderSpecification& specifi
                                              MatrixType type, const KernelTable& kernels, ThreadPool& pool,
                                              const LoadControl& control) {
   check_specification(specification);
-  check_supported(specification);
   std::unique_ptr<State> state(
       new State{specification, kernels, {specification, sources, type, kernels, pool, control}});
   return std::unique_ptr<CpuEncoder>(new CpuEncoder(std::move(state)));

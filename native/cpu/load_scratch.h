@@ -9,6 +9,7 @@ namespace bert_native {
 struct LoadScratch {
   ReadScratch read;
   AlignedBuffer<float> rows;  // as they were read, to be packed
+  AlignedBuffer<float> row;   // one of them, to be turned
 };
 
 // About as many elements are read before they are packed: they stay in the second-level cache in between.

@@ -11,6 +11,13 @@ namespace {
 
 constexpr size_t kLongestPiece = 768;
 
+// out [columns, rows] = a [rows, columns], transposed
+void turn(float* out, const float* a, size_t rows, size_t columns) {
+  for (size_t row = 0; row < rows; ++row) {
+    for (size_t column = 0; column < columns; ++column) out[column * rows + row] = a[row * columns + column];
+  }
+}
+
 }  // namespace
 
 // Pieces of equal length as far as possible, cut where the sums of f32 may be.
@@ -22,8 +29,8 @@ DepthPieces::DepthPieces(size_t depth) : depth_(depth) {
   count_ = depth == 0 ? 0 : (depth + length_ - 1) / length_;
 }
 
-PackedMatrix::PackedMatrix(std::vector<Part> parts, size_t inputs, const GemmKernels& gemm)
-    : gemm_(&gemm), parts_(std::move(parts)), inputs_(inputs), pieces_(inputs) {
+PackedMatrix::PackedMatrix(std::vector<Part> parts, size_t inputs, const GemmKernels& gemm, size_t taps)
+    : gemm_(&gemm), parts_(std::move(parts)), inputs_(inputs), taps_(taps), pieces_(inputs) {
   for (const Part& part : parts_) outputs_ += part.rows;
   piece_bytes_ = gemm.panel_bytes(pieces_.longest());
   for (size_t piece = 0; piece < pieces_.count(); ++piece) panel_bytes_ += gemm.panel_bytes(pieces_.length(piece));
@@ -58,19 +65,28 @@ void PackedMatrix::read_rows(size_t row_begin, size_t row_end, const ParameterRe
     const size_t part_end = part_begin + part.rows;
     const size_t begin = std::max(row_begin, part_begin), end = std::min(row_end, part_end);
     if (begin < end) {
-      reader.read_rows(part.name, begin - part_begin, end - part_begin,
+      reader.read_rows(part.name, part.first_row + begin - part_begin, part.first_row + end - part_begin,
                        scratch.rows.data() + (begin - row_begin) * inputs_, scratch.read);
     }
     part_begin = part_end;
   }
+  if (taps_ == 1) return;
+  scratch.row.reserve(inputs_);
+  for (size_t row = 0; row < row_end - row_begin; ++row) {
+    float* weights = scratch.rows.data() + row * inputs_;
+    std::copy_n(weights, inputs_, scratch.row.data());
+    turn(weights, scratch.row.data(), inputs_ / taps_, taps_);
+  }
 }
 
 void PackedMatrix::unpack_rows(size_t row_begin, size_t row_end, float* out) const {
+  std::vector<float> kept(inputs_);
   for (size_t row = row_begin; row < row_end; ++row) {
     for (size_t piece = 0; piece < pieces_.count(); ++piece) {
-      gemm_->unpack_column(out + pieces_.begin(piece), panel(row / gemm_->cols, piece), row % gemm_->cols,
+      gemm_->unpack_column(kept.data() + pieces_.begin(piece), panel(row / gemm_->cols, piece), row % gemm_->cols,
                            pieces_.length(piece));
     }
+    turn(out, kept.data(), taps_, inputs_ / taps_);
     out += inputs_;
   }
 }

@@ -31,15 +31,17 @@ class DepthPieces {
 // of them piece by piece. Its memory is somebody else's.
 class PackedMatrix {
  public:
-  // A parameter, and how many rows of the matrix it makes.
+  // A parameter, how many rows of the matrix it makes, and the first of its own that it gives.
   struct Part {
     std::string name;
     size_t rows;
+    size_t first_row = 0;
   };
 
   PackedMatrix() = default;
-  // The parts one below the other; nothing is read yet.
-  PackedMatrix(std::vector<Part> parts, size_t inputs, const GemmKernels& gemm);
+  // The parts one below the other; nothing is read yet. Of a convolution's parameter a row is [channels, taps], and is
+  // kept as [taps, channels]: the columns of a sequence that it covers, one behind the other.
+  PackedMatrix(std::vector<Part> parts, size_t inputs, const GemmKernels& gemm, size_t taps = 1);
 
   // Where its size_in_bytes() lie, aligned to a cache line.
   void place(std::byte* memory) { panels_ = memory; }
@@ -60,7 +62,7 @@ class PackedMatrix {
     return panels_ + index * panel_bytes_ + piece * piece_bytes_;
   }
 
-  // out [row_end - row_begin, inputs] = those rows of W, as they are kept.
+  // out [row_end - row_begin, inputs] = those rows of W, as they are kept, in the parameter's order.
   void unpack_rows(size_t row_begin, size_t row_end, float* out) const;
 
  private:
@@ -69,7 +71,7 @@ class PackedMatrix {
 
   const GemmKernels* gemm_ = nullptr;
   std::vector<Part> parts_;
-  size_t outputs_ = 0, inputs_ = 0;
+  size_t outputs_ = 0, inputs_ = 0, taps_ = 1;
   DepthPieces pieces_;
   size_t panel_bytes_ = 0, piece_bytes_ = 0;  // of a whole panel, and of each of its pieces but the last
   std::byte* panels_ = nullptr;

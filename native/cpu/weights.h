@@ -11,6 +11,7 @@
 #include "cpu/load_scratch.h"
 #include "cpu/packed_matrix.h"
 #include "cpu/relative_positions.h"
+#include "cpu/rotary.h"
 #include "encoder/parameter_source.h"
 #include "encoder/specification.h"
 #include "kernels/kernel_table.h"
@@ -20,10 +21,11 @@ namespace bert_native {
 // Vectors one behind the other, as f32. Its memory is somebody else's.
 class WeightVector {
  public:
-  // A parameter, and how many elements of the vector it makes.
+  // A parameter, and how many elements of the vector it makes: zeros where its name is empty.
   struct Part {
     std::string name;
     size_t size;
+    size_t rows;  // of the parameter
   };
 
   WeightVector() = default;
@@ -47,21 +49,31 @@ class WeightVector {
 
 struct LinearWeights {
   PackedMatrix matrix;
-  WeightVector bias;  // [outputs]
+  WeightVector bias;  // [outputs]: zeros where the specification has none
+  bool has_bias = true;
 };
 
 struct NormWeights {
-  WeightVector gamma, beta;  // [hidden_size]
-  float eps = 0;
+  WeightVector gamma, beta;  // [width]; beta: zeros where the specification has none
 };
 
+// Of all layers with the same number in LayerSpecification::parameters.
 struct LayerWeights {
   LinearWeights query_key_value;  // the three matrices one below the other, [3·A·D, H]
-  PackedMatrix distance;          // [2·max_position_embeddings - 1, D], for relative positions; always kF32
+  PackedMatrix distance;          // [2·max_position_embeddings - 1, D], for relative keys; always kF32
+  LinearWeights position_key, position_query;  // [A·D, H], of disentangled positions that have their own
+  RelativeProjection to_key, to_query;         // of disentangled positions, by distance
   LinearWeights attention_output;
   NormWeights attention_norm;
+  LinearWeights mlp_gate;  // where it is gated
   LinearWeights mlp_up, mlp_down;
   NormWeights mlp_norm;
+};
+
+struct ConvolutionWeights {
+  std::vector<PackedMatrix> groups;  // [H / groups, kernel_size · H / groups] each
+  WeightVector bias;                 // [H]
+  NormWeights norm;
 };
 
 // Empty where the step has no such parameter. Matrices are always kF32: they are small.
@@ -100,17 +112,24 @@ class EncoderWeights {
   // Of every matrix of the layers.
   const GemmKernels& gemm() const { return gemm_; }
 
-  EmbeddingTable word, position, token_type;  // [rows, hidden_size]
+  const LayerWeights& layer(size_t index) const { return layers_[shared_[index]]; }
+
+  EmbeddingTable word, position, token_type;  // [rows, embedding_size]
   NormWeights embeddings_norm;
-  std::vector<LayerWeights> layers;
+  LinearWeights embeddings_projection;  // [H, embedding_size]
+  WeightVector relative_positions;      // [rows, H] or [rows, A]
+  NormWeights relative_positions_norm;
   DistanceRows distance_rows;  // those of the specification's relative positions
   DistanceRows each_distance;  // a row for each, as LayerWeights::distance has it
+  RotaryTables rotary;
+  ConvolutionWeights convolution;
+  NormWeights final_norm;
   LinearWeights pooler;  // never kBf16 or kInt8
   std::vector<HeadWeights> heads;
 
  private:
   struct Loader;
-  // Where a parameter is kept: in a plain vector, as a table, or as some rows of a packed matrix.
+  // Where a part of a parameter is kept: in a plain vector, as a table, or as some rows of a packed matrix.
   struct Place {
     const WeightVector* vector = nullptr;
     size_t element_begin = 0, element_end = 0;
@@ -121,7 +140,9 @@ class EncoderWeights {
   const KernelTable& kernels_;
   const GemmKernels& gemm_;
   MatrixType type_;
-  std::map<std::string, Place> places_;
+  std::vector<LayerWeights> layers_;  // empty where a layer has another's
+  std::vector<size_t> shared_;        // of each layer, where its weights are
+  std::map<std::string, std::vector<Place>> places_;  // one behind the other
   AlignedBuffer<std::byte> memory_;
 };
 

@@ -32,6 +32,13 @@ size_t product(const std::vector<size_t>& shape) {
   return count;
 }
 
+// Elements for each index of the first dimension.
+size_t row_size(const std::vector<size_t>& shape) {
+  size_t size = 1;
+  for (size_t i = 1; i < shape.size(); ++i) size *= shape[i];
+  return size;
+}
+
 // a · b + c, or the largest number if that overflows.
 uint64_t saturating_multiply_add(uint64_t a, uint64_t b, uint64_t c) {
   constexpr uint64_t kMax = std::numeric_limits<uint64_t>::max();
@@ -59,9 +66,9 @@ void check_span(const std::string& name, const std::vector<size_t>& shape, const
 }
 
 void check_source(const std::string& name, const ParameterSource& source) {
-  if (source.shape.empty() || source.shape.size() > 2) {
+  if (source.shape.empty() || source.shape.size() > 3) {
     throw Error(ErrorCode::kWeightShape, "parameter '" + name + "' has " + std::to_string(source.shape.size()) +
-                                             " dimensions: expected a vector or a matrix");
+                                             " dimensions: expected one to three");
   }
   const size_t count = product(source.shape);
   if (const auto* span = std::get_if<FileSpan>(&source.values)) check_span(name, source.shape, *span);
@@ -227,12 +234,20 @@ void ParameterReader::open(const std::string& name, const FileSpan& span) {
 
 void ParameterReader::read_span(const ParameterSource& source, const FileSpan& span, size_t row_begin, size_t row_end,
                                 float* out, ReadScratch& scratch) const {
-  const size_t columns = source.shape.size() == 2 ? source.shape[1] : 1;
-  const Axis rows{row_end - row_begin, span.strides[0], columns};
-  const Axis row{columns, span.strides.size() == 2 ? span.strides[1] : 1, 1};
-  const uint64_t first = span.byte_offset + row_begin * span.strides[0] * size_bytes(span.dtype);
+  const std::vector<size_t>& shape = source.shape;
+  const std::vector<uint64_t>& strides = span.strides;
+  const size_t columns = row_size(shape);
+  const Axis rows{row_end - row_begin, strides[0], columns};
+  const uint64_t first = span.byte_offset + row_begin * strides[0] * size_bytes(span.dtype);
   scratch.staging.reserve(kStagingBytes);
-  SpanReader(files_.at(span.path).file, span.dtype, kernels_, scratch.staging.data()).read(first, rows, row, out);
+  SpanReader reader(files_.at(span.path).file, span.dtype, kernels_, scratch.staging.data());
+  if (shape.size() < 3 || strides[1] == strides[2] * shape[2]) {
+    reader.read(first, rows, {columns, strides.size() > 1 ? strides.back() : 1, 1}, out);
+    return;
+  }
+  for (size_t i = 0; i < shape[2]; ++i) {
+    reader.read(first + i * strides[2] * size_bytes(span.dtype), rows, {shape[1], strides[1], shape[2]}, out + i);
+  }
 }
 
 void ParameterReader::read_rows(const std::string& name, size_t row_begin, size_t row_end, float* out,
@@ -247,7 +262,7 @@ void ParameterReader::read_rows(const std::string& name, size_t row_begin, size_
                                        " rows: cannot read " + std::to_string(row_begin) + " to " +
                                        std::to_string(row_end));
   }
-  const size_t columns = source.shape.size() == 2 ? source.shape[1] : 1;
+  const size_t columns = row_size(source.shape);
   const size_t count = (row_end - row_begin) * columns;
   if (count == 0) return;
   if (const auto* span = std::get_if<FileSpan>(&source.values)) {

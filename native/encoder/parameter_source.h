@@ -38,7 +38,7 @@ struct ConstantInit {
 };
 
 struct ParameterSource {
-  std::vector<size_t> shape;  // a vector or a matrix
+  std::vector<size_t> shape;  // a vector, a matrix, or the kernels of a convolution: three dimensions
   std::variant<FileSpan, NormalInit, ConstantInit, std::vector<float>> values;
 };
 
@@ -53,13 +53,13 @@ struct ReadScratch {
 // thread. Files are open from the constructor to finish(). `sources` and `kernels` outlive the reader.
 class ParameterReader {
  public:
-  // Throws kWeightShape where a source is neither a vector nor a matrix, or its values do not fit its shape;
+  // Throws kWeightShape where a source has no dimension or more than three, or its values do not fit its shape;
   // kFileFormat where a span leaves its file; kIo where a file does not open or is not the one whose header was read.
   ParameterReader(const ParameterSources& sources, const KernelTable& kernels);
   ~ParameterReader();
 
-  // Rows [row_begin, row_end) of a matrix, or elements of a vector, row-major into out. Callable from several threads,
-  // each with a scratch of its own.
+  // Rows [row_begin, row_end) of a matrix (indices of the first dimension), or elements of a vector, row-major into
+  // out. Callable from several threads, each with a scratch of its own.
   // Throws kWeightMissing for an unknown name, kShape for rows that do not exist; kIo where reading fails; kMemory.
   void read_rows(const std::string& name, size_t row_begin, size_t row_end, float* out, ReadScratch& scratch) const;
 

@@ -103,10 +103,13 @@ void check_layer(const std::string& name, const LayerSpecification& layer, const
 }
 
 bool are_alike(const LayerSpecification& a, const LayerSpecification& b) {
+  const AttentionPosition &position = a.attention.position, &other = b.attention.position;
   return a.attention.num_attention_heads == b.attention.num_attention_heads &&
          a.attention.head_size == b.attention.head_size &&
          a.attention.query_key_value_bias == b.attention.query_key_value_bias &&
-         a.attention.output_bias == b.attention.output_bias && a.attention.position.kind == b.attention.position.kind &&
+         a.attention.output_bias == b.attention.output_bias && position.kind == other.kind &&
+         position.to_key == other.to_key && position.to_query == other.to_query &&
+         position.shared_projections == other.shared_projections &&
          a.attention_norm.has_value() == b.attention_norm.has_value() &&
          (!a.attention_norm || a.attention_norm->bias == b.attention_norm->bias) &&
          a.mlp.intermediate_size == b.mlp.intermediate_size && a.mlp.gated == b.mlp.gated &&

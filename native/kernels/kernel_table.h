@@ -46,6 +46,9 @@ struct KernelTable {
   void (*add_bias_residual_f32)(float* x, const float* bias, const float* residual, size_t n);  // x += bias + residual
   void (*add_bias_activate_f32[kActivationCount])(float* x, const float* bias, size_t n);       // x = act(x + bias)
 
+  // x = act(x + x_bias) (y + y_bias), of a gated MLP: Shazeer 2020. y overlaps no x.
+  void (*gate_f32[kActivationCount])(float* x, const float* x_bias, const float* y, const float* y_bias, size_t n);
+
   // --- whole rows of n elements ---
 
   // out = gamma (x - mean) / √(variance + eps) + beta     Ba et al. 2016, eq. 4; biased two-pass variance

@@ -38,6 +38,11 @@ void add_bias_activate(float* x, const float* bias, size_t n) {
   for (size_t i = 0; i < n; ++i) x[i] = activation(x[i] + bias[i]);
 }
 
+template <float (*activation)(float)>
+void gate(float* x, const float* x_bias, const float* y, const float* y_bias, size_t n) {
+  for (size_t i = 0; i < n; ++i) x[i] = activation(x[i] + x_bias[i]) * (y[i] + y_bias[i]);
+}
+
 float tanh(float x) { return std::tanh(x); }
 
 }  // namespace
@@ -48,5 +53,24 @@ void add_bias_quick_gelu_f32(float* x, const float* bias, size_t n) { add_bias_a
 void add_bias_relu_f32(float* x, const float* bias, size_t n) { add_bias_activate<relu>(x, bias, n); }
 void add_bias_silu_f32(float* x, const float* bias, size_t n) { add_bias_activate<silu>(x, bias, n); }
 void add_bias_tanh_f32(float* x, const float* bias, size_t n) { add_bias_activate<tanh>(x, bias, n); }
+
+void gate_gelu_erf_f32(float* x, const float* x_bias, const float* y, const float* y_bias, size_t n) {
+  gate<gelu_erf>(x, x_bias, y, y_bias, n);
+}
+void gate_gelu_tanh_f32(float* x, const float* x_bias, const float* y, const float* y_bias, size_t n) {
+  gate<gelu_tanh>(x, x_bias, y, y_bias, n);
+}
+void gate_quick_gelu_f32(float* x, const float* x_bias, const float* y, const float* y_bias, size_t n) {
+  gate<quick_gelu>(x, x_bias, y, y_bias, n);
+}
+void gate_relu_f32(float* x, const float* x_bias, const float* y, const float* y_bias, size_t n) {
+  gate<relu>(x, x_bias, y, y_bias, n);
+}
+void gate_silu_f32(float* x, const float* x_bias, const float* y, const float* y_bias, size_t n) {
+  gate<silu>(x, x_bias, y, y_bias, n);
+}
+void gate_tanh_f32(float* x, const float* x_bias, const float* y, const float* y_bias, size_t n) {
+  gate<tanh>(x, x_bias, y, y_bias, n);
+}
 
 }  // namespace bert_native::scalar

@@ -30,6 +30,12 @@ void add_bias_quick_gelu_f32(float* x, const float* bias, size_t n);
 void add_bias_relu_f32(float* x, const float* bias, size_t n);
 void add_bias_silu_f32(float* x, const float* bias, size_t n);
 void add_bias_tanh_f32(float* x, const float* bias, size_t n);
+void gate_gelu_erf_f32(float* x, const float* x_bias, const float* y, const float* y_bias, size_t n);
+void gate_gelu_tanh_f32(float* x, const float* x_bias, const float* y, const float* y_bias, size_t n);
+void gate_quick_gelu_f32(float* x, const float* x_bias, const float* y, const float* y_bias, size_t n);
+void gate_relu_f32(float* x, const float* x_bias, const float* y, const float* y_bias, size_t n);
+void gate_silu_f32(float* x, const float* x_bias, const float* y, const float* y_bias, size_t n);
+void gate_tanh_f32(float* x, const float* x_bias, const float* y, const float* y_bias, size_t n);
 
 void layer_norm_f32(float* out, const float* x, const float* gamma, const float* beta, float eps, size_t n);
 void softmax_f32(float* x, float scale, size_t n);

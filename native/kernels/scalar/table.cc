@@ -17,6 +17,8 @@ constexpr KernelTable kTable = {
     .add_bias_residual_f32 = add_bias_residual_f32,
     .add_bias_activate_f32 = {add_bias_gelu_erf_f32, add_bias_gelu_tanh_f32, add_bias_quick_gelu_f32, add_bias_relu_f32,
                               add_bias_silu_f32, add_bias_tanh_f32},
+    .gate_f32 = {gate_gelu_erf_f32, gate_gelu_tanh_f32, gate_quick_gelu_f32, gate_relu_f32, gate_silu_f32,
+                 gate_tanh_f32},
     .layer_norm_f32 = layer_norm_f32,
     .softmax_f32 = softmax_f32,
     .softmax_part_f32 = softmax_part_f32,

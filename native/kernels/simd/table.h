@@ -33,6 +33,8 @@ constexpr KernelTable make_table(Isa isa, const GemmKernels* int8) {
       .add_bias_activate_f32 = {add_bias_activate_f32<V, gelu_erf<V>>, add_bias_activate_f32<V, gelu_tanh<V>>,
                                 add_bias_activate_f32<V, quick_gelu<V>>, add_bias_activate_f32<V, relu<V>>,
                                 add_bias_activate_f32<V, silu<V>>, add_bias_activate_f32<V, tanh<V>>},
+      .gate_f32 = {gate_f32<V, gelu_erf<V>>, gate_f32<V, gelu_tanh<V>>, gate_f32<V, quick_gelu<V>>,
+                   gate_f32<V, relu<V>>, gate_f32<V, silu<V>>, gate_f32<V, tanh<V>>},
       .layer_norm_f32 = layer_norm_f32<V>,
       .softmax_f32 = softmax_f32<V>,
       .softmax_part_f32 = softmax_part_f32<V>,

@@ -267,7 +267,7 @@ void refuses_wrong_sources() {
   check_throws(ErrorCode::kFileFormat, "beyond the end", [&] { construct({{2, 5}, span}); });
   span.strides = {1};
   check_throws(ErrorCode::kFileFormat, "1 strides", [&] { construct({{5, 5}, span}); });
-  check_throws(ErrorCode::kWeightShape, "3 dimensions", [&] { construct({{1, 2, 3}, ConstantInit{}}); });
+  check_throws(ErrorCode::kWeightShape, "4 dimensions", [&] { construct({{1, 2, 3, 1}, ConstantInit{}}); });
   check_throws(ErrorCode::kWeightShape, "3 values", [&] { construct({{2, 2}, std::vector<float>(3)}); });
   check_throws(ErrorCode::kWeightShape, "overflows", [&] { construct({{SIZE_MAX, 3}, ConstantInit{}}); });
 

@@ -132,7 +132,30 @@ void agrees_with_the_scalar_twin(const KernelTable& kernels) {
   }
 }
 
+// The product of what add_bias_activate_f32 and add_bias_f32 give, to the last bit.
+void gates_are_products(const KernelTable& kernels) {
+  Random random(13);
+  for (const NamedActivation& named : kActivations) {
+    const size_t index = static_cast<size_t>(named.activation);
+    for (const size_t n : row_lengths()) {
+      const std::vector<float> x = random.uniforms(n, -6, 6), x_bias = random.uniforms(n, -1, 1);
+      const std::vector<float> y = random.uniforms(n, -3, 3), y_bias = random.uniforms(n, -1, 1);
+      std::vector<float> activated = x, added = y;
+      kernels.add_bias_activate_f32[index](activated.data(), x_bias.data(), n);
+      kernels.add_bias_f32(added.data(), y_bias.data(), n);
+      Guarded row(x, n % 3);
+      kernels.gate_f32[index](row.data(), x_bias.data(), y.data(), y_bias.data(), n);
+      row.check_margins();
+      for (size_t i = 0; i < n; ++i) {
+        BN_CHECK(row[i] == activated[i] * added[i], std::string(named.name) + ": element " + std::to_string(i) + " of " +
+                                                        std::to_string(n) + " is " + number(row[i]));
+      }
+    }
+  }
+}
+
 void add_tests() {
+  add_kernel_test("gate_f32: products of two rows", gates_are_products);
   add_kernel_test("add_bias_activate_f32: accuracy over all of f32", keeps_the_accuracy);
   add_kernel_test("add_bias_activate_f32: limits, NaN and subnormals", has_the_right_limits);
   add_kernel_test("add_bias_activate_f32: rows of any length", works_on_rows_of_any_length);
