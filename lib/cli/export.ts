@@ -5,12 +5,12 @@ import { InvalidArgumentError } from 'commander';
 import { throwIfAborted } from '../abort.ts';
 import { BertNativeError } from '../errors.ts';
 import { fileError } from '../files.ts';
-import { resolveModelFolder } from '../hub/resolve.ts';
 import { AutoModel } from '../models/auto.ts';
 import type { EncoderModel } from '../models/encoder-model.ts';
 import { onnxFiles } from '../onnx/export.ts';
 import { optionError } from '../options.ts';
 import { AutoTokenizer } from '../tokenizers/auto.ts';
+import { findModelFolder } from './download-progress.ts';
 import { Interruption } from './interruption.ts';
 
 export type ExportDtype = 'fp32' | 'q8';
@@ -36,7 +36,7 @@ export function parseDtypes(text: string): ExportDtype[] {
 
 /** `bert-native export`: a folder that transformers.js and onnxruntime load. */
 export async function runExport(options: ExportArguments): Promise<void> {
-  const folder = await resolveModelFolder(options.model);
+  const folder = await findModelFolder(options.model);
   await checkOutput(options, folder);
   // Before the model: what is missing here is known at once.
   const tokenizer = options.tokenizer ? await loadTokenizer(folder) : null;

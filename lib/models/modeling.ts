@@ -2,14 +2,7 @@ import { rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { inspect } from 'node:util';
 import { Callable } from '../callable.ts';
-import type {
-  EncoderStats,
-  Engine,
-  Fp32Precision,
-  LoadedEncoder,
-  LoadOptions,
-  ModelDtype,
-} from '../engines/engine.ts';
+import type { EncoderStats, Engine, Fp32Precision, LoadedEncoder, LoadOptions, ModelDtype } from '../engines/engine.ts';
 import { nativeEngine } from '../engines/native.ts';
 import type { EncoderSpecification } from '../engines/specification.ts';
 import type { TaskDescription } from '../engines/task.ts';
@@ -32,6 +25,7 @@ import {
 import { elementCount } from '../weights/checkpoint-tensor.ts';
 import { writeSafetensors } from '../weights/safetensors.ts';
 import { encodeStored } from '../weights/stored-tensor.ts';
+import { type Architecture, type StoredParameter, storedParameters } from './architecture.ts';
 import {
   type ArithmeticOptions,
   arithmeticRules,
@@ -39,7 +33,6 @@ import {
   keepsBits,
   readArithmetic,
 } from './arithmetic.ts';
-import { type Architecture, type StoredParameter, storedParameters } from './architecture.ts';
 import { type ConfigValues, PretrainedConfig, readConfigValues, writeConfigValues } from './configuration.ts';
 import {
   type ExtraHead,

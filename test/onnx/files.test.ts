@@ -2,7 +2,6 @@ import { existsSync, mkdirSync, readdirSync, readFileSync, statSync, writeFileSy
 import { basename, join } from 'node:path';
 import { describe, expect, test } from 'vitest';
 import { nativeEngine } from '../../lib/engines/native.ts';
-
 import { encoderParameters } from '../../lib/engines/parameters.ts';
 import type { EncoderSpecification } from '../../lib/engines/specification.ts';
 import { AutoModel, BertConfig, BertModel } from '../../lib/index.ts';
@@ -161,13 +160,21 @@ describe('external data', () => {
       hidden_size: 16,
       embeddings: {
         vocab_size: 200,
+        embedding_size: 16,
         position: 'absolute',
         max_position_embeddings: 8,
+        position_padding_id: null,
         type_vocab_size: 2,
-        layer_norm_eps: 1e-12,
+        norm: { eps: 1e-12, bias: true },
+        projection: null,
+        zero_masked: false,
       },
       layers: [],
+      relative_positions: null,
+      convolution: null,
+      final_norm: null,
       pooler: null,
+      heads: [],
     };
     const header = { ir_version: 8, opset_version: 17, producer_name: 'test', producer_version: '0' };
     const values = new Map([
@@ -181,7 +188,7 @@ describe('external data', () => {
       writeModel(
         path,
         header,
-        encoderGraph(specification, 'fp32', async (name) => new Float32Array(values.get(name)!).fill(0.5)),
+        encoderGraph(specification, null, 'fp32', async (name) => new Float32Array(values.get(name)!).fill(0.5)),
         options,
       );
 

@@ -18,6 +18,7 @@ using Values = std::vector<double>;
 
 struct ReferenceOutput {
   std::vector<Values> hidden_states;  // L+1 of [S,H]
+  Values last_hidden_state;           // [S,H]: the last of them, behind the final norm
   std::vector<Values> attentions;     // L of [A,S,S]
   Values pooler_output;               // [H], where the model has a pooler
 };

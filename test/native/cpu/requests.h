@@ -1,9 +1,11 @@
 #pragma once
 
+#include <algorithm>
 #include <cmath>
 #include <cstdint>
 #include <cstring>
 #include <memory>
+#include <optional>
 #include <string>
 #include <utility>
 #include <vector>
@@ -78,10 +80,10 @@ inline ParameterSources make_parameters(const EncoderSpecification& specificatio
     size_t count = 1;
     for (const size_t size : parameter.shape) count *= size;
     const bool gain = parameter.name.find("norm.weight") != std::string::npos;
-    const bool matrix = parameter.shape.size() == 2;
+    const bool matrix = parameter.shape.size() > 1;
     std::vector<float> values(count);
     normal_values(values.data(), count, ++seed, 0,
-                  matrix ? 0.7 / std::sqrt(static_cast<double>(parameter.shape[1])) : 0.2);
+                  matrix ? 0.7 / std::sqrt(static_cast<double>(count / parameter.shape[0])) : 0.2);
     if (gain) {
       for (float& value : values) value += 1;
     }
@@ -129,11 +131,13 @@ struct Request {
     sequence.length = length;
     for (size_t i = 0; i < length; ++i) {
       input_ids.push_back(static_cast<int32_t>(numbers.below(specification.embeddings.vocab_size)));
+      const std::optional<int32_t> padding = specification.embeddings.position_padding_id;
+      if (padding && numbers.below(4) == 0) input_ids.back() = *padding;
     }
     sequence.input_ids = input_ids.data();
     if (explicit_ids) {
       for (size_t i = 0; i < length; ++i) {
-        token_type_ids.push_back(static_cast<int32_t>(numbers.below(specification.embeddings.type_vocab_size)));
+        token_type_ids.push_back(static_cast<int32_t>(numbers.below(std::max<size_t>(1, specification.embeddings.type_vocab_size))));
         position_ids.push_back(static_cast<int32_t>(numbers.below(specification.embeddings.max_position_embeddings)));
       }
       sequence.token_type_ids = token_type_ids.data();
@@ -164,8 +168,8 @@ struct Request {
     }
   }
 
-  void embed(size_t hidden_size) {
-    inputs_embeds.resize(sequence.length * hidden_size);
+  void embed(size_t embedding_size) {
+    inputs_embeds.resize(sequence.length * embedding_size);
     normal_values(inputs_embeds.data(), inputs_embeds.size(), 77, 0, 0.5);
     sequence.inputs_embeds = inputs_embeds.data();
     sequence.input_ids = nullptr;
@@ -222,7 +226,7 @@ inline std::vector<Request> make_requests(const EncoderSpecification& specificat
     }
   }
   requests.emplace_back(specification, 9, Mask::kInterior, numbers);
-  requests.back().embed(specification.hidden_size);
+  requests.back().embed(specification.embeddings.embedding_size);
   requests.emplace_back(specification, 0, Mask::kAll, numbers);
   return requests;
 }
