@@ -172,8 +172,8 @@ void ForwardJob::add_padded_outputs(Outputs& outputs, const Napi::Object& wanted
     }
     const std::vector<float*> bases = outputs.add_list("attentions", sizes);
     for (size_t b = 0; b < B; b++) {
-      for (size_t l = 0; l < bases.size(); l++) {
-        task_->sequences[b].attentions.push_back(bases[l] + b * (sizes[l] / B));
+      for (size_t layer = 0; layer < layers.size(); layer++) {
+        task_->sequences[b].attentions.push_back(bases[layer] + b * (sizes[layer] / B));
       }
     }
   }
