@@ -8,7 +8,7 @@ import { type ClassifyArguments, runClassify } from './classify.ts';
 import { runDemo } from './demo.ts';
 import { type DownloadArguments, runDownload } from './download.ts';
 import { type EmbedArguments, runEmbed } from './embed.ts';
-import { type ExportArguments, parseDtypes, runExport } from './export.ts';
+import { type ExportArguments, exportTasks, parseDtypes, runExport } from './export.ts';
 import { type FillMaskArguments, runFillMask } from './fill-mask.ts';
 import { runInfo } from './info.ts';
 import { type NerArguments, runNer } from './ner.ts';
@@ -184,6 +184,11 @@ program
   .description('an ONNX model for transformers.js and onnxruntime, with its tokenizer')
   .requiredOption('--model <folder>', 'a model folder, or an id in the local models or the hub cache')
   .requiredOption('--output <folder>', 'where to: a folder that is empty or not there yet')
+  .addOption(
+    new Option('--task <task>', 'what for: the encoder, or one with its head (default: "feature-extraction")').choices(
+      exportTasks,
+    ),
+  )
   .addOption(
     new Option('--dtype <kinds>', 'fp32, q8 (weights in eight bits) or both: fp32,q8')
       .argParser(parseDtypes)

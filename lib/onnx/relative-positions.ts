@@ -65,16 +65,18 @@ function addDisentangledScores(
 ): Value {
   const { graph } = network;
   const own = position.shared_projections ? '' : 'position_';
-  const vectors = sharedVectors(inputs);
-  const split = graph.constant('int64', [0, num_attention_heads, head_size]);
   const products = (x: Value, part: string): Value => {
-    const projected = graph.node('Reshape', [network.linear(`${name}.${own}${part}`, vectors), split]); // [N, A, D]
-    return graph.node('MatMul', [x, network.transpose(projected, [1, 2, 0])]); // [B, A, S, N]
+    const split = graph.constant('int64', [0, num_attention_heads, head_size]);
+    const projected = network.linear(`${name}.${own}${part}`, sharedVectors(inputs));
+    const ofHeads = graph.node('Reshape', [projected, split]); // [N, A, D]
+    return graph.node('MatMul', [x, network.transpose(ofHeads, [1, 2, 0])]); // [B, A, S, N]
   };
   const choose = (x: Value, rows: Value) => graph.node('GatherElements', [x, rows], { attributes: { axis: 3 } });
-  const shape = inputs.once(`distances/shape_${num_attention_heads}`, () => graph.node('Shape', [scores]));
   const expanded = (which: string, rows: () => Value) =>
-    inputs.once(`distances/${which}_${num_attention_heads}`, () => graph.node('Expand', [rows(), shape]));
+    inputs.once(`distances/${which}_${num_attention_heads}`, () => {
+      const shape = inputs.once(`distances/shape_${num_attention_heads}`, () => graph.node('Shape', [scores]));
+      return graph.node('Expand', [rows(), shape]);
+    });
 
   let sum = scores;
   if (position.to_key) {

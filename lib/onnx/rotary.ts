@@ -19,9 +19,7 @@ export function addRotation(
   const { graph } = network;
   const R = position.inverse_frequencies.length;
   if (R === 0) return x;
-  const angles = addAngles(inputs, position.inverse_frequencies);
-  const cos = inputs.once(`${angles}/cos`, () => graph.node('Cos', [angles]));
-  const sin = inputs.once(`${angles}/sin`, () => graph.node('Sin', [angles]));
+  const { cos, sin } = addTurns(network, inputs, position.inverse_frequencies);
   const turn = (a: Value, b: Value): [Value, Value] => [
     graph.node('Sub', [graph.node('Mul', [a, cos]), graph.node('Mul', [b, sin])]),
     graph.node('Add', [graph.node('Mul', [a, sin]), graph.node('Mul', [b, cos])]),
@@ -42,18 +40,52 @@ export function addRotation(
   return others.length === 0 ? joined : concat([joined, ...others]);
 }
 
-/** `[S, R]`: column · inverse frequency, in float32 as in Python. */
-function addAngles(inputs: NetworkInputs, inverse_frequencies: readonly number[]): Value {
-  const name = `rotary/${inverse_frequencies.join(',')}`;
-  return inputs.once(name, (network) => {
-    const { graph } = network;
-    const frequencies = `${name}/inverse_frequencies`;
-    graph.initializers({
-      tensors: [floatTensor(frequencies, [1, inverse_frequencies.length])],
-      read: async () => [asBytes(Float32Array.from(inverse_frequencies))],
-    });
-    return graph.node('Mul', [network.toFloat(network.unsqueeze(inputs.columns, 1)), frequencies]);
-  });
+interface Turns {
+  readonly cos: Value;
+  readonly sin: Value;
+}
+
+/**
+ * Cosine and sine of column · inverse frequency, `[S, R]` each. In float32 the product itself would lose digits towards the
+ * end of long rows: a column is a multiple of `stride` and a rest, each of which has its turns in a table.
+ */
+function addTurns(network: Network, inputs: NetworkInputs, inverse_frequencies: readonly number[]): Turns {
+  const { graph, specification } = network;
+  const { max_position_embeddings } = specification.embeddings;
+  const stride = 2 ** Math.ceil(Math.log2(max_position_embeddings) / 2);
+  const divisor = graph.constant('int64', stride);
+  const name = nameOf(network, inverse_frequencies);
+  const part = (which: 'multiple' | 'rest', rows: number, step: number): Turns => {
+    const operator = which === 'multiple' ? 'Div' : 'Mod';
+    const indices = inputs.once(`rotary/${which}`, () => graph.node(operator, [inputs.columns, divisor]));
+    const angles = (row: number) => inverse_frequencies.map((frequency) => row * step * frequency);
+    const lookup = (of: 'cos' | 'sin') =>
+      inputs.once(`${name}/${which}/${of}`, () => {
+        const table = `${name}/${which}_${of}`;
+        const read = () => Float32Array.from(Array.from({ length: rows }, (_, row) => angles(row)).flat(), Math[of]);
+        graph.initializers({
+          tensors: [floatTensor(table, [rows, inverse_frequencies.length])],
+          read: async () => [asBytes(read())],
+        });
+        return graph.node('Gather', [table, indices]);
+      });
+    return { cos: lookup('cos'), sin: lookup('sin') };
+  };
+  const a = part('multiple', Math.ceil(max_position_embeddings / stride), stride);
+  const b = part('rest', stride, 1);
+  const multiply = (x: Value, y: Value) => graph.node('Mul', [x, y]);
+  return {
+    cos: inputs.once(`${name}/cos`, () => graph.node('Sub', [multiply(a.cos, b.cos), multiply(a.sin, b.sin)])),
+    sin: inputs.once(`${name}/sin`, () => graph.node('Add', [multiply(a.sin, b.cos), multiply(a.cos, b.sin)])),
+  };
+}
+
+/** Layers of the same frequencies share what is made of them. */
+function nameOf({ specification }: Network, inverse_frequencies: readonly number[]): string {
+  const all = specification.layers.flatMap(({ attention: { position } }) =>
+    position.kind === 'rotary' ? [position.inverse_frequencies.join()] : [],
+  );
+  return `rotary/${[...new Set(all)].indexOf(inverse_frequencies.join())}`;
 }
 
 /** Parts of the last dimension. */

@@ -160,14 +160,21 @@ void ForwardJob::add_padded_outputs(Outputs& outputs, const Napi::Object& wanted
     }
   }
   if (get_boolean(wanted, "hidden_states")) {
-    for (float* base : outputs.add_list("hidden_states", layers.size() + 1, output_size({B, S, H}))) {
+    const std::vector<size_t> sizes(layers.size() + 1, output_size({B, S, H}));
+    for (float* base : outputs.add_list("hidden_states", sizes)) {
       for (size_t b = 0; b < B; b++) task_->sequences[b].hidden_states.push_back(base + b * S * H);
     }
   }
   if (get_boolean(wanted, "attentions") && !layers.empty()) {
-    const size_t row_size = output_size({layers.front().attention.num_attention_heads, S, S});
-    for (float* base : outputs.add_list("attentions", layers.size(), output_size({B, row_size}))) {
-      for (size_t b = 0; b < B; b++) task_->sequences[b].attentions.push_back(base + b * row_size);
+    std::vector<size_t> sizes;
+    for (const LayerSpecification& layer : layers) {
+      sizes.push_back(output_size({B, layer.attention.num_attention_heads, S, S}));
+    }
+    const std::vector<float*> bases = outputs.add_list("attentions", sizes);
+    for (size_t b = 0; b < B; b++) {
+      for (size_t layer = 0; layer < layers.size(); layer++) {
+        task_->sequences[b].attentions.push_back(bases[layer] + b * (sizes[layer] / B));
+      }
     }
   }
 }

@@ -17,6 +17,7 @@ import { exportEncoder, onnxFiles } from '../../lib/onnx/export.ts';
 import { randomRequest, randomSpecification } from '../engines/random-specification.ts';
 import { nothing, request } from '../engines/reference-helpers.ts';
 import { expectValuesClose } from '../support/fixtures.ts';
+import { expectSoundGraph, readOnnx } from '../support/onnx-messages.ts';
 import { runOnnx } from '../support/onnx-run.ts';
 import { randomRows as plainRows, uniform } from '../support/random-inputs.ts';
 import { temporaryFolder } from '../support/temporary.ts';
@@ -226,6 +227,7 @@ describe('random specifications', () => {
     const specification = randomSpecification(seed);
     const { encoder, path } = await exported(specification, 'fp32');
     const { rows, forward } = rowsOf(specification, seed);
+    expectSoundGraph(readOnnx(path));
     const outputs = await runOnnx(path, rows);
     const pooler_output = specification.pooler !== null;
     const expected = await encoder.forward({
@@ -247,6 +249,7 @@ describe('random specifications', () => {
     const task = { outputs: [...whole, ...columns], choices: false };
     const { encoder, path } = await exported(specification, 'fp32', task);
     const { rows, forward } = rowsOf(specification, seed);
+    expectSoundGraph(readOnnx(path));
     const outputs = await runOnnx(path, rows);
     const expected = (await encoder.forward({ ...forward, outputs: { ...nothing, heads: true } })).heads!;
     expect(Object.keys(outputs)).toEqual(task.outputs.map(({ name }) => name));
@@ -259,6 +262,54 @@ describe('random specifications', () => {
       const first = expected[name]!.filter((_, i) => i % width === 0);
       expectValuesClose(outputs[`${name}_first`]!.data, first, `${name}_first`);
     }
+  });
+});
+
+test.each(Array.from({ length: 24 }, (_, seed) => seed))(
+  'q8 takes random specification %d, heads and all',
+  async (seed) => {
+    const specification = randomSpecification(seed);
+    const outputs = specification.heads.map(({ name }) => ({ name, head: name, column: null }));
+    const { path } = await exported(specification, 'q8', { outputs, choices: false });
+    expectSoundGraph(readOnnx(path));
+    const results = await runOnnx(path, rowsOf(specification, seed).rows);
+    expect(Object.keys(results)).toEqual(outputs.map(({ name }) => name));
+    for (const { data } of Object.values(results)) expect(data.every(Number.isFinite)).toBe(true);
+  },
+);
+
+describe('rotary positions', () => {
+  const rotary = (max_position_embeddings: number) => {
+    const { embeddings, layers, ...others } = specificationOf({
+      position: 'none',
+      layers: 1,
+      head_size: 8,
+      pooler: null,
+    });
+    const position = {
+      kind: 'rotary',
+      inverse_frequencies: [1, 0.37, 0.0613, 0.00271].map(Math.fround),
+      pairs: 'halves',
+    } as const;
+    const attention = { ...layers[0]!.attention, position };
+    return {
+      ...others,
+      embeddings: { ...embeddings, max_position_embeddings },
+      layers: [{ ...layers[0]!, attention }],
+    } satisfies EncoderSpecification;
+  };
+
+  test('are as exact at the end of a long row as at its beginning', async () => {
+    await compare(rotary(1500), 1500);
+  });
+
+  test.each([1, 2, 3, 64, 65])('over rows of up to %i', async (longest) => {
+    await compare(rotary(longest), longest);
+    const { path } = await exported(rotary(longest), 'fp32');
+    const stride = 2 ** Math.ceil(Math.log2(longest) / 2);
+    const beyond = Math.ceil(longest / stride) * stride + 1;
+    const run = runOnnx(path, { input_ids: [Array.from({ length: beyond }, () => 1)] });
+    await expect(run).rejects.toThrow(/out of data bounds/);
   });
 });
 

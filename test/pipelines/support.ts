@@ -1,5 +1,5 @@
-import { expect } from 'vitest';
 import { join } from 'node:path';
+import { expect } from 'vitest';
 import { BertConfig, BertTokenizer, type ErrorCode, type PreTrainedTokenizer, Tensor } from '../../lib/index.ts';
 import type { TokenRows } from '../../lib/tokenizers/token-rows.ts';
 import { fixturesFolder } from '../support/fixtures.ts';
@@ -65,13 +65,23 @@ export function fakeModel<Model extends object>(
     const type_ids = inputs.token_type_ids ? cut(inputs.token_type_ids) : rows.map((row) => row.map(() => 0));
     return ask({ rows, type_ids, logits_positions: null });
   };
-  const call_rows = async (rows: TokenRows, { logits_positions = null }: { logits_positions?: FakeCall['logits_positions'] } = {}) => {
+  const call_rows = async (
+    rows: TokenRows,
+    { logits_positions = null }: { logits_positions?: FakeCall['logits_positions'] } = {},
+  ) => {
     const all = (of: (row: number) => Int32Array) => Array.from({ length: rows.size }, (_, row) => [...of(row)]);
     return ask({ rows: all((row) => rows.ids(row)), type_ids: all((row) => rows.type_ids(row)), logits_positions });
   };
-  const fields = { config, calls, call_rows, max_sequence_length, disposed: false, dispose() {
-    (model as unknown as { disposed: boolean }).disposed = true;
-  } };
+  const fields = {
+    config,
+    calls,
+    call_rows,
+    max_sequence_length,
+    disposed: false,
+    dispose() {
+      (model as unknown as { disposed: boolean }).disposed = true;
+    },
+  };
   Object.setPrototypeOf(model, modelClass.prototype);
   for (const [name, value] of Object.entries(fields)) Object.defineProperty(model, name, { value, writable: true });
   return model as never;

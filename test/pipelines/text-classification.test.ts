@@ -11,7 +11,16 @@ import {
 } from '../../lib/index.ts';
 import { expectValuesClose, readCases } from '../support/fixtures.ts';
 import { withWarnings } from '../support/warnings.ts';
-import { asyncly, classifierFolder as folder, collect, engine, failure, fakeModel, smallConfig, tokenizerOf } from './support.ts';
+import {
+  asyncly,
+  collect,
+  engine,
+  failure,
+  fakeModel,
+  classifierFolder as folder,
+  smallConfig,
+  tokenizerOf,
+} from './support.ts';
 
 const classify = await pipeline('sentiment-analysis', folder, { engine });
 const labels = ['부정', '중립', '긍정'];
@@ -82,9 +91,13 @@ describe('what logits mean', () => {
   const make = (values: object, row = logits) =>
     new TextClassificationPipeline({
       tokenizer,
-      model: fakeModel(BertForSequenceClassification, smallConfig({ num_labels: row.length, ...values }), ({ rows }) => ({
-        logits: rows.map(() => row),
-      })),
+      model: fakeModel(
+        BertForSequenceClassification,
+        smallConfig({ num_labels: row.length, ...values }),
+        ({ rows }) => ({
+          logits: rows.map(() => row),
+        }),
+      ),
     });
   const scores = async (pipe: TextClassificationPipeline, options = {}) =>
     Object.fromEntries((await pipe('a', { top_k: null, ...options })).map(({ label, score }) => [label, score]));
@@ -148,7 +161,9 @@ describe('texts that are too long', () => {
   test('to max_length; not without truncation', async () => {
     expect(await classify(text, { max_length: 6 })).toEqual(await classify('good movie good movie'));
     await expect(classify(text, { truncation: false })).rejects.toMatchObject({ code: 'ERR_SEQUENCE_TOO_LONG' });
-    await expect(classify(text, { max_length: 33 })).rejects.toMatchObject(failure('ERR_OPTION', /max_length is 33.*32/));
+    await expect(classify(text, { max_length: 33 })).rejects.toMatchObject(
+      failure('ERR_OPTION', /max_length is 33.*32/),
+    );
     await expect(classify(text, { max_length: 1 })).rejects.toMatchObject(failure('ERR_TRUNCATION', /at least 2/));
   });
 });
@@ -158,7 +173,10 @@ describe('bad input', () => {
     [5, /texts is 5: expected a string, or \{ text, text_pair \}/],
     [undefined, /texts is undefined/],
     [['a', 7], /texts\[1\] is 7/],
-    [['a', { text: 'a', text_pair: 'b' }], /texts\[1\] is a pair of texts and texts\[0\] a string: expected all of one kind/],
+    [
+      ['a', { text: 'a', text_pair: 'b' }],
+      /texts\[1\] is a pair of texts and texts\[0\] a string: expected all of one kind/,
+    ],
     [{ text: 'a' }, /texts\.text_pair is undefined/],
     [{ text: 3, text_pair: 'b' }, /texts\.text is 3/],
     [[['a', 'b']], /texts\[0\] is an array/],
@@ -167,7 +185,9 @@ describe('bad input', () => {
   });
 
   test('options', async () => {
-    await expect(classify('a', { top_n: 1 } as object)).rejects.toMatchObject(failure('ERR_OPTION', /did you mean 'top_k'/));
+    await expect(classify('a', { top_n: 1 } as object)).rejects.toMatchObject(
+      failure('ERR_OPTION', /did you mean 'top_k'/),
+    );
     await expect(classify('a', { top_k: 0 })).rejects.toMatchObject(failure('ERR_OPTION', /top_k is 0/));
     expect(() => classify(asyncly(['a']), { top_k: 0 })).toThrowError(expect.objectContaining({ code: 'ERR_OPTION' }));
   });
@@ -177,7 +197,9 @@ describe('bad input', () => {
     const config = smallConfig();
     for (const model of [AutoModel.from_config(config), AutoModelForTokenClassification.from_config(config)]) {
       expect(() => new TextClassificationPipeline({ model: model as never, tokenizer })).toThrowError(
-        expect.objectContaining(failure('ERR_UNSUPPORTED_MODEL', /text-classification.*Bert\w+.*AutoModelForSequenceClassification/)),
+        expect.objectContaining(
+          failure('ERR_UNSUPPORTED_MODEL', /text-classification.*Bert\w+.*AutoModelForSequenceClassification/),
+        ),
       );
     }
     const model = AutoModelForSequenceClassification.from_config(config);

@@ -12,7 +12,23 @@ import { withWarnings } from '../support/warnings.ts';
 import { asyncly, collect, encoderFolder, engine, failure, fakeModel, smallConfig, tokenizerOf } from './support.ts';
 
 const labels = ['O', 'B-PER', 'I-PER', 'B-LOC', 'I-LOC'];
-const vocab = ['New', 'York', 'Anna', '##bel', '##le', 'met', 'Kim', '김', '##민', '##수', '가', 'in', '.', '😀', 'Paris'];
+const vocab = [
+  'New',
+  'York',
+  'Anna',
+  '##bel',
+  '##le',
+  'met',
+  'Kim',
+  '김',
+  '##민',
+  '##수',
+  '가',
+  'in',
+  '.',
+  '😀',
+  'Paris',
+];
 
 /** Logits that make label `best` of a token as likely as `score`, the others equally unlikely. */
 function logitsFor(best: number, score: number, count = labels.length): number[] {
@@ -120,22 +136,41 @@ describe('aggregation strategies', () => {
     const again = pipelineOf({ Kim: ['B-PER', 0.9], York: ['I-LOC', 0.6], New: ['I-PER', 0.8] });
     const groups = async (given: string) =>
       (await again(given, { aggregation_strategy: 'simple' })).map(({ entity_group, word }) => [entity_group, word]);
-    expect(await groups('Kim Kim')).toEqual([['PER', 'Kim'], ['PER', 'Kim']]);
+    expect(await groups('Kim Kim')).toEqual([
+      ['PER', 'Kim'],
+      ['PER', 'Kim'],
+    ]);
     expect(await groups('York York')).toEqual([['LOC', 'York York']]);
-    expect(await groups('Kim met New')).toEqual([['PER', 'Kim'], ['PER', 'New']]);
-    expect(await groups('Kim New York')).toEqual([['PER', 'Kim New'], ['LOC', 'York']]);
+    expect(await groups('Kim met New')).toEqual([
+      ['PER', 'Kim'],
+      ['PER', 'New'],
+    ]);
+    expect(await groups('Kim New York')).toEqual([
+      ['PER', 'Kim New'],
+      ['LOC', 'York'],
+    ]);
   });
 
   test('labels of BIOES, and labels without a scheme', async () => {
     const id2label = ['O', 'B-X', 'I-X', 'E-X', 'S-X', 'Y'];
     const said: Said = {
-      New: ['B-X', 0.9], York: ['I-X', 0.9], Kim: ['E-X', 0.9], met: ['S-X', 0.9], Paris: ['Y', 0.9],
+      New: ['B-X', 0.9],
+      York: ['I-X', 0.9],
+      Kim: ['E-X', 0.9],
+      met: ['S-X', 0.9],
+      Paris: ['Y', 0.9],
     };
     const pipe = pipelineOf(said, { id2label });
     const groups = async (given: string) =>
-      (await pipe(given, { aggregation_strategy: 'simple' })).map(({ entity_group, word }) => `${entity_group} ${word}`);
+      (await pipe(given, { aggregation_strategy: 'simple' })).map(
+        ({ entity_group, word }) => `${entity_group} ${word}`,
+      );
     expect(await groups('New York Kim Kim met York Paris Paris')).toEqual([
-      'X New York Kim', 'X Kim', 'X met', 'X York', 'Y Paris Paris',
+      'X New York Kim',
+      'X Kim',
+      'X met',
+      'X York',
+      'Y Paris Paris',
     ]);
   });
 });
@@ -143,7 +178,12 @@ describe('aggregation strategies', () => {
 describe('words', () => {
   test('offsets are UTF-16 units of the text as it was given', async () => {
     const given = '😀😀  김민수가\tKim';
-    const pipe = pipelineOf({ '김': ['B-PER', 0.9], '##민': ['I-PER', 0.9], '##수': ['I-PER', 0.9], Kim: ['B-PER', 0.9] });
+    const pipe = pipelineOf({
+      김: ['B-PER', 0.9],
+      '##민': ['I-PER', 0.9],
+      '##수': ['I-PER', 0.9],
+      Kim: ['B-PER', 0.9],
+    });
     const found = await pipe(given, { aggregation_strategy: 'simple' });
     // ##가 is not in the vocabulary, so that the word is unknown as a whole.
     expect(brief(found, given)).toEqual([['PER', 0.9, 'Kim', 'Kim']]);
@@ -181,7 +221,9 @@ describe('long texts', () => {
     const whole = await pipelineOf(said)(words.slice(0, 9).join(' '), { aggregation_strategy: 'simple' });
     expect(result).toEqual(whole);
     expect(warnings.map(({ message }) => message).join()).toMatch(/more than 12 tokens.*stride/);
-    expect((pipe.model as unknown as { calls: { rows: unknown[] }[] }).calls.flatMap(({ rows }) => rows)).toHaveLength(1);
+    expect((pipe.model as unknown as { calls: { rows: unknown[] }[] }).calls.flatMap(({ rows }) => rows)).toHaveLength(
+      1,
+    );
   });
 
   test.each([0, 1, 3, 5])('with stride %i all of it is read, and every entity found once', async (stride) => {
@@ -197,7 +239,9 @@ describe('long texts', () => {
 
   test('a stride that cannot be', async () => {
     const pipe = pipelineOf(said, { max: 12 });
-    await expect(pipe(long, { stride: 2 })).rejects.toMatchObject(failure('ERR_OPTION', /'none': expected one of simple/));
+    await expect(pipe(long, { stride: 2 })).rejects.toMatchObject(
+      failure('ERR_OPTION', /'none': expected one of simple/),
+    );
     await expect(pipe(long, { stride: 10, aggregation_strategy: 'first' })).rejects.toMatchObject(
       failure('ERR_OPTION', /stride is 10: expected less than 10/),
     );
@@ -231,9 +275,9 @@ describe('the call', () => {
       failure('ERR_OPTION', /aggregation_strategy is "mean": expected 'none', 'simple', 'first', 'average' or 'max'/),
     );
     const model = AutoModelForSequenceClassification.from_config(smallConfig());
-    expect(() => new TokenClassificationPipeline({ model: model as never, tokenizer: tokenizerOf(vocab) })).toThrowError(
-      /AutoModelForTokenClassification/,
-    );
+    expect(
+      () => new TokenClassificationPipeline({ model: model as never, tokenizer: tokenizerOf(vocab) }),
+    ).toThrowError(/AutoModelForTokenClassification/);
   });
 
   test('scores of a real model do not depend on its batch', async () => {
