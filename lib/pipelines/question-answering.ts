@@ -160,7 +160,7 @@ export class QuestionAnsweringPipeline extends Pipeline<QuestionAnsweringModel> 
             const best = new BestAnswers(count, max_answer_len);
             for (const window of windows) best.add(window);
             const answers = this.#answers(inputs[i]!.context, best, settings);
-            return isOne(options) ? answers[0]! : answers;
+            return isOne(options) ? (answers[0] ?? noAnswer()) : answers;
           },
         };
       },
@@ -247,11 +247,16 @@ export class QuestionAnsweringPipeline extends Pipeline<QuestionAnsweringModel> 
   ): Answer[] {
     const answers = found.map(({ score, start, end }) => ({ answer: context.slice(start, end), score, start, end }));
     if (handle_impossible_answer && Number.isFinite(null_score)) {
-      answers.push({ answer: '', score: null_score, start: 0, end: 0 });
+      answers.push({ ...noAnswer(), score: null_score });
       answers.sort((a, b) => b.score - a.score);
     }
     return answers.slice(0, count);
   }
+}
+
+/** Of a context in which there is no token: of characters that tokenizers leave out. */
+function noAnswer(): Answer {
+  return { answer: '', score: 0, start: 0, end: 0 };
 }
 
 /** Whether one answer is asked for, rather than an array of them. */

@@ -52,7 +52,7 @@ struct OutputOptions {
 };
 
 // One row of a request, S positions wide, and where its results go. Pointers are the request's own memory and outlive
-// the forward pass. Null output pointers are not wanted. Legend: S positions, E embedding_size, H hidden_size, A heads,
+// the forward pass. Null output pointers are not wanted. Legend: S positions, H hidden_size, E embedding_size, A heads,
 // L layers.
 struct Sequence {
   size_t length = 0;                        // S

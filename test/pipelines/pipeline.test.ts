@@ -58,7 +58,7 @@ describe('models', () => {
   test('of a folder, with options of from_pretrained', async () => {
     const seen: unknown[] = [];
     const pipe = await pipeline('text-classification', classifierFolder, {
-      engine,
+      engine: 'reference',
       dtype: 'fp32',
       device: 'cpu',
       revision: 'main',
