@@ -6,6 +6,17 @@ export { type DownloadOptions, downloadModel } from './hub/download.ts';
 export type { ProgressCallback, ProgressInfo } from './hub/progress.ts';
 export type { ResolveOptions } from './hub/resolve.ts';
 export {
+  AlbertConfig,
+  AlbertForMaskedLM,
+  AlbertForMultipleChoice,
+  AlbertForPreTraining,
+  type AlbertForPreTrainingOutput,
+  AlbertForQuestionAnswering,
+  AlbertForSequenceClassification,
+  AlbertForTokenClassification,
+  AlbertModel,
+} from './models/albert.ts';
+export {
   type AnyConfig,
   AutoConfig,
   AutoModel,
@@ -19,17 +30,6 @@ export {
   AutoModelForTokenClassification,
   type AutoModelOptions,
 } from './models/auto.ts';
-export {
-  AlbertConfig,
-  AlbertForMaskedLM,
-  AlbertForMultipleChoice,
-  AlbertForPreTraining,
-  type AlbertForPreTrainingOutput,
-  AlbertForQuestionAnswering,
-  AlbertForSequenceClassification,
-  AlbertForTokenClassification,
-  AlbertModel,
-} from './models/albert.ts';
 export {
   BertConfig,
   type BertConfigValues,
@@ -83,7 +83,12 @@ export {
   ElectraForTokenClassification,
   ElectraModel,
 } from './models/electra.ts';
-export { type EmbedOptions, EncoderModel, type EncoderModelOptions, type EncoderOutput } from './models/encoder-model.ts';
+export {
+  type EmbedOptions,
+  EncoderModel,
+  type EncoderModelOptions,
+  type EncoderOutput,
+} from './models/encoder-model.ts';
 export {
   GteConfig,
   GteForMaskedLM,
@@ -101,6 +106,16 @@ export {
   NewModel,
 } from './models/gte.ts';
 export type { EncoderInputs, TensorInput } from './models/inputs.ts';
+export {
+  type EngineOptions,
+  type FromPretrainedOptions,
+  type InitOptions,
+  type ModelStats,
+  PreTrainedModel,
+  PreTrainedModel as Model,
+  type SaveOptions,
+  type SaveProgress,
+} from './models/modeling.ts';
 export {
   ModernBertConfig,
   ModernBertForMaskedLM,
@@ -139,6 +154,22 @@ export {
   RobertaModel,
 } from './models/roberta.ts';
 export {
+  MaskedLanguageModel,
+  type MaskedLMOutput,
+  MultipleChoiceModel,
+  type MultipleChoiceModelOutput,
+  NextSentencePredictionModel,
+  type NextSentencePredictorOutput,
+  QuestionAnsweringModel,
+  type QuestionAnsweringModelOutput,
+  SequenceClassificationModel,
+  type SequenceClassifierOutput,
+  TokenClassificationModel,
+  type TokenClassifierOutput,
+} from './models/tasks/classes.ts';
+export type { PositionsInput } from './models/tasks/positions.ts';
+export { type TaskInputs, TaskModel, type TaskModelOutput } from './models/tasks/task-model.ts';
+export {
   XLMRobertaConfig,
   XLMRobertaForMaskedLM,
   XLMRobertaForMultipleChoice,
@@ -147,16 +178,6 @@ export {
   XLMRobertaForTokenClassification,
   XLMRobertaModel,
 } from './models/xlm-roberta.ts';
-export {
-  type EngineOptions,
-  type FromPretrainedOptions,
-  type InitOptions,
-  type ModelStats,
-  PreTrainedModel,
-  PreTrainedModel as Model,
-  type SaveOptions,
-  type SaveProgress,
-} from './models/modeling.ts';
 export { type CallOptions, Pipeline, type PipelineParts } from './pipelines/base.ts';
 export type { AggregationStrategy } from './pipelines/entities.ts';
 export { type FeatureExtractionOptions, FeatureExtractionPipeline } from './pipelines/feature-extraction.ts';
@@ -199,34 +220,20 @@ export {
   type ZeroShotClassificationOutput,
   ZeroShotClassificationPipeline,
 } from './pipelines/zero-shot-classification.ts';
-export {
-  MaskedLanguageModel,
-  type MaskedLMOutput,
-  MultipleChoiceModel,
-  type MultipleChoiceModelOutput,
-  NextSentencePredictionModel,
-  type NextSentencePredictorOutput,
-  QuestionAnsweringModel,
-  type QuestionAnsweringModelOutput,
-  SequenceClassificationModel,
-  type SequenceClassifierOutput,
-  TokenClassificationModel,
-  type TokenClassifierOutput,
-} from './models/tasks/classes.ts';
-export type { PositionsInput } from './models/tasks/positions.ts';
-export { type TaskInputs, TaskModel, type TaskModelOutput } from './models/tasks/task-model.ts';
 export type {
   EmbeddingPrecision,
   EncodeProgress,
   SentenceEncodeOptions,
 } from './sentence-transformers/encode-options.ts';
-export {
-  type SearchHit,
-  type SemanticSearchOptions,
-  semantic_search,
-} from './sentence-transformers/semantic-search.ts';
+export { type SemanticSearchOptions, semantic_search } from './sentence-transformers/semantic-search.ts';
 export { SentenceTransformer, type SentenceTransformerOptions } from './sentence-transformers/sentence-transformer.ts';
 export type { SimilarityFunctionName, Vectors } from './sentence-transformers/similarity.ts';
+export {
+  type SearchHit,
+  type SearchOptions,
+  VectorIndex,
+  type VectorIndexOptions,
+} from './sentence-transformers/vector-index.ts';
 export {
   type EmbeddedItem,
   type EmbedItemsOptions,

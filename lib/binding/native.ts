@@ -22,6 +22,13 @@ export interface NativeBinding {
   /** The same on a thread of the library. The arrays are read at the call. */
   create_tokenizer_model_async(description: NativeTokenizerModelDescription): Promise<NativeTokenizerModel>;
   create_tokenizer(description: NativeTokenizerDescription): NativeTokenizer;
+  /**
+   * Vectors `[size, dimensions]` to search. They are copied, at the call, unless they lie in a SharedArrayBuffer: then they
+   * are read where they are, and may not change while the index lives.
+   *
+   * @throws BertNativeError `ERR_SHAPE` where they are no whole number of vectors, or more than 2^31 - 1, `ERR_MEMORY`
+   */
+  create_vector_index(vectors: Float32Array, dimensions: number, score: 'dot' | 'cosine'): NativeVectorIndex;
   /** @throws BertNativeError `ERR_OPTION` */
   create_wordpiece_trainer(options: NativeTrainerOptions): NativeWordPieceTrainer;
 }
@@ -55,6 +62,39 @@ export interface NativeEncoder {
   /** Calls in flight finish; later ones throw `ERR_DISPOSED`. */
   dispose(): void;
   readonly weights_size_bytes: number;
+}
+
+/** Vectors of which those are found that score highest with a query: exactly, all of them are compared. */
+export interface NativeVectorIndex {
+  /** N. */
+  readonly size: number;
+  /** D. */
+  readonly dimensions: number;
+  /** What the index takes beside a caller's shared memory. */
+  readonly size_bytes: number;
+  /**
+   * The k best of each query `[Q, D]`, which are copied at the call. What is found for a query depends neither on the other
+   * queries nor on the threads. Searches of the process run one after another.
+   *
+   * @param k results of each query; cut to `size`
+   * @param call_id from `new_call_id`; 0: the call is never aborted
+   * @throws BertNativeError `ERR_SHAPE` where they are no whole number of queries, `ERR_DISPOSED`, `ERR_MEMORY`
+   */
+  search(queries: Float32Array, k: number, call_id: number): Promise<NativeSearchResult>;
+  new_call_id(): number;
+  /** Rejects the search of that id, unless it has settled, with `ERR_ABORTED`. */
+  abort(call_id: number): void;
+  /** Searches in flight finish; later ones throw `ERR_DISPOSED`. */
+  dispose(): void;
+}
+
+/** Best first; of equal scores the lower index first; NaN behind all numbers. */
+export interface NativeSearchResult {
+  /** `[Q, k]`. */
+  readonly indices: Int32Array;
+  readonly scores: Float32Array;
+  /** Results of each query. */
+  readonly k: number;
 }
 
 /**

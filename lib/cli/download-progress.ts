@@ -1,5 +1,6 @@
 import cliProgress from 'cli-progress';
 import type { ProgressInfo } from '../hub/progress.ts';
+import { resolveModelFolder } from '../hub/resolve.ts';
 import { duration } from './progress.ts';
 
 /** Redraws per second. */
@@ -16,6 +17,7 @@ export class DownloadProgress {
   /** What was there before, which has no part in the rate. */
   #found_bytes = 0;
   #last = performance.now();
+  #downloads = false;
 
   constructor(stream: NodeJS.WritableStream & { isTTY?: boolean } = process.stderr) {
     this.#stream = stream;
@@ -40,6 +42,12 @@ export class DownloadProgress {
     else if (info.status === 'done' && this.#bar === undefined) {
       this.#stream.write(`${bytesText(this.#sizes.get(info.file) ?? 0).padStart(10)}  ${info.file}\n`);
     }
+  };
+
+  /** A `progress_callback` that is silent while nothing is downloaded. */
+  readonly updateDownloads = (info: ProgressInfo): void => {
+    if (info.status === 'download') this.#downloads = true;
+    if (this.#downloads) this.update(info);
   };
 
   /** Takes the bar away. */
@@ -73,4 +81,14 @@ function bytesText(bytes: number): string {
   if (bytes < 1000) return `${Math.round(bytes)} B`;
   if (bytes < 1e6) return `${(bytes / 1e3).toFixed(1)} kB`;
   return bytes < 1e9 ? `${(bytes / 1e6).toFixed(1)} MB` : `${(bytes / 1e9).toFixed(2)} GB`;
+}
+
+/** The folder of a model that a command works with; a download is shown. */
+export async function findModelFolder(pathOrId: string): Promise<string> {
+  const progress = new DownloadProgress();
+  try {
+    return await resolveModelFolder(pathOrId, { progress_callback: progress.updateDownloads });
+  } finally {
+    progress.end();
+  }
 }

@@ -5,13 +5,15 @@ import { type LineOptions, readLines } from './lines.ts';
 
 export type InputFormat = 'txt' | 'jsonl';
 
-/** What `bert-native embed` reads: one text per line, or one JSON object per line that holds it. */
+/** What a command reads: one text per line, or one JSON object per line that holds it. */
 export interface EmbedInput {
   /** `-`: standard input. */
   readonly path: string;
   readonly format: InputFormat;
   /** jsonl: where the text stands in the object. */
   readonly field: string;
+  /** jsonl: where a second text stands, if there is one. */
+  readonly second_field?: string | undefined;
   /** jsonl: where what goes into the output beside the vector stands, if anything does. */
   readonly id_field: string | undefined;
 }
@@ -19,6 +21,8 @@ export interface EmbedInput {
 /** One text of the input. */
 export interface InputRecord {
   readonly text: string;
+  /** Undefined unless the input has a field for it. */
+  readonly second?: string | undefined;
   readonly id: string | number | undefined;
   /** How much of the input is read behind it. */
   readonly end_bytes: number;
@@ -71,7 +75,12 @@ function readObject(input: EmbedInput, line: string, number: number): Omit<Input
   const object = parseObject(input.path, line, number);
   const text = fieldOf(object, input.field);
   if (typeof text !== 'string') throw fieldError(input.path, number, input.field, text, 'a string');
-  if (input.id_field === undefined) return { text, id: undefined };
+  const second = input.second_field === undefined ? undefined : fieldOf(object, input.second_field);
+  if (input.second_field !== undefined && typeof second !== 'string') {
+    throw fieldError(input.path, number, input.second_field, second, 'a string');
+  }
+  const texts = { text, second: second as string | undefined };
+  if (input.id_field === undefined) return { ...texts, id: undefined };
   const id = fieldOf(object, input.id_field);
   if (typeof id !== 'string' && typeof id !== 'number') {
     throw fieldError(input.path, number, input.id_field, id, 'a string or a number');
@@ -80,7 +89,7 @@ function readObject(input: EmbedInput, line: string, number: number): Omit<Input
     // JSON.parse has rounded it by now: two texts could end up with one id.
     throw fieldError(input.path, number, input.id_field, id, 'a string, as a whole number beyond 2^53 loses digits');
   }
-  return { text, id };
+  return { ...texts, id };
 }
 
 function parseObject(path: string, line: string, number: number): object {

@@ -5,18 +5,42 @@ import { InvalidArgumentError } from 'commander';
 import { throwIfAborted } from '../abort.ts';
 import { BertNativeError } from '../errors.ts';
 import { fileError } from '../files.ts';
-import { resolveModelFolder } from '../hub/resolve.ts';
-import { AutoModel } from '../models/auto.ts';
-import type { EncoderModel } from '../models/encoder-model.ts';
+import {
+  AutoModel,
+  AutoModelForMaskedLM,
+  AutoModelForMultipleChoice,
+  AutoModelForNextSentencePrediction,
+  AutoModelForQuestionAnswering,
+  AutoModelForSequenceClassification,
+  AutoModelForTokenClassification,
+} from '../models/auto.ts';
+import { readConfigValues } from '../models/configuration.ts';
+import type { PreTrainedModel } from '../models/modeling.ts';
 import { onnxFiles } from '../onnx/export.ts';
 import { optionError } from '../options.ts';
 import { AutoTokenizer } from '../tokenizers/auto.ts';
+import { findModelFolder } from './download-progress.ts';
 import { Interruption } from './interruption.ts';
 
 export type ExportDtype = 'fp32' | 'q8';
 
+const tasks = {
+  'feature-extraction': AutoModel,
+  'text-classification': AutoModelForSequenceClassification,
+  'token-classification': AutoModelForTokenClassification,
+  'question-answering': AutoModelForQuestionAnswering,
+  'fill-mask': AutoModelForMaskedLM,
+  'multiple-choice': AutoModelForMultipleChoice,
+  'next-sentence-prediction': AutoModelForNextSentencePrediction,
+} as const;
+
+export type ExportTask = keyof typeof tasks;
+
+export const exportTasks = Object.keys(tasks) as ExportTask[];
+
 export interface ExportArguments {
   model: string;
+  task?: ExportTask;
   output: string;
   dtype: ExportDtype[];
   externalData?: boolean;
@@ -36,11 +60,12 @@ export function parseDtypes(text: string): ExportDtype[] {
 
 /** `bert-native export`: a folder that transformers.js and onnxruntime load. */
 export async function runExport(options: ExportArguments): Promise<void> {
-  const folder = await resolveModelFolder(options.model);
+  const folder = await findModelFolder(options.model);
   await checkOutput(options, folder);
+  if (options.task === undefined) await tellOfTask(folder);
   // Before the model: what is missing here is known at once.
   const tokenizer = options.tokenizer ? await loadTokenizer(folder) : null;
-  const model = await loadModel(folder, options.pooler);
+  const model = await loadModel(folder, options);
   try {
     const interruption = new Interruption();
     for (const dtype of options.dtype) await exportModel(model, dtype, options, interruption);
@@ -79,8 +104,31 @@ async function loadTokenizer(folder: string) {
   });
 }
 
-async function loadModel(folder: string, add_pooling_layer: boolean): Promise<EncoderModel> {
-  return AutoModel.from_pretrained(folder, { add_pooling_layer, strict: true }).catch((cause) => {
+/** How the names of models end whose encoder alone is mostly not what is meant. */
+const endings: Partial<Record<ExportTask, string>> = {
+  'text-classification': 'ForSequenceClassification',
+  'token-classification': 'ForTokenClassification',
+  'question-answering': 'ForQuestionAnswering',
+  'multiple-choice': 'ForMultipleChoice',
+};
+
+async function tellOfTask(folder: string): Promise<void> {
+  const { architectures } = await readConfigValues(folder);
+  const name = Array.isArray(architectures) ? String(architectures[0]) : '';
+  const task = exportTasks.find((each) => endings[each] !== undefined && name.endsWith(endings[each]));
+  if (task === undefined) return;
+  console.error(`the model is a ${name}, of which this is the encoder alone: --task ${task} exports all of it`);
+}
+
+async function loadModel(
+  folder: string,
+  { task = 'feature-extraction', pooler }: ExportArguments,
+): Promise<PreTrainedModel> {
+  if (task !== 'feature-extraction') {
+    if (!pooler) throw optionError('--task', task, 'feature-extraction with --no-pooler');
+    return tasks[task].from_pretrained(folder, { strict: true });
+  }
+  return AutoModel.from_pretrained(folder, { add_pooling_layer: pooler, strict: true }).catch((cause) => {
     const lacksPooler = cause instanceof BertNativeError && cause.code === 'ERR_WEIGHT_MISSING';
     if (!lacksPooler || !cause.message.includes('pooler')) throw cause;
     throw withHint(cause, '--no-pooler exports the model without it');
@@ -93,7 +141,7 @@ function withHint(cause: unknown, hint: string): unknown {
 }
 
 async function exportModel(
-  model: EncoderModel,
+  model: PreTrainedModel,
   dtype: ExportDtype,
   { output, externalData }: ExportArguments,
   interruption: Interruption,

@@ -2,15 +2,15 @@ import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { nativeBinding } from '../binding/load.ts';
 import { defaultLoadOptions, modelDtypes } from '../engines/engine.ts';
-import { resolveModelFolder } from '../hub/resolve.ts';
 import { AutoConfig, AutoModel } from '../models/auto.ts';
 import type { BertConfig } from '../models/bert.ts';
 import { openCheckpoint } from '../weights/checkpoint.ts';
 import { isLoadable } from '../weights/checkpoint-tensor.ts';
+import { findModelFolder } from './download-progress.ts';
 
 /** `bert-native info <folder>`: reads headers only, never the weights. */
 export async function runInfo(pathOrId: string): Promise<void> {
-  const folder = await resolveModelFolder(pathOrId);
+  const folder = await findModelFolder(pathOrId);
   const config = (await AutoConfig.from_pretrained(folder)) as BertConfig;
   const checkpoint = await openCheckpoint(folder);
   const tensors = [...checkpoint.tensors.values()];

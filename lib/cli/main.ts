@@ -3,11 +3,16 @@ import { Command, InvalidArgumentError, Option } from 'commander';
 import { BertNativeError } from '../errors.ts';
 import { fileError } from '../files.ts';
 import { version } from '../version.ts';
+import { type AskArguments, runAsk } from './ask.ts';
+import { type ClassifyArguments, runClassify } from './classify.ts';
 import { runDemo } from './demo.ts';
 import { type DownloadArguments, runDownload } from './download.ts';
 import { type EmbedArguments, runEmbed } from './embed.ts';
-import { type ExportArguments, parseDtypes, runExport } from './export.ts';
+import { type ExportArguments, exportTasks, parseDtypes, runExport } from './export.ts';
+import { type FillMaskArguments, runFillMask } from './fill-mask.ts';
 import { runInfo } from './info.ts';
+import { type NerArguments, runNer } from './ner.ts';
+import { runSimilar, type SimilarArguments } from './similar.ts';
 import { runTokenize, type TokenizeArguments } from './tokenize.ts';
 import { runTrainVocabulary, type TrainVocabularyArguments } from './train-vocabulary.ts';
 
@@ -90,11 +95,100 @@ program
   .option('--threads <n>', 'threads of the native engine', positiveInteger)
   .action((options: EmbedArguments) => runEmbed(options));
 
+/** A command that runs a pipeline over texts. */
+function taskCommand(name: string, description: string): Command {
+  return program
+    .command(name)
+    .description(description)
+    .argument('[texts...]', 'texts; none: those of --input')
+    .requiredOption('--model <folder>', 'a model folder, or an id in the local models or the hub cache')
+    .option('--input <file>', 'UTF-8: .txt, a text per line; .jsonl, an object per line; - for standard input', '-')
+    .addOption(new Option('--input-format <format>', 'where the name does not tell').choices(['txt', 'jsonl']))
+    .option('--field <name>', 'jsonl: where the text stands, such as text or document.body (default: "text")')
+    .option('--id-field <name>', 'jsonl: write this field of the input beside each result, as id')
+    .option('--output <file>', '.jsonl, or .txt for people; - for standard output', '-')
+    .addOption(new Option('--output-format <format>', 'where the name does not tell').choices(['jsonl', 'txt']))
+    .option('--resume', 'go on where an interrupted run with the same options stopped', false)
+    .option('--restart', 'start again where an interrupted run has left something', false)
+    .option('--batch-tokens <n>', 'tokens per batch, padding included; no influence on results', positiveInteger)
+    .addOption(new Option('--engine <name>', 'what runs the model').choices(['native', 'reference']).default('native'))
+    .option('--dtype <type>', 'how weights are held and multiplied: fp32, fp16, bf16 or q8 (default: "fp32")')
+    .option('--fp32-precision <precision>', 'highest, or high: faster with bf16 matrix units (default: "highest")')
+    .option('--threads <n>', 'threads of the native engine', positiveInteger);
+}
+
+const maxLength = ['--max-length <n>', 'cut texts to so many tokens; the model’s own limit unless given'] as const;
+
+taskCommand(
+  'classify',
+  'labels of texts: the model’s own, or with --labels any (a model of natural language inference)',
+)
+  .option('--top-k <n>', 'so many labels, best first', positiveInteger, 1)
+  .option('--all', 'all labels')
+  .addOption(
+    new Option('--function <name>', 'how scores are made, unless as the model says').choices([
+      'softmax',
+      'sigmoid',
+      'none',
+    ]),
+  )
+  .option('--pair-field <name>', 'jsonl: where the second text of a pair stands')
+  .option('--labels <names...>', 'labels to choose among, in any words')
+  .option('--template <text>', 'with --labels: a sentence with {} where a label goes (default: "This example is {}.")')
+  .option('--multi-label', 'with --labels: several may be true')
+  .option(...maxLength, positiveInteger)
+  .action((texts: string[], options: ClassifyArguments) => runClassify(texts, options));
+
+taskCommand('ner', 'names, places and the like in texts, with where they stand')
+  .addOption(
+    new Option('--strategy <name>', 'how tokens become entities')
+      .choices(['none', 'simple', 'first', 'average', 'max'])
+      .default('simple'),
+  )
+  .option('--stride <n>', 'read long texts whole, in windows with so many tokens in common', wholeNumber)
+  .option('--ignore <labels...>', 'labels to leave out', ['O'])
+  .option(...maxLength, positiveInteger)
+  .action((texts: string[], options: NerArguments) => runNer(texts, options));
+
+taskCommand('ask', 'the pieces of texts that answer a question; long texts are read in windows')
+  .option('--question <text>', 'asked of every text')
+  .option('--question-field <name>', 'jsonl: where each text’s own question stands')
+  .option('--top-k <n>', 'so many answers, best first', positiveInteger, 1)
+  .option('--max-answer-len <n>', 'tokens of the longest answer (default: 15)', positiveInteger)
+  .option('--max-seq-len <n>', 'tokens of a window (default: 384)', positiveInteger)
+  .option('--doc-stride <n>', 'tokens that windows have in common (default: 128)', wholeNumber)
+  .option('--impossible', 'no answer may be the answer')
+  .action((texts: string[], options: AskArguments) => runAsk(texts, options));
+
+taskCommand('fill-mask', 'what may stand in place of [MASK], or what the model’s tokenizer calls it')
+  .option('--top-k <n>', 'so many tokens for each mask, best first', positiveInteger, 5)
+  .option('--targets <words...>', 'only these')
+  .option(...maxLength, positiveInteger)
+  .action((texts: string[], options: FillMaskArguments) => runFillMask(texts, options));
+
+taskCommand('similar', 'how alike texts are to another one, -1 to 1')
+  .requiredOption('--to <text>', 'what they are compared with')
+  .option('--top-k <n>', 'only the most similar ones, best first', positiveInteger)
+  .addOption(
+    new Option('--pooling <kind>', 'how tokens become one vector, unless as the folder says').choices([
+      'mean',
+      'cls',
+      'max',
+    ]),
+  )
+  .option(...maxLength, positiveInteger)
+  .action((texts: string[], options: SimilarArguments) => runSimilar(texts, options));
+
 program
   .command('export')
   .description('an ONNX model for transformers.js and onnxruntime, with its tokenizer')
   .requiredOption('--model <folder>', 'a model folder, or an id in the local models or the hub cache')
   .requiredOption('--output <folder>', 'where to: a folder that is empty or not there yet')
+  .addOption(
+    new Option('--task <task>', 'what for: the encoder, or one with its head (default: "feature-extraction")').choices(
+      exportTasks,
+    ),
+  )
   .addOption(
     new Option('--dtype <kinds>', 'fp32, q8 (weights in eight bits) or both: fp32,q8')
       .argParser(parseDtypes)

@@ -22,10 +22,19 @@ export class Progress {
   #start: { readonly reached: Reached; readonly time: number } | undefined;
   #drawn = 0;
 
-  /** @param total_bytes undefined: not known */
-  constructor(total_bytes: number | undefined, stream: NodeJS.WritableStream = process.stderr) {
+  /**
+   * @param total_bytes undefined: not known
+   * @param counts_tokens whether tokens are counted; default true
+   */
+  constructor(
+    total_bytes: number | undefined,
+    {
+      counts_tokens = true,
+      stream = process.stderr,
+    }: { readonly counts_tokens?: boolean; readonly stream?: NodeJS.WritableStream } = {},
+  ) {
     this.#total_bytes = total_bytes;
-    const counts = '{texts} texts, {texts_rate} texts/s, {tokens_rate} tokens/s';
+    const counts = `{texts} texts, {texts_rate} texts/s${counts_tokens ? ', {tokens_rate} tokens/s' : ''}`;
     const format = total_bytes === undefined ? counts : `[{bar}] {percentage}% | ${counts} | {left} left`;
     this.#bar = new cliProgress.SingleBar({ format, stream, fps, barsize: 24, clearOnComplete: true });
   }

@@ -9,14 +9,14 @@ import {
   writeFileAtomically,
   writeFully,
 } from '../files.ts';
-import type { VectorFormat, WrittenRows } from './vector-formats.ts';
+import type { RecordId, RowFormat, WrittenRows } from './row-formats.ts';
 
-/** Takes vectors as they come. */
-export interface VectorSink {
+/** Takes rows as they come. */
+export interface RowSink<Row> {
   /** Rows that an earlier run wrote. */
   readonly rows_before: number;
   /** @throws BertNativeError `ERR_IO` */
-  write(vector: Float32Array, id: string | number | undefined): Promise<void>;
+  write(row: Row, id: RecordId): Promise<void>;
   /** Everything was written. @throws BertNativeError `ERR_IO` */
   finish(): Promise<void>;
   /**
@@ -45,9 +45,9 @@ export function resultFiles(path: string): string[] {
 /** What two runs must have in common to be one: values by what they are called in messages. */
 export type RunRecord = Readonly<Record<string, string | number | boolean | null>>;
 
-export interface ResultFileOptions {
+export interface ResultFileOptions<Row> {
   readonly path: string;
-  readonly format: VectorFormat;
+  readonly format: RowFormat<Row>;
   readonly record: RunRecord;
   /** Go on with what an earlier run of the same record left. */
   readonly resume: boolean;
@@ -64,10 +64,10 @@ const buffer_ms = 500;
  * is made from. A run that is interrupted gives its file the final name too, unless another lies there; the record stays
  * and tells that it is not whole.
  */
-export class ResultFile implements VectorSink {
+export class ResultFile<Row> implements RowSink<Row> {
   readonly rows_before: number;
   readonly #paths: ResultPaths;
-  readonly #format: VectorFormat;
+  readonly #format: RowFormat<Row>;
   readonly #record: RunRecord;
   readonly #handle: FileHandle;
   /** Rows in the file, and where they end. */
@@ -84,7 +84,7 @@ export class ResultFile implements VectorSink {
    *   that, and where that run's record differs, naming what does;
    *   `ERR_FILE_FORMAT` for a partial file or record that no run left
    */
-  static async open({ path, format, record, resume, restart }: ResultFileOptions): Promise<ResultFile> {
+  static async open<Row>({ path, format, record, resume, restart }: ResultFileOptions<Row>): Promise<ResultFile<Row>> {
     const paths = resultPaths(path);
     await makeFolder(dirname(path));
     return guarded(paths.partial, async () => {
@@ -117,7 +117,7 @@ export class ResultFile implements VectorSink {
 
   private constructor(
     paths: ResultPaths,
-    format: VectorFormat,
+    format: RowFormat<Row>,
     record: RunRecord,
     handle: FileHandle,
     { count, end_bytes }: WrittenRows,
@@ -131,10 +131,10 @@ export class ResultFile implements VectorSink {
     this.#end = end_bytes;
   }
 
-  async write(vector: Float32Array, id: string | number | undefined): Promise<void> {
-    const row = this.#format.row(vector, id);
-    this.#buffered.push(row);
-    this.#bufferedBytes += row.length;
+  async write(row: Row, id: RecordId): Promise<void> {
+    const bytes = this.#format.row(row, id);
+    this.#buffered.push(bytes);
+    this.#bufferedBytes += bytes.length;
     if (this.#bufferedBytes >= bufferBytes) return this.#flush();
     // A source that pauses does not hold rows back. A failure is told by the next flush.
     this.#timer ??= setTimeout(() => this.#flush().catch(() => {}), buffer_ms);

@@ -4,8 +4,8 @@ import type { Writable } from 'node:stream';
 import { finished } from 'node:stream/promises';
 import { throwIfAborted } from '../abort.ts';
 import { fileError } from '../files.ts';
-import type { VectorSink } from './result-file.ts';
-import type { VectorFormat } from './vector-formats.ts';
+import type { RowSink } from './result-file.ts';
+import type { RowFormat } from './row-formats.ts';
 
 /**
  * Rows for whoever reads standard output (`-`), a pipe or a device: what is written is gone, so that nothing can be
@@ -13,7 +13,7 @@ import type { VectorFormat } from './vector-formats.ts';
  *
  * @param signal ends the waiting for a reader
  */
-export function openStreamSink(path: string, format: VectorFormat, signal: AbortSignal): VectorSink {
+export function openStreamSink<Row>(path: string, format: RowFormat<Row>, signal: AbortSignal): RowSink<Row> {
   // main.ts ends the process quietly when the reader of standard output has gone.
   const stream: Writable = path === '-' ? process.stdout : createWriteStream(path);
   let failure: unknown;
@@ -27,9 +27,9 @@ export function openStreamSink(path: string, format: VectorFormat, signal: Abort
   };
   return {
     rows_before: 0,
-    async write(vector, id) {
+    async write(row, id) {
       check();
-      if (stream.write(format.row(vector, id))) return;
+      if (stream.write(format.row(row, id))) return;
       // A reader that has stopped reading must not hold a process that was told to end.
       await once(stream, 'drain', { signal }).catch(() => {
         check();

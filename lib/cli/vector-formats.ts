@@ -1,27 +1,10 @@
-import type { FileHandle } from 'node:fs/promises';
 import { BertNativeError } from '../errors.ts';
+import { linesFormat, type RowFormat } from './row-formats.ts';
 
 export type OutputFormat = 'npy' | 'jsonl';
 
-/** Rows of a file that a run which may have been killed left behind. */
-export interface WrittenRows {
-  readonly count: number;
-  /** Where the last whole row ends. */
-  readonly end_bytes: number;
-}
-
-/** How vectors of H float32 stand in a file. */
-export interface VectorFormat {
-  /** What stands before the rows; as long whatever their number, so that it can be written over. Empty: nothing. */
-  header(rows: number): Uint8Array;
-  /** One row. */
-  row(vector: Float32Array, id: string | number | undefined): Uint8Array;
-  /** @throws BertNativeError `ERR_FILE_FORMAT` for a file that this format did not write; an empty one has no rows */
-  rowsOf(path: string, handle: FileHandle): Promise<WrittenRows>;
-}
-
 /** numpy's format: float32, `[texts, size]`. */
-export function npyFormat(size: number): VectorFormat {
+export function npyFormat(size: number): RowFormat<Float32Array> {
   const row_bytes = 4 * size;
   return {
     header: (rows) => npyHeader(rows, size),
@@ -53,29 +36,10 @@ function npyHeader(rows: number, size: number): Uint8Array {
 }
 
 /** A line per text: an array of numbers, or `{"id": …, "embedding": […]}` where texts have ids. */
-export const jsonLinesFormat: VectorFormat = {
-  header: () => new Uint8Array(0),
-  row(vector, id) {
-    const embedding = Array.from(vector, shortestFloat32);
-    return Buffer.from(`${JSON.stringify(id === undefined ? embedding : { id, embedding })}\n`);
-  },
-  async rowsOf(_path, handle) {
-    const chunk = Buffer.alloc(1 << 20);
-    let [position, count, end_bytes] = [0, 0, 0];
-    for (;;) {
-      const { bytesRead } = await handle.read(chunk, 0, chunk.length, position);
-      if (bytesRead === 0) return { count, end_bytes };
-      const read = chunk.subarray(0, bytesRead);
-      for (let at = read.indexOf(lineFeed); at >= 0; at = read.indexOf(lineFeed, at + 1)) {
-        count++;
-        end_bytes = position + at + 1;
-      }
-      position += bytesRead;
-    }
-  },
-};
-
-const lineFeed = 0x0a;
+export const jsonLinesFormat = linesFormat((vector: Float32Array, id) => {
+  const embedding = Array.from(vector, shortestFloat32);
+  return JSON.stringify(id === undefined ? embedding : { id, embedding });
+});
 
 /** The number with the fewest digits that is still this float32: nine are always enough, and a double would show 17. */
 function shortestFloat32(value: number): number {

@@ -1,8 +1,8 @@
 import { randomBytes } from 'node:crypto';
-import { copyFile, link, open, readdir, readFile, readlink, rename, rm, stat, symlink } from 'node:fs/promises';
+import { copyFile, link, readdir, readFile, readlink, rename, rm, stat, symlink } from 'node:fs/promises';
 import { dirname, join, relative, sep } from 'node:path';
-import { fileError, makeFolder, writeFileAtomically } from '../files.ts';
-import { isCommit } from './repository.ts';
+import { fileError, makeFolder, readFileIfPresent, writeFileAtomically } from '../files.ts';
+import { isCommit, type Listing, type RemoteFile, remoteFile } from './repository.ts';
 
 /** Where links are not allowed: Windows without developer mode, and file systems without links. */
 const noLinks = new Set(['EPERM', 'EACCES', 'ENOSYS', 'ENOTSUP', 'EOPNOTSUPP', 'EINVAL', 'UNKNOWN']);
@@ -10,7 +10,8 @@ const noLinks = new Set(['EPERM', 'EACCES', 'ENOSYS', 'ENOTSUP', 'EOPNOTSUPP', '
 /**
  * A model's folder in the hub cache, laid out as Python's huggingface_hub does ("Understand caching" in its guides):
  * `blobs/` holds content by hash, `snapshots/<commit>/` links to it under the files' names, `refs/<revision>` says which
- * commit a branch or tag stood for, and `.no_exist/<commit>/` has an empty file for what a commit is known to lack.
+ * commit a branch or tag stood for, `trees/<commit>.json` lists all files of a commit, and `.no_exist/<commit>/` has an
+ * empty file for what a commit is known to lack, which is only read here.
  */
 export class CachedRepository {
   readonly folder: string;
@@ -74,14 +75,27 @@ export class CachedRepository {
       .map((entry) => relative(folder, join(entry.parentPath, entry.name)).split(sep).join('/'));
   }
 
-  /** Notes what a commit lacks, where the cache can be written. @throws BertNativeError `ERR_IO` */
-  async writeAbsent(commit: string, paths: Iterable<string>): Promise<void> {
+  /**
+   * All files of a commit, as far as they have been listed: by this library, or by Python's huggingface_hub from version 2
+   * on. Anything that is no such list is as if it were not there.
+   */
+  async readTree(commit: string): Promise<Listing | undefined> {
+    const bytes = await readFileIfPresent(this.#tree(commit), maxTreeBytes).catch(() => undefined);
+    return bytes === undefined ? undefined : parseTree(bytes);
+  }
+
+  /** Where the cache can be written. @throws BertNativeError `ERR_IO` */
+  async writeTree(commit: string, listing: Listing): Promise<void> {
+    const text = formatTree(listing);
+    if (text === undefined) return;
     await unlessReadOnly(async () => {
-      for (const path of paths) {
-        const marker = join(this.folder, '.no_exist', commit, path);
-        if (!(await isFile(marker))) await makeEmptyFile(marker);
-      }
+      await makeFolder(dirname(this.#tree(commit)));
+      await writeFileAtomically(this.#tree(commit), text);
     });
+  }
+
+  #tree(commit: string): string {
+    return join(this.folder, 'trees', `${commit}.json`);
   }
 
   async hasBlob(oid: string, size_bytes: number): Promise<boolean> {
@@ -115,12 +129,48 @@ export class CachedRepository {
   }
 }
 
-async function makeEmptyFile(path: string): Promise<void> {
-  await makeFolder(dirname(path));
-  const handle = await open(path, 'a').catch((cause) => {
-    throw fileError('writing', path, cause);
-  });
-  await handle.close();
+/** The names of 100,000 files. */
+const maxTreeBytes = 64 << 20;
+const treeVersion = 1;
+
+interface TreeFile {
+  readonly size: unknown;
+  readonly blob_id: unknown;
+  readonly lfs_sha256?: unknown;
+  readonly lfs_size?: unknown;
+  readonly xet_hash?: unknown;
+}
+
+function parseTree(bytes: Uint8Array): Listing | undefined {
+  try {
+    const { format_version, files } = JSON.parse(Buffer.from(bytes).toString()) as {
+      format_version?: unknown;
+      files?: Record<string, TreeFile>;
+    };
+    if (format_version !== treeVersion) return undefined;
+    const listing = new Map<string, RemoteFile>();
+    for (const [path, { size, blob_id, lfs_sha256, lfs_size, xet_hash }] of Object.entries(files!)) {
+      const isLarge = lfs_sha256 != null;
+      const [size_bytes, oid] = isLarge ? [lfs_size ?? size, lfs_sha256] : [size, blob_id];
+      const file = remoteFile(path, isLarge, { size_bytes, oid, blob_id, xet_hash });
+      if (file !== undefined) listing.set(path, file);
+    }
+    return listing;
+  } catch {
+    return undefined;
+  }
+}
+
+/** Undefined where the hub did not say all that belongs there. */
+function formatTree(listing: Listing): string | undefined {
+  const files: Record<string, TreeFile> = Object.create(null);
+  for (const path of [...listing.keys()].sort()) {
+    const { size_bytes: size, oid, blob_id, xet_hash } = listing.get(path)!;
+    if (blob_id === undefined) return undefined;
+    const large = oid.length === 64 ? { lfs_sha256: oid, lfs_size: size } : {};
+    files[path] = { size, blob_id, ...large, xet_hash };
+  }
+  return JSON.stringify({ format_version: treeVersion, files }, null, 1);
 }
 
 const readOnly = new Set(['EROFS', 'EACCES', 'EPERM']);

@@ -163,7 +163,8 @@ const unreachableCodes = new Set([
 /** The error that a request which got no answer means. */
 export function connectionError(host: string, cause: unknown): BertNativeError {
   // fetch wraps what happened, and wraps again where several addresses were tried.
-  const inner = ((cause as Error).cause ?? cause) as NodeJS.ErrnoException & { errors?: NodeJS.ErrnoException[] };
+  type Inner = Partial<NodeJS.ErrnoException> & { errors?: NodeJS.ErrnoException[] };
+  const inner: Inner = ((cause as Error | undefined)?.cause ?? cause ?? {}) as Inner;
   const code = inner.code ?? inner.errors?.[0]?.code;
   const reason = [code, inner.message || inner.errors?.[0]?.message].filter(Boolean).join(', ');
   if (code !== undefined && unreachableCodes.has(code)) {

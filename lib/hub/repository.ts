@@ -10,6 +10,9 @@ export interface RemoteFile {
   readonly size_bytes: number;
   /** What names its content: the SHA-256 in hex of a large file (LFS), git's SHA-1 of a blob for any other. */
   readonly oid: string;
+  /** Git's SHA-1 of what the repository itself holds, for a large file a pointer. */
+  readonly blob_id: string | undefined;
+  readonly xet_hash: string | undefined;
 }
 
 export type Listing = ReadonlyMap<string, RemoteFile>;
@@ -20,6 +23,7 @@ const maxFiles = 100_000;
 const maxPages = 200;
 
 const commitPattern = /^[0-9a-f]{40}$/;
+const sha256Pattern = /^[0-9a-f]{64}$/;
 
 export function isCommit(revision: string): boolean {
   return commitPattern.test(revision);
@@ -34,7 +38,7 @@ function fetchFor(session: Session, about: { readonly id: string; readonly revis
   return async (input) => {
     if (++pages > maxPages) throw hubError('answer', `'${about.id}' is listed in more than ${maxPages} pages`);
     const url = input instanceof Request ? input.url : String(input);
-    const retries = new Retries(session.signal, false);
+    const retries = new Retries(session.signal, session.tries, false);
     while (true) {
       try {
         const { response, close } = await request(session, url, { accept: 'application/json' }, about);
@@ -117,6 +121,7 @@ export async function listFilesOf(session: Session, id: string, commit: string):
   if (known !== undefined) return known;
   const { listFiles } = await importHub();
   const files = new Map<string, RemoteFile>();
+  const leftOut: unknown[] = [];
   let entries = 0;
   const fetch = fetchFor(session, { id, revision: commit });
   try {
@@ -131,17 +136,21 @@ export async function listFilesOf(session: Session, id: string, commit: string):
       if (entry.type !== 'file') continue;
       const file = readEntry(entry);
       if (file !== undefined) files.set(file.path, file);
-      else warnOnce('BERT_NATIVE_HUB_FILE', `${id} ${entry.path}`, leftOut(id, entry.path));
+      else leftOut.push(entry.path);
     }
   } catch (error) {
     throw answerError(session, error);
   }
+  if (leftOut.length > 0) {
+    warnOnce(
+      'BERT_NATIVE_HUB_FILE',
+      id,
+      `'${id}' lists ${leftOut.length} files without a plain name, size or hash, which are left out; the first is ` +
+        `${JSON.stringify(leftOut[0])?.slice(0, 200)}`,
+    );
+  }
   remember(listings, key, files);
   return files;
-}
-
-function leftOut(id: string, path: unknown): string {
-  return `'${id}' lists the file ${JSON.stringify(path)?.slice(0, 200)}, which is left out: no plain name, size or hash`;
 }
 
 /** An entry of the hub's listing, which is as untrusted as the rest. */
@@ -150,13 +159,30 @@ function readEntry(entry: {
   size: unknown;
   oid?: unknown;
   lfs?: { oid: unknown; size: unknown };
+  xetHash?: unknown;
 }): RemoteFile | undefined {
-  const { path } = entry;
-  const size_bytes = entry.lfs?.size ?? entry.size;
-  const oid = entry.lfs?.oid ?? entry.oid;
+  return remoteFile(entry.path, entry.lfs !== undefined, {
+    size_bytes: entry.lfs?.size ?? entry.size,
+    oid: entry.lfs?.oid ?? entry.oid,
+    blob_id: entry.oid,
+    xet_hash: entry.xetHash,
+  });
+}
+
+/** A file of a listing, or undefined where something about it cannot be. */
+export function remoteFile(
+  path: unknown,
+  isLarge: boolean,
+  { size_bytes, oid, blob_id, xet_hash }: Readonly<Record<Exclude<keyof RemoteFile, 'path'>, unknown>>,
+): RemoteFile | undefined {
   if (typeof path !== 'string' || !isPlainPath(path)) return undefined;
   if (!Number.isSafeInteger(size_bytes) || (size_bytes as number) < 0) return undefined;
-  const pattern = entry.lfs ? /^[0-9a-f]{64}$/ : commitPattern;
-  if (typeof oid !== 'string' || !pattern.test(oid)) return undefined;
-  return { path, size_bytes: size_bytes as number, oid };
+  if (typeof oid !== 'string' || !(isLarge ? sha256Pattern : commitPattern).test(oid)) return undefined;
+  return {
+    path,
+    size_bytes: size_bytes as number,
+    oid,
+    blob_id: typeof blob_id === 'string' && commitPattern.test(blob_id) ? blob_id : undefined,
+    xet_hash: typeof xet_hash === 'string' && sha256Pattern.test(xet_hash) ? xet_hash : undefined,
+  };
 }

@@ -126,7 +126,8 @@ function withPlaces(error: unknown, looked: string): unknown {
   const kind = failureOf(error)?.kind;
   const isAbsent = kind === undefined ? error.code === 'ERR_OFFLINE' : kind === 'repository' || kind === 'unreachable';
   if (!isAbsent) return error;
-  return new BertNativeError(error.code, `${error.message}; ${looked} before`, { cause: error.cause });
+  const { cause } = error;
+  return new BertNativeError(error.code, `${error.message}; ${looked} before`, cause === undefined ? {} : { cause });
 }
 
 /** `name` or `organisation/name` as the hub allows them; anything else can only be a path. */

@@ -52,6 +52,10 @@ const transformerSettings = ['bert', 'roberta', 'distilbert', 'camembert', 'albe
   (family) => `sentence_${family}_config.json`,
 );
 
+export function isWeightsFile(path: string): boolean {
+  return /\.(safetensors|bin)$|\.index\.json$/.test(path);
+}
+
 const maxModules = 64;
 const maxShards = 10_000;
 
@@ -65,7 +69,7 @@ const maxShards = 10_000;
 export async function selectFiles(view: FileView, needs: Needs, folder: string): Promise<Selection> {
   const chosen = new Chosen(view);
   const at = folder === '' ? '' : `${folder}/`;
-  if (needs === 'config' || needs === 'model') await chosen.require(`${at}config.json`);
+  if (needs === 'config') await chosen.require(`${at}config.json`);
   else await chosen.add(`${at}config.json`);
   if (needs === 'tokenizer' || needs === 'everything') await chosen.addTokenizer(at, needs === 'tokenizer');
   if (needs === 'model' || needs === 'everything') await chosen.addWeights(at, needs === 'model');

@@ -13,6 +13,8 @@ export interface Session {
   readonly endpoint: string;
   readonly token: Token | undefined;
   readonly signal: AbortSignal | undefined;
+  /** How often to ask about a repository before giving up. */
+  readonly tries: number;
 }
 
 /** @throws BertNativeError `ERR_OPTION` for an address or a token that cannot be one */
@@ -20,7 +22,8 @@ export async function openSession(
   token: string | boolean | null | undefined,
   signal: AbortSignal | null | undefined,
 ): Promise<Session> {
-  return { endpoint: checkEndpoint(env.remoteHost), token: await findToken(token), signal: signal ?? undefined };
+  const endpoint = checkEndpoint(env.remoteHost);
+  return { endpoint, token: await findToken(token), signal: signal ?? undefined, tries: patience.tries };
 }
 
 function checkEndpoint(text: string): string {
@@ -44,6 +47,8 @@ export const patience = {
   /** A server that asks for more than this gets no other try. */
   longest_retry_after_ms: 120_000,
   tries: 6,
+  /** Where the cache can stand in for the hub. */
+  tries_with_cache: 2,
   /** Until the head of an answer. */
   answer_timeout_ms: timeoutByEnvironment('HF_HUB_ETAG_TIMEOUT', 10),
   /** Between two pieces of a body. */
@@ -63,12 +68,14 @@ const passing: ReadonlySet<FailureKind> = new Set(['connection', 'rate', 'server
 /** Decides whether to try again after a failure, and waits. */
 export class Retries {
   readonly #signal: AbortSignal | undefined;
+  readonly #tries: number;
   readonly #kinds: ReadonlySet<FailureKind>;
   #failures = 0;
 
   /** @param unreachable whether to try again where no connection could be made: in the middle of a job that went well */
-  constructor(signal: AbortSignal | undefined, unreachable: boolean) {
+  constructor(signal: AbortSignal | undefined, tries: number, unreachable: boolean) {
     this.#signal = signal;
+    this.#tries = tries;
     this.#kinds = unreachable ? new Set([...passing, 'unreachable']) : passing;
   }
 
@@ -83,7 +90,7 @@ export class Retries {
     const asked_ms = failure?.retry_after_ms ?? 0;
     this.#failures++;
     if (failure === undefined || !this.#kinds.has(failure.kind)) throw error;
-    if (this.#failures >= patience.tries || asked_ms > patience.longest_retry_after_ms) throw error;
+    if (this.#failures >= this.#tries || asked_ms > patience.longest_retry_after_ms) throw error;
     const backoff_ms = Math.min(patience.first_wait_ms * 2 ** (this.#failures - 1), patience.longest_wait_ms);
     await sleep(Math.max(backoff_ms, asked_ms), undefined, { signal: this.#signal }).catch(() => {});
     throwIfAborted(this.#signal);

@@ -2,37 +2,19 @@ import { readFile, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { onAbort } from '../abort.ts';
 import { BertNativeError } from '../errors.ts';
-import { fileError, readFileIfPresent } from '../files.ts';
+import { fileError } from '../files.ts';
 import { warnOnce } from '../options.ts';
 import { CachedRepository } from './cache.ts';
+import { cachedSnapshot, isComplete, maxReadBytes, type SnapshotRequest } from './cached-snapshot.ts';
 import { hubError } from './failures.ts';
-import { type ProgressCallback, ProgressReporter } from './progress.ts';
+import { ProgressReporter } from './progress.ts';
 import { currentCommit, isCommit, type Listing, listFilesOf } from './repository.ts';
-import { type FileView, type Needs, type Selection, selectFiles } from './selection.ts';
-import { openSession, type Session } from './session.ts';
+import { type FileView, type Selection, selectFiles } from './selection.ts';
+import { openSession, patience, type Session } from './session.ts';
 import { fetchBlob, isOutage } from './transfer.ts';
-
-/** A model of the hub, and which of its files are wanted. */
-export interface SnapshotRequest {
-  readonly id: string;
-  readonly revision: string;
-  readonly cacheDir: string;
-  /** Of the repository in which the model is; '' for the repository itself. */
-  readonly subfolder: string;
-  /** Files by what they are for, or those whose paths pass. */
-  readonly wanted: Needs | ((path: string) => boolean);
-  /** Why nothing may be downloaded; undefined: it may. */
-  readonly offline: string | undefined;
-  readonly token: string | boolean | undefined;
-  readonly progress_callback: ProgressCallback | undefined;
-  readonly signal: AbortSignal | undefined;
-}
 
 /** Files that are fetched at once. */
 const parallel = 4;
-
-/** An index of shards, or `modules.json`. */
-const maxReadBytes = 64 << 20;
 
 /**
  * The folder of a model's snapshot in the cache, with the files that are wanted.
@@ -70,85 +52,25 @@ async function onlineSnapshot(cache: CachedRepository, wish: SnapshotRequest): P
   if (isCommit(revision) && (await isComplete(cache, revision, wish))) {
     return join(cache.snapshot(revision), subfolder);
   }
-  const session = await openSession(wish.token, wish.signal);
+  const session = await sessionFor(cache, wish);
   const commit = isCommit(revision) ? revision : await currentCommit(session, id, revision);
   if (!(await isComplete(cache, commit, wish))) {
-    await fetchWanted(cache, wish, commit, session, await listFilesOf(session, id, commit));
+    const known = await cache.readTree(commit);
+    const listing = known ?? (await listFilesOf(session, id, commit));
+    if (known === undefined) await cache.writeTree(commit, listing);
+    await fetchWanted(cache, wish, commit, session, listing);
   }
   // Not before its files are there: until then the cache's state of the revision is the older one, which is whole.
   await cache.writeRef(revision, commit);
   return join(cache.snapshot(commit), subfolder);
 }
 
-// ---------- what is cached ----------
-
-class NotKnown extends Error {}
-
-/** Whether every file that is wanted is in the snapshot, and every other is known not to exist. */
-async function isComplete(cache: CachedRepository, commit: string, wish: SnapshotRequest): Promise<boolean> {
-  const { wanted, subfolder } = wish;
-  if (typeof wanted === 'function') return false;
-  const view: FileView = {
-    async has(path) {
-      const known = await cache.has(commit, path);
-      if (known === undefined) throw new NotKnown();
-      return known;
-    },
-    read: (path) => readCached(cache, commit, path),
-  };
-  try {
-    const { files, missing } = await selectFiles(view, wanted, subfolder);
-    if (missing.length > 0) return false;
-    await reportCached(cache, commit, wish, files);
-    return true;
-  } catch (error) {
-    if (error instanceof NotKnown) return false;
-    throw error;
-  }
-}
-
-async function readCached(cache: CachedRepository, commit: string, path: string): Promise<Uint8Array> {
-  const file = join(cache.snapshot(commit), path);
-  const bytes = await readFileIfPresent(file, maxReadBytes);
-  if (bytes === undefined) throw new NotKnown();
-  return bytes;
-}
-
-async function reportCached(
-  cache: CachedRepository,
-  commit: string,
-  { id, progress_callback }: SnapshotRequest,
-  files: readonly string[],
-): Promise<void> {
-  if (progress_callback === undefined) return;
-  const reporter = new ProgressReporter(id, progress_callback);
-  for (const file of files) {
-    const { size } = await stat(join(cache.snapshot(commit), file)).catch(() => ({ size: 0 }));
-    reporter.initiate(file, size);
-  }
-  for (const file of files) reporter.done(file);
-}
-
-/** The folder of what is cached, if it is enough to go by; else what is missing. */
-async function cachedSnapshot(cache: CachedRepository, wish: SnapshotRequest): Promise<string | readonly string[]> {
-  const { revision, subfolder, wanted } = wish;
-  const commit = await cache.commitOf(revision);
-  if (commit === undefined || !(await cache.hasSnapshot(commit))) return [];
-  const folder = join(cache.snapshot(commit), subfolder);
-  if (typeof wanted === 'function') {
-    const files = (await cache.filesOf(commit)).filter(wanted);
-    if (files.length > 0) await reportCached(cache, commit, wish, files);
-    return files.length > 0 ? folder : [];
-  }
-  const view: FileView = {
-    has: async (path) => (await cache.has(commit, path)) === true,
-    read: (path) => readCached(cache, commit, path),
-  };
-  const { files, missing } = await selectFiles(view, wanted, subfolder);
-  if (missing.length > 0) return missing;
-  if (files.length === 0) return [];
-  await reportCached(cache, commit, wish, files);
-  return folder;
+/** What is cached is not kept waiting for long. */
+async function sessionFor(cache: CachedRepository, { revision, token, signal }: SnapshotRequest): Promise<Session> {
+  const session = await openSession(token, signal);
+  const cached = await cache.commitOf(revision);
+  const isCached = cached !== undefined && (await cache.hasSnapshot(cached));
+  return isCached ? { ...session, tries: patience.tries_with_cache } : session;
 }
 
 function offlineError(
@@ -165,8 +87,6 @@ function offlineError(
 function shortened(names: readonly string[]): string {
   return names.length <= 3 ? names.join(', ') : `${names.slice(0, 3).join(', ')} and ${names.length - 3} more`;
 }
-
-// ---------- what the hub has ----------
 
 async function fetchWanted(
   cache: CachedRepository,
@@ -185,7 +105,6 @@ async function fetchWanted(
     );
   }
   await download.fetchAll(selection.files);
-  await cache.writeAbsent(commit, download.absent);
 }
 
 /** Weights for other libraries, where there are such. */
@@ -196,8 +115,6 @@ function describeOthers(listing: Listing): string {
 
 /** Fetches files of one commit. */
 class Download {
-  /** Files that were looked for and are not there. */
-  readonly absent = new Set<string>();
   readonly #cache: CachedRepository;
   readonly #wish: SnapshotRequest;
   readonly #commit: string;
@@ -228,11 +145,7 @@ class Download {
 
   #view(): FileView {
     return {
-      has: async (path) => {
-        const isThere = this.#listing.has(path);
-        if (!isThere) this.absent.add(path);
-        return isThere;
-      },
+      has: async (path) => this.#listing.has(path),
       read: async (path) => {
         const { size_bytes } = this.#listing.get(path)!;
         if (size_bytes > maxReadBytes) {

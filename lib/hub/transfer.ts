@@ -8,7 +8,7 @@ import type { CachedRepository } from './cache.ts';
 import { failureOf, hubError } from './failures.ts';
 import { withLock } from './lock.ts';
 import type { RemoteFile } from './repository.ts';
-import { type Answer, bodyPieces, Retries, request, type Session } from './session.ts';
+import { type Answer, bodyPieces, patience, Retries, request, type Session } from './session.ts';
 
 /** One file at one commit of one repository. */
 export interface Source {
@@ -73,7 +73,7 @@ async function receiveAll(
   onProgress: (loaded_bytes: number) => void,
 ): Promise<void> {
   const { session, file } = source;
-  const retries = new Retries(session.signal, true);
+  const retries = new Retries(session.signal, patience.tries, true);
   while (partial.loaded_bytes < file.size_bytes) {
     const before = partial.loaded_bytes;
     try {
@@ -219,6 +219,8 @@ class PartialFile {
   /** Gives the file the name of what is complete. */
   async commit(path: string): Promise<void> {
     try {
+      // Python, which knows other locks, may have appended.
+      await this.#handle.truncate(this.#file.size_bytes);
       await this.#handle.sync();
       // Windows renames no open file.
       await this.#handle.close();

@@ -162,7 +162,13 @@ export class AlbertForPreTraining extends TaskModel {
   static override readonly heads = (config: AlbertConfig): HeadPlan => {
     const { heads, ...others } = maskedLanguageModel(config);
     const order = overPooler(linear('sop_classifier.classifier', 2));
-    return { ...others, heads: [{ ...heads[0]!, name: 'prediction_logits' }, { ...order, name: 'sop_logits' }] };
+    return {
+      ...others,
+      heads: [
+        { ...heads[0]!, name: 'prediction_logits' },
+        { ...order, name: 'sop_logits' },
+      ],
+    };
   };
 
   declare readonly config: AlbertConfig;

@@ -54,7 +54,10 @@ function familyOf({ model_type, architectures }: ConfigValues, where: string): M
   );
   if (model_type === undefined && byClass !== undefined) return byClass;
   const known = families.map(({ config }) => config.model_type);
-  const suggestion = typeof model_type === 'string' ? nearest(model_type, known) : undefined;
+  const suggestion =
+    typeof model_type === 'string' && model_type !== ''
+      ? (known.find((name) => name.startsWith(model_type)) ?? nearest(model_type, known))
+      : undefined;
   throw new BertNativeError(
     'ERR_UNSUPPORTED_MODEL',
     `${where}: model_type is ${describe(model_type)}: expected one of ${known.join(', ')}` +

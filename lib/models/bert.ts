@@ -173,7 +173,12 @@ export function bertEncoder(
   config: BertLikeConfig,
   options: { embedding_size?: number; position_padding_id?: number | null; pooler?: boolean } = {},
 ): BareEncoder {
-  const { hidden_size, embedding_size = hidden_size, max_position_embeddings, pad_token_id } = {
+  const {
+    hidden_size,
+    embedding_size = hidden_size,
+    max_position_embeddings,
+    pad_token_id,
+  } = {
     ...config,
     ...options,
   };

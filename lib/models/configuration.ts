@@ -56,7 +56,6 @@ export abstract class PretrainedConfig {
     pathOrId: string,
     options?: (ResolveOptions & ConfigValues) | null,
   ): Promise<Config> {
-    // biome-ignore lint/complexity/noThisInStatic: each family's class makes its own.
     return new this(await loadConfigValues(pathOrId, options));
   }
 
@@ -80,9 +79,9 @@ export abstract class PretrainedConfig {
     }
     if (this.problem_type != null) this.checkChoice('problem_type', problemTypes);
     if (this.tie_word_embeddings != null) this.checkBoolean('tie_word_embeddings');
-    for (const field of ['is_decoder', 'add_cross_attention']) {
-      this.refuse(field, (this as unknown as ConfigValues)[field] === true, 'false');
-    }
+    const { pruned_heads, ...others } = this as unknown as ConfigValues;
+    for (const field of ['is_decoder', 'add_cross_attention']) this.refuse(field, others[field] === true, 'false');
+    this.refuse('pruned_heads', Object.keys(pruned_heads ?? {}).length > 0, 'none');
   }
 
   /** A field that no class reads is kept; one that differs from a known name by a letter or two was meant otherwise. */
@@ -178,7 +177,11 @@ export abstract class PretrainedConfig {
 
   /** Rotary positions turn pairs of columns. */
   protected checkEvenHeads(columns: number, field: string): void {
-    this.refuse(field, columns % 2 !== 0 || columns === 0, `one that gives each head an even number of columns, not ${columns}`);
+    this.refuse(
+      field,
+      columns % 2 !== 0 || columns === 0,
+      `one that gives each head an even number of columns, not ${columns}`,
+    );
   }
 
   protected checkPaddingId(vocab_size: number): void {

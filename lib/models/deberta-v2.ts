@@ -125,10 +125,15 @@ export class DebertaV2Config extends PretrainedConfig {
       this.checkBoolean(field);
     }
     this.checkPaddingId(this.vocab_size);
+    this.refuse('norm_rel_ebd', typeof this.norm_rel_ebd !== 'string', "'none' or 'layer_norm'");
     const terms = this.attentionTerms;
     const unknown = terms.some((term) => term !== 'c2p' && term !== 'p2c');
     this.refuse('pos_att_type', unknown || (this.relative_attention && terms.length === 0), "'c2p', 'p2c' or both");
-    this.refuse('conv_kernel_size', this.conv_kernel_size > 0 && this.conv_kernel_size % 2 === 0, 'an odd number, or 0');
+    this.refuse(
+      'conv_kernel_size',
+      this.conv_kernel_size > 0 && this.conv_kernel_size % 2 === 0,
+      'an odd number, or 0',
+    );
     this.refuse('conv_groups', this.hidden_size % this.conv_groups !== 0, 'a divisor of hidden_size');
     this.refuse('position_buckets', this.position_buckets === 1, 'at least 2, or -1');
     this.refuse('pooler_hidden_size', this.pooler_hidden_size !== this.hidden_size, 'hidden_size');
@@ -137,12 +142,18 @@ export class DebertaV2Config extends PretrainedConfig {
   /** The terms of the scores that distances make, as a list. @internal */
   get attentionTerms(): readonly string[] {
     const { pos_att_type } = this;
-    if (pos_att_type === null) return [];
-    return typeof pos_att_type === 'string' ? pos_att_type.toLowerCase().split('|').map((term) => term.trim()) : pos_att_type;
+    if (Array.isArray(pos_att_type)) return pos_att_type;
+    return String(pos_att_type ?? '')
+      .toLowerCase()
+      .split('|')
+      .map((term) => term.trim())
+      .filter((term) => term !== '');
   }
 }
 
 // ---------- from the configuration to the encoder ----------
+
+const longestEver = 1 << 20;
 
 /** The distance past which all are alike. */
 function farthest({ max_relative_positions, max_position_embeddings }: DebertaV2Config): number {
@@ -170,7 +181,10 @@ function relativePositions(config: DebertaV2Config): RelativePositions {
     const range = position_buckets > 0 ? logBucket(distance, position_buckets, max) : distance;
     return Math.min(Math.max(range + span, 0), 2 * span - 1);
   };
-  const normalised = norm_rel_ebd.toLowerCase().split('|').some((part) => part.trim() === 'layer_norm');
+  const normalised = norm_rel_ebd
+    .toLowerCase()
+    .split('|')
+    .some((part) => part.trim() === 'layer_norm');
   return {
     kind: 'vectors',
     norm: normalised ? { eps: layer_norm_eps, bias: true } : null,
@@ -186,7 +200,7 @@ function relativePositions(config: DebertaV2Config): RelativePositions {
 function longest(config: DebertaV2Config): number {
   const { max_position_embeddings, position_biased_input, num_hidden_layers } = config;
   if (position_biased_input) return max_position_embeddings;
-  return Math.max(max_position_embeddings, 2 * farthest(config) * num_hidden_layers);
+  return Math.max(max_position_embeddings, Math.min(2 * farthest(config) * num_hidden_layers, longestEver));
 }
 
 function debertaEncoder(config: DebertaV2Config): BareEncoder {
@@ -235,7 +249,12 @@ function debertaEncoder(config: DebertaV2Config): BareEncoder {
       relative_positions: relative_attention ? relativePositions(config) : null,
       convolution:
         conv_kernel_size > 0
-          ? { kernel_size: conv_kernel_size, groups: config.conv_groups, activation: activations[config.conv_act]!, norm }
+          ? {
+              kernel_size: conv_kernel_size,
+              groups: config.conv_groups,
+              activation: activations[config.conv_act]!,
+              norm,
+            }
           : null,
       final_norm: null,
     },

@@ -132,7 +132,11 @@ export class ElectraForMaskedLM extends MaskedLanguageModel {
       normed('generator_predictions.LayerNorm', config.layer_norm_eps),
     ];
     const { vocab_size } = config;
-    return languageModel(config, transform, { vocab_size, module: 'generator_lm_head', bias: 'generator_lm_head.bias' });
+    return languageModel(config, transform, {
+      vocab_size,
+      module: 'generator_lm_head',
+      bias: 'generator_lm_head.bias',
+    });
   };
   declare readonly config: ElectraConfig;
 }

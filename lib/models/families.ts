@@ -28,6 +28,7 @@ import {
   CamembertForTokenClassification,
   CamembertModel,
 } from './camembert.ts';
+import type { ConfigValues, PretrainedConfig } from './configuration.ts';
 import {
   DebertaV2Config,
   DebertaV2ForMaskedLM,
@@ -72,6 +73,7 @@ import {
   NewForTokenClassification,
   NewModel,
 } from './gte.ts';
+import type { PreTrainedModel } from './modeling.ts';
 import {
   ModernBertConfig,
   ModernBertForMaskedLM,
@@ -118,8 +120,6 @@ import {
   XLMRobertaForTokenClassification,
   XLMRobertaModel,
 } from './xlm-roberta.ts';
-import type { ConfigValues, PretrainedConfig } from './configuration.ts';
-import type { PreTrainedModel } from './modeling.ts';
 
 /** What the Auto classes find, one of each for a family. */
 export type AutoClass =

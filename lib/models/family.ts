@@ -1,5 +1,6 @@
 import type { Parameter } from '../engines/parameters.ts';
 import type { EncoderSpecification, HeadSpecification } from '../engines/specification.ts';
+import { BertNativeError } from '../errors.ts';
 import type { Architecture, CheckpointPlace } from './architecture.ts';
 import type { ConfigValues, PretrainedConfig } from './configuration.ts';
 
@@ -63,6 +64,9 @@ export function taskArchitecture<Config extends PretrainedConfig>(
   plan: HeadPlan,
 ): Architecture {
   const pooler = plan.heads.some(({ input }) => input.kind === 'pooler');
+  if (plan.heads.some(({ steps }) => steps.some((step) => step.kind === 'linear' && step.outputs === 0))) {
+    throw new BertNativeError('ERR_CONFIG', 'id2label is empty: expected at least one label for a model with labels');
+  }
   return architectureOf(family, family.encoder(config), `${family.base_model_prefix}.`, pooler, plan);
 }
 
@@ -81,10 +85,7 @@ function architectureOf(
       name.startsWith('heads.') ? placeInHead(name, plan) : withPrefix(placeInEncoder(name, keys), prefix),
     otherKeys: plan.otherKeys ?? {},
     unread: [...unread.map(({ name, shape }) => ({ name: prefix + name, shape })), ...(plan.unread ?? [])],
-    ignored: [
-      ...(poolerLeftOut ? [new RegExp(`^(${base_model_prefix}\\.)?pooler\\.`)] : []),
-      ...(plan.ignored ?? []),
-    ],
+    ignored: [...(poolerLeftOut ? [new RegExp(`^(${base_model_prefix}\\.)?pooler\\.`)] : []), ...(plan.ignored ?? [])],
     padding_row,
     initialDeviation: typeof initializer_range === 'number' ? () => initializer_range : initializer_range,
   };

@@ -77,7 +77,10 @@ export abstract class ForwardModel extends PreTrainedModel {
     const onNative = rows !== null && this.engine === 'native';
     const inputsRead = onNative
       ? requestOfRows(rows)
-      : readEncoderInputs(rows === null ? asEncoderInputs(inputs as EncoderInputs) : paddedInputs(rows), this.specification);
+      : readEncoderInputs(
+          rows === null ? asEncoderInputs(inputs as EncoderInputs) : paddedInputs(rows),
+          this.specification,
+        );
     const head_positions = packed === null || onNative ? positions : (positions?.map((i) => packed[i]!) ?? packed);
     const request: Request = {
       ...inputsRead,

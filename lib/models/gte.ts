@@ -147,9 +147,7 @@ function positionOf(config: NewLikeConfig): AttentionPosition {
   const { factor, mixed_b = null } = rope_scaling;
   const frequencies = inverseFrequencies(mixed_b === null ? rope_theta * factor : rope_theta, size);
   const slowdown = (i: number) =>
-    mixed_b === null
-      ? factor ** (2 / size)
-      : Math.exp((Math.log(factor) / (size / 2) ** mixed_b) * (i + 1) ** mixed_b);
+    mixed_b === null ? factor ** (2 / size) : Math.exp((Math.log(factor) / (size / 2) ** mixed_b) * (i + 1) ** mixed_b);
   const inverse_frequencies = frequencies.map((frequency, i) => Math.fround(frequency / Math.fround(slowdown(i))));
   return { kind: 'rotary', inverse_frequencies, pairs };
 }
@@ -262,7 +260,8 @@ export class NewForSequenceClassification extends SequenceClassificationModel {
   /** @internal */
   static override readonly family: Family<NewLikeConfig> = gteNew;
   /** @internal */
-  static override readonly heads = ({ num_labels }: NewLikeConfig) => plan(overPooler(linear('classifier', num_labels)));
+  static override readonly heads = ({ num_labels }: NewLikeConfig) =>
+    plan(overPooler(linear('classifier', num_labels)));
   declare readonly config: NewLikeConfig;
 }
 
@@ -270,7 +269,8 @@ export class NewForTokenClassification extends TokenClassificationModel {
   /** @internal */
   static override readonly family: Family<NewLikeConfig> = gteNew;
   /** @internal */
-  static override readonly heads = ({ num_labels }: NewLikeConfig) => plan(overTokens(linear('classifier', num_labels)));
+  static override readonly heads = ({ num_labels }: NewLikeConfig) =>
+    plan(overTokens(linear('classifier', num_labels)));
   declare readonly config: NewLikeConfig;
 }
 

@@ -232,7 +232,10 @@ function isGiven(value: unknown): boolean {
 
 /** The values and dimensions of an input, whatever form it came in. */
 /** @internal */
-export function asArray(name: string, input: TensorInput): { data: ArrayLike<number | bigint>; dims: readonly number[] } {
+export function asArray(
+  name: string,
+  input: TensorInput,
+): { data: ArrayLike<number | bigint>; dims: readonly number[] } {
   if (isObject(input) && 'data' in input && 'dims' in input) {
     const { data, dims } = input as { data: ArrayLike<number | bigint>; dims: readonly number[] };
     if (!Array.isArray(dims) || !dims.every((dim) => Number.isSafeInteger(dim) && dim >= 0)) {

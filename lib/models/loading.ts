@@ -177,7 +177,8 @@ export function withExtraHeads(
     heads.push(head);
     const prefix = `heads.${head.name}.`;
     const wanted = encoderParameters({ ...specification, heads: [head] }).filter(({ name }) => name.startsWith(prefix));
-    for (const { name, shape } of wanted) sources.set(name, sourceOfHead(name.slice(prefix.length), shape, given, head));
+    for (const { name, shape } of wanted)
+      sources.set(name, sourceOfHead(name.slice(prefix.length), shape, given, head));
   }
   return { ...parameters, sources, extra_heads: extra.map((head) => head.specification) };
 }

@@ -2,14 +2,7 @@ import { rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { inspect } from 'node:util';
 import { Callable } from '../callable.ts';
-import type {
-  EncoderStats,
-  Engine,
-  Fp32Precision,
-  LoadedEncoder,
-  LoadOptions,
-  ModelDtype,
-} from '../engines/engine.ts';
+import type { EncoderStats, Engine, Fp32Precision, LoadedEncoder, LoadOptions, ModelDtype } from '../engines/engine.ts';
 import { nativeEngine } from '../engines/native.ts';
 import type { EncoderSpecification } from '../engines/specification.ts';
 import type { TaskDescription } from '../engines/task.ts';
@@ -32,6 +25,7 @@ import {
 import { elementCount } from '../weights/checkpoint-tensor.ts';
 import { writeSafetensors } from '../weights/safetensors.ts';
 import { encodeStored } from '../weights/stored-tensor.ts';
+import { type Architecture, type StoredParameter, storedParameters } from './architecture.ts';
 import {
   type ArithmeticOptions,
   arithmeticRules,
@@ -39,7 +33,6 @@ import {
   keepsBits,
   readArithmetic,
 } from './arithmetic.ts';
-import { type Architecture, type StoredParameter, storedParameters } from './architecture.ts';
 import { type ConfigValues, PretrainedConfig, readConfigValues, writeConfigValues } from './configuration.ts';
 import {
   type ExtraHead,
@@ -181,7 +174,7 @@ const engines: Readonly<Record<'native' | 'reference', Engine>> = {
  * @internal what a family's file defines
  */
 export interface ModelClass<M extends PreTrainedModel = PreTrainedModel, Options extends object = object> {
-  new (config: never, options?: (Options & InitOptions) | null, parameters?: LoadedParameters): M;
+  new (config: never, options?: (NoInfer<Options> & InitOptions) | null, parameters?: LoadedParameters): M;
   readonly name: string;
   readonly config_class: new (values?: ConfigValues) => PretrainedConfig;
   readonly base_model_prefix: string;
@@ -189,7 +182,7 @@ export interface ModelClass<M extends PreTrainedModel = PreTrainedModel, Options
   readonly option_rules: OptionRules<Options>;
   /** What a task's model makes of its heads' results; undefined: a bare encoder. */
   readonly task?: TaskDescription;
-  architecture(config: never, options: Options): Architecture;
+  architecture(config: never, options: NoInfer<Options>): Architecture;
 }
 
 /**

@@ -113,7 +113,8 @@ export class ModernBertConfig extends PretrainedConfig {
     this.checkNumber('initializer_range', 0);
     this.checkNumber('global_rope_theta', 1);
     if (this.local_rope_theta !== null) this.checkNumber('local_rope_theta', 1);
-    for (const field of ['hidden_activation', 'classifier_activation'] as const) this.checkChoice(field, activationNames);
+    for (const field of ['hidden_activation', 'classifier_activation'] as const)
+      this.checkChoice(field, activationNames);
     for (const field of ['norm_bias', 'attention_bias', 'mlp_bias', 'decoder_bias', 'classifier_bias'] as const) {
       this.checkBoolean(field);
     }
@@ -138,10 +139,11 @@ export class ModernBertConfig extends PretrainedConfig {
     const { rope_parameters } = this;
     if (rope_parameters == null) return;
     const known = layerTypes.every((type) => {
-      const of = rope_parameters[type];
-      if (of === undefined) return this.typesOfLayers.every((used) => used !== type);
-      const { rope_theta, rope_type = 'default' } = of;
-      return typeof rope_theta === 'number' && rope_theta >= 1 && Number.isFinite(rope_theta) && rope_type === 'default';
+      const { rope_theta, rope_type = 'default' } = rope_parameters[type] ?? {};
+      if (rope_theta === undefined && !this.typesOfLayers.includes(type)) return true;
+      return (
+        typeof rope_theta === 'number' && rope_theta >= 1 && Number.isFinite(rope_theta) && rope_type === 'default'
+      );
     });
     const expected = `{ rope_theta, rope_type: 'default' } for each of ${layerTypes.join(' and ')}`;
     this.refuse('rope_parameters', !known, expected);
@@ -151,7 +153,9 @@ export class ModernBertConfig extends PretrainedConfig {
   get typesOfLayers(): readonly LayerType[] {
     const { layer_types, num_hidden_layers, global_attn_every_n_layers: every } = this;
     if (layer_types != null) return layer_types;
-    return Array.from({ length: num_hidden_layers }, (_, i) => (i % every === 0 ? 'full_attention' : 'sliding_attention'));
+    return Array.from({ length: num_hidden_layers }, (_, i) =>
+      i % every === 0 ? 'full_attention' : 'sliding_attention',
+    );
   }
 
   /** @internal */

@@ -248,7 +248,8 @@ export class NomicBertForPreTraining extends MaskedLanguageModel {
   /** @internal */
   static override readonly heads = (config: NomicBertConfig): HeadPlan => {
     const { n_embd, mlp_fc1_bias, layer_norm_epsilon, activation_function } = config;
-    const activation = activation_function === 'swiglu' ? 'silu' : (plainActivations[activation_function] ?? 'gelu_erf');
+    const activation =
+      activation_function === 'swiglu' ? 'silu' : (plainActivations[activation_function] ?? 'gelu_erf');
     const transform = [
       linear('cls.predictions.transform.dense', n_embd, mlp_fc1_bias),
       activated(activation),

@@ -1,10 +1,12 @@
 import { readdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { EncoderSpecification } from '../engines/specification.ts';
+import type { TaskDescription } from '../engines/task.ts';
 import { fileError, makeFolder } from '../files.ts';
 import { version } from '../version.ts';
-import { encoderGraph, type OnnxDtype } from './encoder-graph.ts';
+import { encoderGraph } from './encoder-graph.ts';
 import { externalDataPath, type WriteModelOptions, type WrittenFile, writeModel } from './model-file.ts';
+import type { OnnxDtype } from './network.ts';
 import type { ReadParameter } from './parameters.ts';
 
 /**
@@ -20,6 +22,11 @@ const onnxFileNames: Readonly<Record<OnnxDtype, string>> = {
   q8: 'model_quantized.onnx',
 };
 
+export interface ExportOptions extends WriteModelOptions {
+  /** Whose outputs the graph gives; null: those of a bare encoder. */
+  readonly task?: TaskDescription | null;
+}
+
 /**
  * Writes an encoder as `onnx/model.onnx` or `onnx/model_quantized.onnx` into a folder, which is made if need be.
  *
@@ -32,9 +39,9 @@ export async function exportEncoder(
   specification: EncoderSpecification,
   dtype: OnnxDtype,
   read: ReadParameter,
-  options: WriteModelOptions,
+  options: ExportOptions,
 ): Promise<WrittenFile[]> {
-  const graph = encoderGraph(specification, dtype, read);
+  const graph = encoderGraph(specification, options.task ?? null, dtype, read);
   await makeFolder(join(folder, modelsFolder));
   return writeModel(onnxFiles(folder, dtype)[0], header, graph, options);
 }

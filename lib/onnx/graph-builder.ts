@@ -28,7 +28,8 @@ export class GraphBuilder {
   readonly #nodes: Node[] = [];
   readonly #inputs: ValueDescription[] = [];
   readonly #outputs: ValueDescription[] = [];
-  readonly #initializers: InitializerGroup[] = [];
+  /** By the name of the first tensor. */
+  readonly #initializers = new Map<string, InitializerGroup>();
   readonly #constants = new Map<string, Value>();
   readonly #timesUsed = new Map<string, number>();
   readonly #scope: string[] = [];
@@ -66,15 +67,18 @@ export class GraphBuilder {
     op_type: string,
     inputs: readonly Value[],
     suffixes: Suffixes,
+    attributes: Node['attributes'] = {},
   ): { [Index in keyof Suffixes]: Value } {
     const name = this.#uniqueName(op_type);
     const outputs = suffixes.map((suffix) => `${name}_${suffix}`);
-    this.#nodes.push({ op_type, name, inputs, outputs, attributes: {} });
+    this.#nodes.push({ op_type, name, inputs, outputs, attributes });
     return outputs as { [Index in keyof Suffixes]: Value };
   }
 
+  /** Adds what is not held yet: a parameter may be used in several places. */
   initializers(group: InitializerGroup): void {
-    this.#initializers.push(group);
+    const name = group.tensors[0]!.name;
+    if (!this.#initializers.has(name)) this.#initializers.set(name, group);
   }
 
   /** One number as a scalar, or a row of them; equal ones are held once. */
@@ -96,7 +100,7 @@ export class GraphBuilder {
       nodes: this.#nodes,
       inputs: this.#inputs,
       outputs: this.#outputs,
-      initializers: this.#initializers,
+      initializers: [...this.#initializers.values()],
     };
   }
 

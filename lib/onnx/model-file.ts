@@ -1,4 +1,3 @@
-import type { TaskDescription } from '../engines/task.ts';
 import { rm, stat } from 'node:fs/promises';
 import { basename } from 'node:path';
 import { BertNativeError } from '../errors.ts';
@@ -23,8 +22,6 @@ const dataAlignment = 4096;
 export interface WriteModelOptions {
   /** `true`: weights in a file of their own; `false`: never; null: where the model would be too large for one message. */
   readonly external_data: boolean | null;
-  /** The outputs that a task's model has; none of a bare encoder's. */
-  readonly task?: TaskDescription | null;
   /** Called after each parameter. */
   readonly onProgress?: (written_bytes: number, total_bytes: number) => void;
   /** The largest model that is one message; smaller in tests. */

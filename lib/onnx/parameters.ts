@@ -15,6 +15,10 @@ export class ParameterReader {
     this.#read = read;
   }
 
+  has(name: string): boolean {
+    return this.#parameters.has(name);
+  }
+
   shape(name: string): readonly number[] {
     const parameter = this.#parameters.get(name);
     if (parameter === undefined) throw new BertNativeError('ERR_WEIGHT_MISSING', `there is no parameter ${name}`);

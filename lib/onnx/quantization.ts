@@ -34,11 +34,20 @@ export class QuantizedOperators implements WeightOperators {
   }
 
   matmul(x: Value, parameter: string): Value {
+    return this.#matmul(x, parameter, parameter);
+  }
+
+  /** The product wants the table transposed and its levels chosen otherwise: it is held twice, as `quantize_dynamic` does. */
+  matmulTable(x: Value, parameter: string): Value {
+    return this.#matmul(x, parameter, `${parameter}_transposed`);
+  }
+
+  #matmul(x: Value, parameter: string, name: string): Value {
     const graph = this.#graph;
     const [outputs, inputs] = this.#parameters.shape(parameter) as [number, number];
-    const weight = `${parameter}_quantized`;
-    const scale = `${parameter}_scale`;
-    const zeroPoint = `${parameter}_zero_point`;
+    const weight = `${name}_quantized`;
+    const scale = `${name}_scale`;
+    const zeroPoint = `${name}_zero_point`;
     graph.initializers({
       tensors: [
         { name: weight, dtype: 'int8', shape: [inputs, outputs] },

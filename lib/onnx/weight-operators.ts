@@ -5,6 +5,8 @@ import type { ParameterReader } from './parameters.ts';
 export interface WeightOperators {
   /** x Wᵀ for the parameter W `[out, in]` and x `[…, in]`. */
   matmul(x: Value, parameter: string): Value;
+  /** x Wᵀ for a table W `[rows, width]` that is looked up, too; x `[N, width]`. */
+  matmulTable(x: Value, parameter: string): Value;
   /** Rows of the parameter `[rows, width]`: `[…, width]` for indices `[…]`, int64. */
   lookup(parameter: string, indices: Value): Value;
 }
@@ -26,6 +28,12 @@ export class Float32Operators implements WeightOperators {
       read: async () => [asBytes(transposed(await this.#parameters.read(parameter), outputs, inputs))],
     });
     return this.#graph.node('MatMul', [x, parameter]);
+  }
+
+  /** Gemm multiplies by the table as it lies there: a transposed copy would take as much again. */
+  matmulTable(x: Value, parameter: string): Value {
+    const table = addFloat32(this.#graph, this.#parameters, parameter);
+    return this.#graph.node('Gemm', [x, table], { attributes: { transB: 1 } });
   }
 
   lookup(parameter: string, indices: Value): Value {

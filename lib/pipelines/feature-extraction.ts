@@ -1,18 +1,21 @@
-import { type EmbedOptions, EncoderModel } from '../models/encoder-model.ts';
-import { booleanRule, checkOptions, type OptionRules, oneOfRule, optionError } from '../options.ts';
+import { EncoderModel } from '../models/encoder-model.ts';
+import { booleanRule, checkOptions, type GivenOptions, type OptionRules, oneOfRule, optionError } from '../options.ts';
+import type { SentenceTransformer } from '../sentence-transformers/sentence-transformer.ts';
 import { checkMaxLength } from '../streams/limits.ts';
 import { oneRowEach } from '../streams/ordered-stream.ts';
 import type { StreamSource } from '../streams/text-source.ts';
 import { type QuantizedPrecision, quantize_embeddings } from '../tensor/quantize.ts';
 import { Tensor } from '../tensor/tensor.ts';
-import { Pipeline, type PipelineParts } from './base.ts';
+import { Pipeline } from './base.ts';
 import { callPadded, encodeTexts, rowsOf, type TextOptions, textRules } from './rows.ts';
+import { type EncoderParts, sentenceRows } from './sentences.ts';
 import { sizeOfTexts, splitPairs, type TextPair, textOrPairReader } from './text-inputs.ts';
 
 export interface FeatureExtractionOptions extends TextOptions {
   /**
    * How a text's tokens become one vector: `mean`, `max`; `cls` or `first_token`, the first token's state; `last_token` or
-   * `eos`, the last one's. `none` (default): not at all, every token has its state.
+   * `eos`, the last one's. `none`: not at all, every token has its state. Unless given, `none`, or what a folder of
+   * sentence-transformers says.
    */
   readonly pooling?: 'none' | 'mean' | 'max' | 'cls' | 'first_token' | 'eos' | 'last_token' | null;
   /** Divides each vector by its L2 norm; default false. */
@@ -69,8 +72,12 @@ export interface FeatureExtractionPipeline {
 /** Texts to the states of their tokens, or to one vector each. */
 // biome-ignore lint/suspicious/noUnsafeDeclarationMerging: a class cannot declare a call signature.
 export class FeatureExtractionPipeline extends Pipeline<EncoderModel> {
-  constructor(parts: PipelineParts<EncoderModel>) {
+  /** What makes the vectors of calls that name no pooling; null: such calls give the states of all tokens. */
+  readonly sentence_transformer: SentenceTransformer | null;
+
+  constructor(parts: EncoderParts) {
     super(parts, { task: 'feature-extraction', model_class: EncoderModel, source: 'AutoModel' });
+    this.sentence_transformer = parts.sentence_transformer ?? null;
   }
 
   /** @internal */
@@ -84,42 +91,30 @@ export class FeatureExtractionPipeline extends Pipeline<EncoderModel> {
 
   #job(options: unknown) {
     const settings = checkOptions(this.task, options, rules);
-    const { pooling = 'none', normalize = false, quantize = false, precision = 'binary', signal } = settings;
-    if (quantize && pooling === 'none') {
-      throw optionError(
-        'quantize',
-        quantize,
-        "false, or with a pooling such as 'mean': a vector per text is quantised",
-      );
+    const { normalize = false, quantize = false, precision = 'binary' } = settings;
+    const ofTokens = this.#givesTokens(settings);
+    if (quantize && ofTokens) {
+      throw optionError('quantize', quantize, "false, or with a pooling such as 'mean': a vector per text is packed");
     }
-    const max_length = settings.truncation === false ? null : checkMaxLength(this, settings.max_length);
-    const embedding = pooling === 'none' ? null : ({ pooling: poolings[pooling], normalize, signal } as EmbedOptions);
+    const rowsFor = this.#rowsFor(settings);
     return {
       name: 'texts',
       settings,
       // The states of all tokens take hundreds of times a vector.
-      ...(pooling === 'none' && { window: 64, window_characters: 1 << 16 }),
+      ...(ofTokens && { window: 64, window_characters: 1 << 16 }),
       read: textOrPairReader(),
       sizeOf: sizeOfTexts,
-      prepare: async (values: readonly (TextPair | string)[]) => {
-        const { texts, pairs } = splitPairs(values);
-        const rows = await encodeTexts(this, texts, pairs, max_length);
-        const { lengths } = rows;
+      prepare: async (items: readonly (TextPair | string)[]) => {
+        const rows = await rowsFor(items);
         return {
-          costs: lengths,
-          row_starts: oneRowEach(values.length),
-          compute: async (batch: readonly number[]) => {
-            if (embedding !== null) return rowsOf(await this.model.embed(rows.select(batch), embedding));
-            const { last_hidden_state } = await callPadded<'last_hidden_state'>(this, rows.select(batch), signal);
-            return rowsOf(last_hidden_state);
-          },
+          ...rows,
           finish: (i: number, [values]: readonly Float32Array[]) => {
-            const H = this.model.hidden_size;
-            if (pooling !== 'none') {
-              const vector = new Tensor('float32', values!.slice(), [H]);
+            if (!ofTokens) {
+              const vector = new Tensor('float32', values!.slice(), [values!.length]);
               return quantize ? quantized(vector, precision) : vector;
             }
-            const states = new Tensor('float32', values!.slice(0, lengths[i]! * H), [lengths[i]!, H]);
+            const H = this.model.hidden_size;
+            const states = new Tensor('float32', values!.slice(0, rows.costs[i]! * H), [rows.costs[i]!, H]);
             return normalize ? states.normalize(2, 1) : states;
           },
         };
@@ -127,21 +122,68 @@ export class FeatureExtractionPipeline extends Pipeline<EncoderModel> {
     };
   }
 
+  /** Whether a call gives the states of tokens rather than one vector for each text. */
+  #givesTokens({ pooling }: FeatureExtractionOptions): boolean {
+    return pooling == null ? this.sentence_transformer === null : pooling === 'none';
+  }
+
+  /** How a window of texts becomes rows of vectors, or of padded states. */
+  #rowsFor(settings: GivenOptions<FeatureExtractionOptions>) {
+    const { pooling, normalize = false, truncation = true, signal = null } = settings;
+    const { sentence_transformer: sentences } = this;
+    if (pooling === undefined && sentences !== null) {
+      const other = (['max_length', 'truncation'] as const).find((name) => settings[name] !== undefined);
+      if (other !== undefined) {
+        throw optionError(
+          other,
+          settings[other],
+          'to be left out, as the model says how its texts are cut; or a pooling',
+        );
+      }
+      return async (items: readonly (TextPair | string)[]) =>
+        sentenceRows(sentences, items.map(singleText), { normalize, signal });
+    }
+    const max_length = truncation ? checkMaxLength(this, settings.max_length) : null;
+    return async (items: readonly (TextPair | string)[]) => {
+      const { texts, pairs } = splitPairs(items);
+      const rows = await encodeTexts(this, texts, pairs, max_length);
+      return {
+        costs: rows.lengths,
+        row_starts: oneRowEach(items.length),
+        compute: async (batch: readonly number[]) => {
+          const selected = rows.select(batch);
+          if (pooling !== undefined && pooling !== 'none') {
+            return rowsOf(await this.model.embed(selected, { pooling: poolings[pooling], normalize, signal }));
+          }
+          return rowsOf((await callPadded<'last_hidden_state'>(this, selected, signal)).last_hidden_state);
+        },
+      };
+    };
+  }
+
   /** Tensors of the texts as one. */
   #stack(features: readonly Tensor[], options: FeatureExtractionOptions | null | undefined): Tensor {
-    const H = this.model.hidden_size;
-    const { pooling = 'none', quantize, precision } = options ?? {};
+    const { quantize, precision } = options ?? {};
     const type = quantize ? (precision === 'ubinary' ? 'uint8' : 'int8') : 'float32';
-    const width = quantize ? H / 8 : H;
-    if ((pooling ?? 'none') !== 'none') return stacked(features, type, [features.length, width], 0);
+    const H = this.model.hidden_size;
+    if (!this.#givesTokens(options ?? {})) {
+      const width = features[0]?.size ?? this.#vectorSize(options ?? {}) / (quantize ? 8 : 1);
+      return stacked(features, type, [features.length, width], 0);
+    }
     const longest = features.reduce((most, { dims }) => Math.max(most, dims[0]!), 0);
-    return stacked(
-      features,
-      type,
-      [features.length, longest, H],
-      this.tokenizer.padding_side === 'left' ? longest * H : 0,
-    );
+    const right = this.tokenizer.padding_side === 'left' ? longest * H : 0;
+    return stacked(features, type, [features.length, longest, H], right);
   }
+
+  #vectorSize({ pooling }: FeatureExtractionOptions): number {
+    const whole = pooling == null ? this.sentence_transformer?.get_sentence_embedding_dimension() : undefined;
+    return whole ?? this.model.hidden_size;
+  }
+}
+
+function singleText(item: TextPair | string): string {
+  if (typeof item === 'string') return item;
+  throw optionError('texts', item, 'single texts: a model of sentence-transformers takes no pairs');
 }
 
 /** @param right 0: each starts its row of the result; else where each ends */

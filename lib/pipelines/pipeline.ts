@@ -1,8 +1,11 @@
+import { stat } from 'node:fs/promises';
+import { join } from 'node:path';
 import { BertNativeError } from '../errors.ts';
-import { resolveRules } from '../hub/resolve.ts';
+import { resolveModelFolder, resolveRules } from '../hub/resolve.ts';
 import type { ForwardModel } from '../models/forward-model.ts';
 import type { FromPretrainedOptions } from '../models/modeling.ts';
 import { optionError, optionsObject, pickOptions, warnOnce } from '../options.ts';
+import { SentenceTransformer } from '../sentence-transformers/sentence-transformer.ts';
 import { AutoTokenizer } from '../tokenizers/auto.ts';
 import { PreTrainedTokenizer } from '../tokenizers/tokenizer.ts';
 import { findTask, type PipelineOf, type PipelineTask, type TaskDefinition } from './tasks.ts';
@@ -17,52 +20,96 @@ export interface PipelineOptions extends FromPretrainedOptions {
  * Loads what a task needs, ready to be called with texts.
  *
  * @param task such as `text-classification` or `ner`
- * @param model a folder, the id of a model on the hub, or a model of the task, which needs `tokenizer` among the options;
- *   unless given, a usual one of the hub
+ * @param model a folder, the id of a model on the hub, or a model of the task, which needs `tokenizer` among the options, or
+ *   a SentenceTransformer; unless given, a usual one of the hub
  * @throws (rejects) BertNativeError `ERR_OPTION` for an unknown task, naming the nearest; `ERR_UNSUPPORTED_MODEL` for a model
  *   of another task; and what `from_pretrained` of models and tokenizers throws
  */
 export async function pipeline<Task extends PipelineTask>(
   task: Task,
-  model?: string | ForwardModel | null,
+  model?: string | ForwardModel | SentenceTransformer | null,
   options?: PipelineOptions | null,
 ): Promise<PipelineOf<Task>> {
   const definition = findTask(task);
-  const { tokenizer, ...others } = optionsObject('pipeline()', options) as PipelineOptions;
-  const parts =
-    typeof model === 'string' || model == null
-      ? await load(task, definition, model ?? null, tokenizer ?? null, others)
-      : { model, tokenizer: await tokenizerFor(tokenizer, others) };
+  const { tokenizer = null, ...others } = optionsObject('pipeline()', options) as PipelineOptions;
+  const loads = typeof model === 'string' || model == null;
+  const parts = loads
+    ? await load(task, definition, model ?? null, tokenizer, others)
+    : await partsOf(model, tokenizer, others);
   try {
-    return new definition.pipeline_class({ task: definition.task, ...parts } as never) as PipelineOf<Task>;
+    const ready = new definition.pipeline_class({ task: definition.task, ...parts } as never);
+    others.progress_callback?.({ status: 'ready', task, model: loads ? (model ?? definition.default_model) : '' });
+    return ready as PipelineOf<Task>;
   } catch (error) {
-    if (parts.model !== model) parts.model.dispose();
+    if (loads) parts.model.dispose();
     throw error;
   }
 }
 
+interface LoadedParts {
+  readonly model: ForwardModel;
+  readonly tokenizer: PreTrainedTokenizer;
+  readonly sentence_transformer?: SentenceTransformer;
+}
+
+/** What a caller has loaded. @throws BertNativeError `ERR_OPTION` for options that come too late, and without a tokenizer */
+async function partsOf(
+  model: ForwardModel | SentenceTransformer,
+  tokenizer: PreTrainedTokenizer | string | null,
+  options: FromPretrainedOptions,
+): Promise<LoadedParts> {
+  const late = Object.entries(options).find(([name, value]) => value != null && !Object.hasOwn(resolveRules, name));
+  if (late !== undefined) throw optionError(late[0], late[1], 'to be left out, as the model that was given is loaded');
+  if (!(model instanceof SentenceTransformer)) return { model, tokenizer: await tokenizerFor(tokenizer, options) };
+  return { model: model.model, tokenizer: model.tokenizer, sentence_transformer: model };
+}
+
 async function load(
   task: string,
-  { load, default_model }: TaskDefinition,
+  definition: TaskDefinition,
   id: string | null,
   tokenizer: PreTrainedTokenizer | string | null,
   options: FromPretrainedOptions,
-): Promise<{ model: ForwardModel; tokenizer: PreTrainedTokenizer }> {
-  const name = id ?? default_model;
-  if (id === null) {
-    const message = `pipeline('${task}') was given no model and takes ${name}: name one, so that it stays the same`;
-    warnOnce('BERT_NATIVE_DEFAULT_MODEL', task, message);
+): Promise<LoadedParts> {
+  if (id !== null) return loadFrom(id, definition, tokenizer, options);
+  const name = definition.default_model;
+  const message = `pipeline('${task}') was given no model and takes ${name}: name one, so that it stays the same`;
+  warnOnce('BERT_NATIVE_DEFAULT_MODEL', task, message);
+  return loadFrom(name, definition, tokenizer, options).catch((error) => {
+    throw explained(task, name, error);
+  });
+}
+
+async function loadFrom(
+  id: string,
+  definition: TaskDefinition,
+  tokenizer: PreTrainedTokenizer | string | null,
+  options: FromPretrainedOptions,
+): Promise<LoadedParts> {
+  const folder = await resolveModelFolder(id, pickOptions(options, resolveRules));
+  const others = Object.fromEntries(Object.entries(options).filter(([name]) => !Object.hasOwn(resolveRules, name)));
+  if (definition.takes_sentences && tokenizer === null && (await exists(join(folder, 'modules.json')))) {
+    const sentence_transformer = await SentenceTransformer.from_pretrained(folder, others);
+    const { model, tokenizer } = sentence_transformer;
+    return { model, tokenizer, sentence_transformer };
   }
-  const loading = load(name, options);
+  const loading = definition.load(folder, others);
+  loading.catch(() => {}); // heard of below, but perhaps after the tokenizer
   try {
-    const found =
-      tokenizer instanceof PreTrainedTokenizer ? tokenizer : await loadTokenizer(tokenizer ?? name, options);
+    const found = await (tokenizer === null ? loadTokenizer(folder, {}) : tokenizerFor(tokenizer, options));
     return { model: await loading, tokenizer: found };
   } catch (error) {
-    // What failed first is what to tell; a model that has loaded by then is nobody's.
+    // A model that loads all the same is nobody's.
     loading.then((model) => model.dispose()).catch(() => {});
-    throw id === null ? explained(task, name, error) : error;
+    throw error;
   }
+}
+
+async function exists(path: string): Promise<boolean> {
+  return stat(path).then(
+    () => true,
+    () => false,
+  );
 }
 
 async function loadTokenizer(id: string, options: FromPretrainedOptions): Promise<PreTrainedTokenizer> {

@@ -1,9 +1,11 @@
-import { type EmbedOptions, EncoderModel } from '../models/encoder-model.ts';
-import { checkOptions, type OptionRules, oneOfRule, optionError } from '../options.ts';
+import { EncoderModel } from '../models/encoder-model.ts';
+import { checkOptions, type GivenOptions, type OptionRules, oneOfRule, optionError } from '../options.ts';
+import type { SentenceTransformer } from '../sentence-transformers/sentence-transformer.ts';
 import { checkMaxLength } from '../streams/limits.ts';
 import type { StreamSource } from '../streams/text-source.ts';
-import { Pipeline, type PipelineParts } from './base.ts';
+import { Pipeline } from './base.ts';
 import { encodeTexts, rowsOf, type TextOptions, textRules } from './rows.ts';
+import { type EncoderParts, sentenceRows } from './sentences.ts';
 import { readText, readTexts } from './text-inputs.ts';
 
 /** A sentence and those that it is compared with. */
@@ -13,7 +15,7 @@ export interface SimilarityInput {
 }
 
 export interface SentenceSimilarityOptions extends TextOptions {
-  /** How a text's tokens become its vector; default `mean`. */
+  /** How a text's tokens become its vector; unless given, `mean`, or what a folder of sentence-transformers says. */
   readonly pooling?: 'mean' | 'max' | 'cls' | null;
 }
 
@@ -40,8 +42,12 @@ export interface SentenceSimilarityPipeline {
 /** How alike sentences are to another one. */
 // biome-ignore lint/suspicious/noUnsafeDeclarationMerging: a class cannot declare a call signature.
 export class SentenceSimilarityPipeline extends Pipeline<EncoderModel> {
-  constructor(parts: PipelineParts<EncoderModel>) {
+  /** What makes the vectors of calls that name no pooling; null: the mean of the tokens' states does. */
+  readonly sentence_transformer: SentenceTransformer | null;
+
+  constructor(parts: EncoderParts) {
     super(parts, { task: 'sentence-similarity', model_class: EncoderModel, source: 'AutoModel' });
+    this.sentence_transformer = parts.sentence_transformer ?? null;
   }
 
   /** @internal */
@@ -52,9 +58,6 @@ export class SentenceSimilarityPipeline extends Pipeline<EncoderModel> {
 
   #job(options: unknown) {
     const settings = checkOptions(this.task, options, rules);
-    const max_length = settings.truncation === false ? null : checkMaxLength(this, settings.max_length);
-    const { pooling = 'mean', signal } = settings;
-    const embedding = { pooling, normalize: true, signal } as EmbedOptions;
     return {
       name: 'inputs',
       settings,
@@ -63,25 +66,38 @@ export class SentenceSimilarityPipeline extends Pipeline<EncoderModel> {
         sentences.reduce((sum, { length }) => sum + length, source_sentence.length),
       prepare: async (inputs: readonly SimilarityInput[]) => {
         const texts = inputs.flatMap(({ source_sentence, sentences }) => [source_sentence, ...sentences]);
-        const rows = await encodeTexts(this, texts, null, max_length);
+        const rows = await this.#rows(texts, settings);
         const row_starts = new Int32Array(inputs.length + 1);
         inputs.forEach(({ sentences }, i) => {
           row_starts[i + 1] = row_starts[i]! + 1 + sentences.length;
         });
         return {
-          costs: rows.lengths,
+          ...rows,
           row_starts,
-          compute: async (batch: readonly number[]) => rowsOf(await this.model.embed(rows.select(batch), embedding)),
           finish: (_: number, [source, ...others]: readonly Float32Array[]) =>
             others.map((vector) => cosine(source!, vector)),
         };
       },
     };
   }
+
+  async #rows(texts: readonly string[], settings: GivenOptions<SentenceSimilarityOptions>) {
+    const { pooling, truncation = true, signal = null } = settings;
+    if (pooling === undefined && this.sentence_transformer !== null) {
+      return sentenceRows(this.sentence_transformer, texts, { normalize: true, signal });
+    }
+    const max_length = truncation ? checkMaxLength(this, settings.max_length) : null;
+    const rows = await encodeTexts(this, texts, null, max_length);
+    const embedding = { pooling: pooling ?? 'mean', normalize: true, signal };
+    return {
+      costs: rows.lengths,
+      compute: async (batch: readonly number[]) => rowsOf(await this.model.embed(rows.select(batch), embedding)),
+    };
+  }
 }
 
-/** Of vectors of length 1. Rounding does not lead out of the range. */
-function cosine(a: Float32Array, b: Float32Array): number {
+/** @internal Of vectors of length 1. Rounding does not lead out of the range. */
+export function cosine(a: Float32Array, b: Float32Array): number {
   let sum = 0;
   for (let i = 0; i < a.length; i++) sum += a[i]! * b[i]!;
   return Math.max(-1, Math.min(1, sum));

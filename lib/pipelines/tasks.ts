@@ -1,11 +1,11 @@
 import { BertNativeError } from '../errors.ts';
-import { AutoModel } from '../models/auto.ts';
 import {
-  BertForMaskedLM,
-  BertForQuestionAnswering,
-  BertForSequenceClassification,
-  BertForTokenClassification,
-} from '../models/bert.ts';
+  AutoModel,
+  AutoModelForMaskedLM,
+  AutoModelForQuestionAnswering,
+  AutoModelForSequenceClassification,
+  AutoModelForTokenClassification,
+} from '../models/auto.ts';
 import type { ForwardModel } from '../models/forward-model.ts';
 import type { FromPretrainedOptions } from '../models/modeling.ts';
 import { describe, nearest } from '../options.ts';
@@ -56,63 +56,73 @@ export interface TaskDefinition {
   readonly pipeline_class: new (parts: PipelineParts<never>) => Pipeline;
   /** The hub's model of a call that names none. */
   readonly default_model: string;
-  load(id: string, options: FromPretrainedOptions): Promise<ForwardModel>;
+  /** Whether a folder of sentence-transformers is taken as such. */
+  readonly takes_sentences: boolean;
+  load(folder: string, options: FromPretrainedOptions): Promise<ForwardModel>;
 }
 
 // Only the pooler's own output would need the pooler.
-const loadEncoder: TaskDefinition['load'] = (id, options) =>
-  AutoModel.from_pretrained(id, { ...options, add_pooling_layer: false });
+const loadEncoder: TaskDefinition['load'] = (folder, options) =>
+  AutoModel.from_pretrained(folder, { ...options, add_pooling_layer: false });
 
-const loadClassifier: TaskDefinition['load'] = (id, options) =>
-  BertForSequenceClassification.from_pretrained(id, options as object);
+const loadClassifier: TaskDefinition['load'] = (folder, options) =>
+  AutoModelForSequenceClassification.from_pretrained(folder, options);
 
 const definitions: readonly TaskDefinition[] = [
   {
     task: 'feature-extraction',
     pipeline_class: FeatureExtractionPipeline,
     default_model: 'sentence-transformers/all-MiniLM-L6-v2',
+    takes_sentences: true,
     load: loadEncoder,
   },
   {
     task: 'text-classification',
     pipeline_class: TextClassificationPipeline,
     default_model: 'distilbert/distilbert-base-uncased-finetuned-sst-2-english',
+    takes_sentences: false,
     load: loadClassifier,
   },
   {
     task: 'token-classification',
     pipeline_class: TokenClassificationPipeline,
     default_model: 'dbmdz/bert-large-cased-finetuned-conll03-english',
-    load: (id, options) => BertForTokenClassification.from_pretrained(id, options as object),
+    takes_sentences: false,
+    load: (folder, options) => AutoModelForTokenClassification.from_pretrained(folder, options),
   },
   {
     task: 'question-answering',
     pipeline_class: QuestionAnsweringPipeline,
     default_model: 'distilbert/distilbert-base-cased-distilled-squad',
-    load: (id, options) => BertForQuestionAnswering.from_pretrained(id, options as object),
+    takes_sentences: false,
+    load: (folder, options) => AutoModelForQuestionAnswering.from_pretrained(folder, options),
   },
   {
     task: 'fill-mask',
     pipeline_class: FillMaskPipeline,
     default_model: 'distilbert/distilroberta-base',
-    load: (id, options) => BertForMaskedLM.from_pretrained(id, options as object),
+    takes_sentences: false,
+    load: (folder, options) => AutoModelForMaskedLM.from_pretrained(folder, options),
   },
   {
     task: 'zero-shot-classification',
     pipeline_class: ZeroShotClassificationPipeline,
     default_model: 'typeform/distilbert-base-uncased-mnli',
+    takes_sentences: false,
     load: loadClassifier,
   },
   {
     task: 'sentence-similarity',
     pipeline_class: SentenceSimilarityPipeline,
     default_model: 'sentence-transformers/all-MiniLM-L6-v2',
+    takes_sentences: true,
     load: loadEncoder,
   },
   {
     task: 'text-ranking',
     pipeline_class: TextRankingPipeline,
     default_model: 'cross-encoder/ms-marco-MiniLM-L6-v2',
+    takes_sentences: false,
     load: loadClassifier,
   },
 ];

@@ -4,7 +4,7 @@ import { checkOptions, integerRule, type OptionRule, type OptionRules, oneOfRule
 import { checkMaxLength } from '../streams/limits.ts';
 import { oneRowEach } from '../streams/ordered-stream.ts';
 import type { StreamSource } from '../streams/text-source.ts';
-import { Pipeline, type PipelineParts } from './base.ts';
+import { Pipeline, type PipelineParts, type ResultShape } from './base.ts';
 import { labelOf } from './labels.ts';
 import { callRows, encodeTexts, rowsOf, type TextOptions, textRules } from './rows.ts';
 import { largest, sigmoid, softmax } from './scores.ts';
@@ -87,11 +87,11 @@ export class TextClassificationPipeline extends Pipeline<SequenceClassificationM
     // null says something here: all labels.
     const named = optionsObject(this.task, options);
     const count = named.top_k !== undefined ? named.top_k : named.topk !== undefined ? named.topk : 1;
-    const shape = {
-      one: (result: LabelScore[]) => result,
-      many: (results: LabelScore[][]) => (count === 1 ? results.flat() : results),
+    const plain: ResultShape<LabelScore | LabelScore[]> = {
+      one: (result) => [result].flat(),
+      many: (results) => results,
     };
-    return this.respond(texts, () => this.#job(options, count as number | null), shape);
+    return this.respond(texts, () => this.#job(options, count as number | null), plain);
   }
 
   #job(options: unknown, count: number | null) {
@@ -110,8 +110,10 @@ export class TextClassificationPipeline extends Pipeline<SequenceClassificationM
           costs: rows.lengths,
           row_starts: oneRowEach(values.length),
           compute: async (batch: readonly number[]) => rowsOf(await callRows(this, rows.select(batch), { signal })),
-          finish: (_: number, [logits]: readonly Float32Array[]) =>
-            scoredLabels(this.model.config, logits!, settings.function_to_apply, count),
+          finish: (_: number, [logits]: readonly Float32Array[]) => {
+            const labels = scoredLabels(this.model.config, logits!, settings.function_to_apply, count);
+            return count === 1 ? labels[0]! : labels;
+          },
         };
       },
     };

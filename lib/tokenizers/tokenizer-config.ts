@@ -47,9 +47,10 @@ const countFromPadding = new Set(['camembert', 'mpnet', 'roberta', 'xlm-roberta'
 
 /** How many tokens a model has positions for. */
 function readPositions(path: string, config: JsonObject): number | undefined {
-  const { max_position_embeddings: positions, pad_token_id: pad = 1, model_type } = config;
+  const name = config.model_type === 'nomic_bert' ? 'n_positions' : 'max_position_embeddings';
+  const { [name]: positions, pad_token_id: pad = 1, model_type } = config;
   if (positions === undefined || positions === null) return undefined;
-  checkConfigValue(path, 'max_position_embeddings', positions, integerRule(1));
+  checkConfigValue(path, name, positions, integerRule(1));
   if (!countFromPadding.has(String(model_type))) return positions as number;
   checkConfigValue(path, 'pad_token_id', pad, integerRule(0));
   return Math.max(1, (positions as number) - (pad as number) - 1);

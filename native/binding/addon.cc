@@ -10,6 +10,7 @@
 #include "binding/tokenizer.h"
 #include "binding/tokenizer_training.h"
 #include "binding/values.h"
+#include "binding/vector_index.h"
 #include "common/cpu_features.h"
 #include "cpu/scheduler.h"
 
@@ -57,6 +58,7 @@ Napi::Object init(Napi::Env env, Napi::Object exports) {
   keep_module_loaded();
   env.SetInstanceData(new EnvironmentData(env));
   define_encoder_class(env);
+  define_vector_index_class(env);
   exports.Set("set_error_class", Napi::Function::New(env, set_error_class));
   exports.Set("system_info", Napi::Function::New(env, system_info));
   exports.Set("set_thread_count", Napi::Function::New(env, set_thread_count));
@@ -66,6 +68,7 @@ Napi::Object init(Napi::Env env, Napi::Object exports) {
   exports.Set("create_tokenizer_model_async", Napi::Function::New(env, create_tokenizer_model_async));
   exports.Set("create_tokenizer", Napi::Function::New(env, create_tokenizer));
   exports.Set("create_wordpiece_trainer", Napi::Function::New(env, create_wordpiece_trainer));
+  exports.Set("create_vector_index", Napi::Function::New(env, create_vector_index));
   return exports;
 }
 

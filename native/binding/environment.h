@@ -11,7 +11,8 @@ struct EnvironmentData {
   explicit EnvironmentData(Napi::Env env) : jobs(env) {}
 
   Napi::FunctionReference error_class;    // BertNativeError, handed over by lib/binding/load.ts
-  Napi::FunctionReference encoder_class;  // NativeEncoder
+  Napi::FunctionReference encoder_class;       // NativeEncoder
+  Napi::FunctionReference vector_index_class;  // NativeVectorIndex
   JobQueue jobs;
 };
 

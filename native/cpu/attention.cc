@@ -340,9 +340,11 @@ class HeadAttention {
     if (keys.empty()) return;
     const size_t r = visible_keys_.column(keys.begin), count = keys.size();
     const uint32_t* rows = visible_keys_.contiguous() ? distances.run(l, r, count) : nullptr;
-    for (size_t i = 0; i < count; ++i) {
-      add(x[i], rows != nullptr ? rows[i] : distances.of(l, visible_keys_.column(keys.begin + i)));
+    if (rows != nullptr) {
+      for (size_t i = 0; i < count; ++i) add(x[i], rows[i]);
+      return;
     }
+    for (size_t i = 0; i < count; ++i) add(x[i], distances.of(l, visible_keys_.column(keys.begin + i)));
   }
 
   // Products of the rows of a strip with the vectors of `rows`.

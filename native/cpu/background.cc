@@ -24,34 +24,48 @@ void run_job(const BackgroundJob& job, ThreadPool& pool) noexcept {
 
 class JobThread {
  public:
-  void submit(BackgroundJob job) {
+  void submit(size_t threads, BackgroundJob job) {
     const std::lock_guard lock(mutex_);
     if (!started_) {
       start_thread([this] { serve(); }).detach();
       started_ = true;
     }
-    queue_.push_back(std::move(job));
+    queue_.emplace_back(threads, std::move(job));
     wake_.notify_one();
   }
 
  private:
   void serve() {
     for (;;) {
-      BackgroundJob job;
+      std::pair<size_t, BackgroundJob> next;
       {
         std::unique_lock lock(mutex_);
         wake_.wait(lock, [&] { return !queue_.empty(); });
-        job = std::move(queue_.front());
+        next = std::move(queue_.front());
         queue_.pop_front();
       }
-      run_job(job, pool_);
+      run_job(next.second, pool_of(next.first));
     }
   }
 
-  ThreadPool pool_{1};
+  ThreadPool& pool_of(size_t threads) {
+    if (threads <= 1) return alone_;
+    if (threads_ != threads) {
+      pool_ = nullptr;
+      pool_ = make_thread_pool(threads);
+      threads_ = threads;
+    }
+    return pool_ != nullptr ? *pool_ : alone_;
+  }
+
+  ThreadPool alone_{1};
+  // Of the thread.
+  std::unique_ptr<ThreadPool> pool_;
+  size_t threads_ = 1;  // that were asked for; the system may have given fewer
+
   std::mutex mutex_;
   std::condition_variable wake_;
-  std::deque<BackgroundJob> queue_;
+  std::deque<std::pair<size_t, BackgroundJob>> queue_;  // with the threads that they may have
   bool started_ = false;
 };
 
@@ -83,7 +97,12 @@ class Helpers {
 void run_in_background(BackgroundJob job) {
   // Lives until the process ends: its thread may not be joined while static objects are being destroyed.
   static JobThread* const thread = new JobThread();
-  thread->submit(std::move(job));
+  thread->submit(1, std::move(job));
+}
+
+void run_in_turn(size_t threads, BackgroundJob job) {
+  static JobThread* const thread = new JobThread();  // as above
+  thread->submit(threads, std::move(job));
 }
 
 void with_shared_threads(size_t threads, const std::function<void(ThreadPool* pool)>& work) {

@@ -15,6 +15,10 @@ using BackgroundJob = std::function<void(ThreadPool& pool)>;
 // kMemory where the system gives no thread.
 void run_in_background(BackgroundJob job);
 
+// The same on another thread, with a pool of at most `threads`, which counts that thread and stays from job to job: for
+// what keeps all threads busy for a while, such as searches.
+void run_in_turn(size_t threads, BackgroundJob job);
+
 // Calls work with threads that all such callers share, apart from those of forward passes, at most `threads` with the
 // caller's own: for work that is soon done. Null while another caller has them, and where there are none beside the
 // caller's.

@@ -653,7 +653,7 @@ describe('progress', () => {
 
   test('of a file: share, rates and time left', async () => {
     const { stream, text } = terminal();
-    const progress = new Progress(2_000_000, stream);
+    const progress = new Progress(2_000_000, { stream });
     progress.update({ bytes: 500_000, texts: 1234, tokens: 99_999 });
     expect(text()).toMatch(/\[=+-+\] 25% \| 1,234 texts, … texts\/s, … tokens\/s \| … left/);
     await wait(250);
@@ -664,7 +664,7 @@ describe('progress', () => {
 
   test('of a pipe: no share', () => {
     const { stream, text } = terminal();
-    const progress = new Progress(undefined, stream);
+    const progress = new Progress(undefined, { stream });
     progress.update({ bytes: 500_000, texts: 1, tokens: 9 });
     progress.end();
     expect(text()).toMatch(/1 texts, … texts\/s, … tokens\/s/);
@@ -673,7 +673,7 @@ describe('progress', () => {
 
   test('silent where nobody looks', () => {
     const stream = new PassThrough();
-    const progress = new Progress(100, stream);
+    const progress = new Progress(100, { stream });
     progress.update({ bytes: 50, texts: 1, tokens: 9 });
     progress.end();
     expect(stream.read()).toBeNull();

@@ -3,8 +3,8 @@ import { cpSync, existsSync, mkdirSync, readdirSync, readFileSync, statSync, wri
 import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
 import { BertModel, BertTokenizer } from '../../lib/index.ts';
-import { demoModelFolder, expectValuesClose, fixturesFolder } from '../support/fixtures.ts';
-import { runOnnx } from '../support/onnx-run.ts';
+import { demoModelFolder, expectValuesClose, fixturesFolder, readCases } from '../support/fixtures.ts';
+import { type Rows, runOnnx } from '../support/onnx-run.ts';
 import { temporaryFolder } from '../support/temporary.ts';
 
 const program = join(import.meta.dirname, '..', '..', 'dist', 'cli', 'main.js');
@@ -78,6 +78,43 @@ describe('export', () => {
     expect(status).toBe(0);
     const outputs = await runOnnx(join(output, 'onnx', 'model_quantized.onnx'), { input_ids: [[1, 2]] });
     expect(Object.keys(outputs)).toEqual(['last_hidden_state']);
+  });
+
+  test.each([
+    ['text-classification', 'bert-sequence-classification', 'BertForSequenceClassification', ['logits']],
+    ['token-classification', 'modernbert-token-classification', 'ModernBertForTokenClassification', ['logits']],
+    ['question-answering', 'bert-question-answering', 'BertForQuestionAnswering', ['start_logits', 'end_logits']],
+    ['fill-mask', 'mpnet-masked-lm', 'MPNetForMaskedLM', ['logits']],
+    ['multiple-choice', 'bert-multiple-choice', 'BertForMultipleChoice', ['logits']],
+  ] as const)('%s', async (task, folder, className, names) => {
+    const output = newFolder();
+    const model = join(fixturesFolder, folder);
+    const { status, stderr } = run('--model', model, '--output', output, '--task', task, '--no-tokenizer');
+    expect(stderr).not.toContain('--task');
+    expect(status).toBe(0);
+    const config = JSON.parse(readFileSync(join(output, 'config.json'), 'utf8'));
+    expect(config.architectures).toEqual([className]);
+    const golden = readCases(model).find(({ model_class }) => model_class === className)!;
+    const outputs = await runOnnx(join(output, 'onnx', 'model.onnx'), golden as Rows);
+    expect(Object.keys(outputs)).toEqual(names);
+    for (const name of names) expectValuesClose(outputs[name]!.data, golden.outputs[name]!.data, name);
+  });
+
+  test('the encoder alone of a model with a head is told of', () => {
+    const model = join(fixturesFolder, 'bert-sequence-classification');
+    const { status, stderr } = run('--model', model, '--output', newFolder(), '--no-tokenizer');
+    expect(stderr).toContain('BertForSequenceClassification, of which this is the encoder alone: --task text-classif');
+    expect(status).toBe(0);
+  });
+
+  test('a task whose head is not in the checkpoint, or that there is none of', () => {
+    const attempt = (...args: string[]) =>
+      run('--model', demoModelFolder, '--output', newFolder(), '--no-tokenizer', ...args).stderr;
+    expect(attempt('--task', 'text-classification')).toMatch(/ERR_WEIGHT_MISSING: .*classifier/);
+    expect(attempt('--task', 'translation')).toMatch(/Allowed choices are feature-extraction, text-classification/);
+    expect(attempt('--task', 'fill-mask', '--no-pooler')).toMatch(
+      /ERR_OPTION: --task is .*: expected feature-extraction with --no-pooler/,
+    );
   });
 
   test('a folder with files in it takes --force, and keeps what is not the export’s', () => {

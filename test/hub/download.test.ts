@@ -1,11 +1,13 @@
-import { chmodSync, lstatSync, readFileSync, readlinkSync, writeFileSync } from 'node:fs';
+import { chmodSync, lstatSync, mkdirSync, readFileSync, readlinkSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
 import { downloadModel } from '../../lib/hub/download.ts';
 import type { ProgressInfo } from '../../lib/hub/progress.ts';
 import { forgetAnswers } from '../../lib/hub/repository.ts';
 import { resolveModelFolder } from '../../lib/hub/resolve.ts';
-import { AutoConfig, AutoModel, AutoTokenizer, BertModel, env } from '../../lib/index.ts';
+import { patience } from '../../lib/hub/session.ts';
+import { AutoConfig, AutoModel, AutoTokenizer, BertModel, env, SentenceTransformer } from '../../lib/index.ts';
+import { fixturesFolder } from '../support/fixtures.ts';
 import { oidOf } from '../support/hub-server.ts';
 import { withWarnings } from '../support/warnings.ts';
 import { failureOf, filesBelow, fixture, id, noise, useHub } from './support.ts';
@@ -13,8 +15,7 @@ import { failureOf, filesBelow, fixture, id, noise, useHub } from './support.ts'
 const hub = useHub();
 
 const repositoryFolder = () => join(hub.cache, 'models--owner--name');
-/** What the cache holds, less what is known not to exist. */
-const cached = () => filesBelow(repositoryFolder()).filter((path) => !path.startsWith('.no_exist'));
+const cached = () => filesBelow(repositoryFolder());
 
 describe('a model from the hub', () => {
   test('is loaded as from a folder, and then without the hub', async () => {
@@ -33,6 +34,16 @@ describe('a model from the hub', () => {
     expect(offline.last_hidden_state.data).toEqual(outputs.last_hidden_state.data);
   });
 
+  test('a sentence transformer, with its modules', async () => {
+    const name = 'sentence-transformers-cls-max-dense';
+    hub.server.commit(id, fixture(name));
+    const fromHub = await SentenceTransformer.from_pretrained(id);
+    const fromFolder = await SentenceTransformer.from_pretrained(join(fixturesFolder, name));
+    const texts = ['one text', 'another'];
+    expect((await fromHub.encode(texts)).data).toEqual((await fromFolder.encode(texts)).data);
+    expect(hub.server.downloads()).not.toContain('cases.json');
+  });
+
   test('is kept exactly as Python keeps it', async () => {
     const files = { 'config.json': '{"model_type":"bert"}', 'vocab.txt': 'a\nb\n', 'model.safetensors': noise(5000) };
     const commit = hub.server.commit(id, files);
@@ -44,6 +55,7 @@ describe('a model from the hub', () => {
         ...blobs.map((oid) => `blobs/${oid}`),
         'refs/main',
         ...Object.keys(files).map((path) => `snapshots/${commit}/${path}`),
+        `trees/${commit}.json`,
       ].sort(),
     );
     expect(readFileSync(join(repositoryFolder(), 'refs', 'main'), 'utf8')).toBe(commit);
@@ -53,11 +65,15 @@ describe('a model from the hub', () => {
       expect(lstatSync(join(repositoryFolder(), 'blobs', oid)).isFile()).toBe(true);
       expect(readFileSync(join(folder, path)).equals(Buffer.from(content))).toBe(true);
     }
-    const absent = filesBelow(join(repositoryFolder(), '.no_exist', commit));
-    expect(absent).toContain('tokenizer.json');
-    for (const path of absent) {
-      expect(readFileSync(join(repositoryFolder(), '.no_exist', commit, path), 'utf8')).toBe('');
-    }
+    const { format_version, files: tree } = JSON.parse(
+      readFileSync(join(repositoryFolder(), 'trees', `${commit}.json`), 'utf8'),
+    );
+    expect(format_version).toBe(1);
+    expect(tree).toEqual({
+      'config.json': { size: 21, blob_id: blobs[0] },
+      'model.safetensors': { size: 5000, blob_id: 'f'.repeat(40), lfs_sha256: blobs[2], lfs_size: 5000 },
+      'vocab.txt': { size: 4, blob_id: blobs[1] },
+    });
     expect(filesBelow(join(hub.cache, '.locks'))).toEqual([]);
   });
 
@@ -216,6 +232,16 @@ describe('revisions', () => {
 });
 
 describe('without the hub', () => {
+  test('what is cached does not wait for long', async () => {
+    const commit = hub.server.commit(id, { 'config.json': '{}' });
+    await downloadModel(id);
+    forgetAnswers();
+    hub.server.asked.length = 0;
+    hub.server.fault = () => ({ status: 503 });
+    expect(await downloadModel(id)).toContain(commit);
+    expect(hub.server.asked).toHaveLength(patience.tries_with_cache);
+  });
+
   test('what is cached is used, with a warning once', async () => {
     const other = 'owner/other';
     const commit = hub.server.commit(other, { 'config.json': '{}', 'model.safetensors': noise(3000) });
@@ -252,14 +278,59 @@ describe('without the hub', () => {
     });
   });
 
-  test('a cache that Python wrote does', async () => {
+  test('a cache that Python wrote does, also an older Python', async () => {
     const commit = hub.server.commit(id, fixture('bert-text-embedding'));
     const folder = await downloadModel(id, { include: ['*.json', '*.txt', '*.safetensors'] });
-    expect(filesBelow(join(repositoryFolder(), '.no_exist'))).toEqual([]);
+    rmSync(join(repositoryFolder(), 'trees'), { recursive: true });
     env.allowRemoteModels = false;
     expect(await resolveModelFolder(id)).toBe(folder);
     expect(await resolveModelFolder(id, { revision: commit })).toBe(folder);
+    expect(await downloadModel(id, { include: ['*.txt'] })).toBe(folder);
+    expect(await failureOf(downloadModel(id, { include: ['*.onnx'] }))).toMatchObject({ code: 'ERR_OFFLINE' });
     (await BertModel.from_pretrained(id, { strict: true })).dispose();
+  });
+
+  test('what Python notes as absent is not asked for', async () => {
+    const commit = hub.server.commit(id, { 'pytorch_model.bin': 'x', 'config.json': '{}' });
+    await downloadModel(id, { include: ['*'] });
+    rmSync(join(repositoryFolder(), 'trees'), { recursive: true });
+    for (const name of ['model.safetensors', 'model.safetensors.index.json']) {
+      mkdirSync(join(repositoryFolder(), '.no_exist', commit), { recursive: true });
+      writeFileSync(join(repositoryFolder(), '.no_exist', commit, name), '');
+    }
+    hub.server.asked.length = 0;
+    await resolveModelFolder(id, { revision: commit }, 'model');
+    expect(hub.server.asked).toEqual([]);
+  });
+
+  test('a tokenizer that is known to have more files is not half a one', async () => {
+    const commit = hub.server.commit(id, { 'tokenizer.json': '{}', 'tokenizer_config.json': '{"a":1}' });
+    await downloadModel(id, { include: ['tokenizer.json'] });
+    const offline = { local_files_only: true, revision: commit };
+    expect((await failureOf(resolveModelFolder(id, offline, 'tokenizer'))).message).toMatch(
+      /without tokenizer_config\.json/,
+    );
+  });
+
+  test('any weights do, if they are whole', async () => {
+    hub.server.commit(id, { 'config.json': '{}', 'model.safetensors': 'x', 'pytorch_model.bin': 'y' });
+    const folder = await downloadModel(id, { include: ['config.json', '*.bin'] });
+    expect(await resolveModelFolder(id, { local_files_only: true }, 'model')).toBe(folder);
+  });
+
+  test.each([
+    '',
+    '{',
+    '[]',
+    'null',
+    '{"format_version":2,"files":{}}',
+    '{"format_version":1}',
+    '{"format_version":1,"files":{"a":null}}',
+  ])('a listing that is none is made anew: %s', async (text) => {
+    const commit = hub.server.commit(id, { 'config.json': '{}' });
+    mkdirSync(join(repositoryFolder(), 'trees'), { recursive: true });
+    writeFileSync(join(repositoryFolder(), 'trees', `${commit}.json`), text);
+    expect(readFileSync(join(await downloadModel(id), 'config.json'), 'utf8')).toBe('{}');
   });
 
   test.skipIf(process.getuid?.() === 0)('a cache that cannot be written is read', async () => {

@@ -6,7 +6,7 @@ import { DownloadProgress } from '../../lib/cli/download-progress.ts';
 import { withLock } from '../../lib/hub/lock.ts';
 import { program, type Running, until } from '../support/command-line.ts';
 import { oidOf } from '../support/hub-server.ts';
-import { filesBelow, id, noise, useHub } from './support.ts';
+import { filesBelow, fixture, id, noise, useHub } from './support.ts';
 
 const hub = useHub();
 const content = noise(3_000_000);
@@ -20,7 +20,11 @@ afterEach(() => {
 
 /** `bert-native download`, with the test's hub and cache. */
 function download(args: readonly string[] = [id], environment: Record<string, string> = {}): Running {
-  const child = spawn(process.execPath, [program, 'download', ...args], {
+  return command(['download', ...args], environment);
+}
+
+function command(args: readonly string[], environment: Record<string, string> = {}): Running {
+  const child = spawn(process.execPath, [program, ...args], {
     env: {
       PATH: process.env.PATH,
       HF_ENDPOINT: hub.server.endpoint,
@@ -98,6 +102,15 @@ describe('bert-native download', () => {
     expect(hub.server.asked).toEqual([]);
   });
 
+  test('other commands show what they download, and nothing when it is there', async () => {
+    hub.server.commit(id, fixture('bert-text-embedding'));
+    const first = await command(['info', id]).ended;
+    expect(first.status).toBe(0);
+    expect(first.stdout).toMatch(/^folder +.*models--owner--name/);
+    expect(first.stderr).toMatch(/ kB {2}model\.safetensors\n/);
+    expect((await command(['info', id]).ended).stderr).toBe('');
+  });
+
   test.each(['SIGINT', 'SIGTERM'] as const)('%s leaves what came, and the next run goes on', async (signal) => {
     hub.server.commit(id, files);
     stall();
@@ -121,7 +134,7 @@ describe('two processes', () => {
     hub.server.fault = async ({ origin }) => {
       // Long enough for the other process to come to the lock.
       if (origin === 'store')
-        await until(() => hub.server.asked.filter(({ path }) => path.includes('/tree/')).length === 2, 'both');
+        await until(() => hub.server.asked.filter(({ path }) => path.includes('/revision/')).length === 2, 'both');
       return undefined;
     };
     const [one, two] = await Promise.all([download().ended, download().ended]);
@@ -138,7 +151,7 @@ describe('two processes', () => {
     await until(hasHalf, 'a third of the file');
     const second = download();
     await until(
-      () => hub.server.asked.filter(({ path }) => path.includes('/tree/')).length === 2,
+      () => hub.server.asked.filter(({ path }) => path.includes('/revision/')).length === 2,
       'the second process',
     );
     first.child.kill('SIGKILL');

@@ -3,9 +3,9 @@ import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { beforeAll, describe, expect, test } from 'vitest';
 import { BertModel, BertTokenizer } from '../../lib/index.ts';
-import { poolings } from '../support/model-goldens.ts';
 import { type Case, expectClose, expectValuesClose, fixturesFolder, readCases } from '../support/fixtures.ts';
 import { linearHead } from '../support/heads.ts';
+import { poolings } from '../support/model-goldens.ts';
 import { temporaryFolder } from '../support/temporary.ts';
 
 // From text to numbers, as a caller goes: nothing of the goldens but their texts goes in.
@@ -74,7 +74,7 @@ describe.each(['native', 'reference'] as const)('outputs of the %s engine', (eng
     const program = join(import.meta.dirname, '..', '..', 'dist', 'cli', 'main.js');
     for (const [name, { shape, data }] of Object.entries(outputs)) {
       const { pooling, normalize } = poolings[name] ?? { pooling: 'pooler' };
-      const how = ['--pooling', pooling!, ...(normalize ? ['--normalize'] : []), '--engine', engine];
+      const how = ['--pooling', String(pooling), ...(normalize ? ['--normalize'] : []), '--engine', engine];
       const files = ['--model', embeddingFolder, '--input', input, '--output', output];
       execFileSync(process.execPath, [program, 'embed', ...files, ...how], { stdio: 'pipe' });
       const lines = readFileSync(output, 'utf8').trimEnd().split('\n');

@@ -1,20 +1,25 @@
+import { statSync } from 'node:fs';
 import { join } from 'node:path';
 import { InferenceSession } from 'onnxruntime-node';
 import { describe, expect, test } from 'vitest';
 import type { ParameterSource } from '../../lib/engines/engine.ts';
-import { encoderParameters } from '../../lib/engines/parameters.ts';
+import { encoderParameters, headWidth } from '../../lib/engines/parameters.ts';
 import { parameterSeed } from '../../lib/engines/random.ts';
 import { referenceEngine } from '../../lib/engines/reference/index.ts';
 import type {
   Activation,
   AttentionMask,
-  AttentionSpecification,
   EncoderSpecification,
+  LayerSpecification,
 } from '../../lib/engines/specification.ts';
+import type { TaskDescription } from '../../lib/engines/task.ts';
 import { exportEncoder, onnxFiles } from '../../lib/onnx/export.ts';
+import { randomRequest, randomSpecification } from '../engines/random-specification.ts';
+import { nothing, request } from '../engines/reference-helpers.ts';
 import { expectValuesClose } from '../support/fixtures.ts';
+import { expectSoundGraph, readOnnx } from '../support/onnx-messages.ts';
 import { runOnnx } from '../support/onnx-run.ts';
-import { randomRows, uniform } from '../support/random-inputs.ts';
+import { randomRows as plainRows, uniform } from '../support/random-inputs.ts';
 import { temporaryFolder } from '../support/temporary.ts';
 
 // Specifications as families to come may give them, not only those that BERT's configuration can say.
@@ -28,34 +33,59 @@ interface Choices {
   readonly types?: number;
   readonly activation?: Activation;
   readonly position?: 'absolute' | 'none';
-  readonly relative?: AttentionSpecification['position'];
+  readonly relative?: 'relative_key' | 'relative_key_query';
   readonly mask?: AttentionMask;
   readonly pooler?: 'tanh' | null;
 }
 
 function specificationOf(choices: Choices): EncoderSpecification {
   const { hidden_size = 12, heads = 3, head_size = 4, layers = 2, vocab_size = 40, types = 2 } = choices;
+  const norm = { eps: 1e-5, bias: true };
   return {
     hidden_size,
     embeddings: {
       vocab_size,
+      embedding_size: hidden_size,
       position: choices.position ?? 'absolute',
       max_position_embeddings: 11,
+      position_padding_id: null,
       type_vocab_size: types,
-      layer_norm_eps: 1e-12,
+      norm: { eps: 1e-12, bias: true },
+      projection: null,
+      zero_masked: false,
     },
-    layers: Array.from({ length: layers }, () => ({
+    layers: Array.from({ length: layers }, (_, parameters) => ({
+      norm_placement: 'post',
       attention: {
         num_attention_heads: heads,
         head_size,
-        position: choices.relative ?? 'none',
+        position: { kind: choices.relative ?? 'none' },
         mask: choices.mask ?? { kind: 'full' },
+        scale_factor: 1,
+        masked_queries: 'attend',
+        bias: { query_key_value: true, output: true },
       },
-      mlp: { intermediate_size: 2 * hidden_size + 1, activation: choices.activation ?? 'gelu_erf' },
-      layer_norm_eps: 1e-5,
+      attention_norm: norm,
+      mlp: {
+        intermediate_size: 2 * hidden_size + 1,
+        activation: choices.activation ?? 'gelu_erf',
+        gated: false,
+        bias: { up: true, down: true },
+      },
+      mlp_norm: norm,
+      parameters,
     })),
-    pooler: choices.pooler === undefined ? 'tanh' : choices.pooler,
+    relative_positions: null,
+    convolution: null,
+    final_norm: null,
+    pooler: choices.pooler === null ? null : { activation: 'tanh' },
+    heads: [],
   };
+}
+
+/** Layers of different specifications as those of one. */
+function layersOf(...layers: LayerSpecification[]): LayerSpecification[] {
+  return layers.map((layer, parameters) => ({ ...layer, parameters }));
 }
 
 /** Weights far from where an initialisation leaves them: biases and norms too. */
@@ -71,17 +101,24 @@ function sourcesOf(specification: EncoderSpecification): Map<string, ParameterSo
 const temporary = temporaryFolder();
 let count = 0;
 
-async function exported(specification: EncoderSpecification, dtype: 'fp32' | 'q8') {
+async function exported(
+  specification: EncoderSpecification,
+  dtype: 'fp32' | 'q8',
+  task: TaskDescription | null = null,
+) {
   const encoder = await referenceEngine.load(specification, sourcesOf(specification));
   const folder = join(temporary, String(count++));
-  await exportEncoder(folder, specification, dtype, (name) => encoder.readParameter(name), { external_data: null });
+  await exportEncoder(folder, specification, dtype, (name) => encoder.readParameter(name), {
+    external_data: null,
+    task,
+  });
   return { encoder, path: onnxFiles(folder, dtype)[0] };
 }
 
 async function compare(specification: EncoderSpecification, width = 11): Promise<void> {
   const { encoder, path } = await exported(specification, 'fp32');
   const { vocab_size, type_vocab_size } = specification.embeddings;
-  const rows = randomRows(uniform(5), [width, Math.ceil(width / 2), 1], vocab_size, width);
+  const rows = plainRows(uniform(5), [width, Math.ceil(width / 2), 1], vocab_size, width);
   const types = rows.token_type_ids.map((row) => row.map((type) => Math.min(type, type_vocab_size - 1)));
   // One row with a hole, and one without any key.
   rows.attention_mask[0]![Math.floor(width / 3)] = 0;
@@ -102,6 +139,9 @@ async function compare(specification: EncoderSpecification, width = 11): Promise
       hidden_states: false,
       attentions: false,
       pooled: null,
+      pooling_skip: 0,
+      heads: false,
+      head_positions: null,
     },
   });
   expect(Object.keys(outputs).sort()).toEqual(Object.keys(expected).sort());
@@ -153,12 +193,160 @@ describe('the graph computes what the reference engine does', () => {
     await compare(specificationOf({ mask, position: 'none', relative: 'relative_key_query' }));
     // Layers with and without it.
     const [full, masked] = [specificationOf({}), specificationOf({ mask })];
-    await compare({ ...full, layers: [full.layers[0]!, masked.layers[0]!, masked.layers[1]!] });
+    await compare({ ...full, layers: layersOf(full.layers[0]!, masked.layers[0]!, masked.layers[1]!) });
   });
 
   test('layers that differ', async () => {
     const [first, second] = [specificationOf({}), specificationOf({ activation: 'relu', heads: 2, head_size: 3 })];
-    await compare({ ...first, layers: [first.layers[0]!, second.layers[0]!, first.layers[1]!] });
+    await compare({ ...first, layers: layersOf(first.layers[0]!, second.layers[0]!, first.layers[1]!) });
+  });
+});
+
+/** What a random specification's request asks of a graph, whose only inputs are ids, masks and types. */
+function rowsOf(specification: EncoderSpecification, seed: number) {
+  const { batch, sequence, input_ids, attention_mask, token_type_ids } = randomRequest(specification, seed);
+  const { vocab_size, type_vocab_size } = specification.embeddings;
+  const rows = (values: ArrayLike<number>) =>
+    Array.from({ length: batch }, (_, b) => Array.from(values).slice(b * sequence, (b + 1) * sequence));
+  const ids = input_ids ?? Int32Array.from({ length: batch * sequence }, (_, i) => (i * 7) % vocab_size);
+  const types = token_type_ids?.map((type) => Math.min(type, Math.max(type_vocab_size - 1, 0))) ?? null;
+  return {
+    rows: {
+      input_ids: rows(ids),
+      attention_mask: attention_mask && rows(attention_mask),
+      token_type_ids: types && rows(types),
+    },
+    forward: request({ batch, sequence, input_ids: ids, attention_mask, token_type_ids: types }),
+  };
+}
+
+describe('random specifications', () => {
+  const seeds = Array.from({ length: 48 }, (_, seed) => seed);
+
+  test.each(seeds)('%d: the encoder', async (seed) => {
+    const specification = randomSpecification(seed);
+    const { encoder, path } = await exported(specification, 'fp32');
+    const { rows, forward } = rowsOf(specification, seed);
+    expectSoundGraph(readOnnx(path));
+    const outputs = await runOnnx(path, rows);
+    const pooler_output = specification.pooler !== null;
+    const expected = await encoder.forward({
+      ...forward,
+      outputs: { ...nothing, last_hidden_state: true, pooler_output },
+    });
+    expectValuesClose(outputs.last_hidden_state!.data, expected.last_hidden_state!, 'last_hidden_state');
+    expect(Object.keys(outputs)).toEqual(
+      pooler_output ? ['last_hidden_state', 'pooler_output'] : ['last_hidden_state'],
+    );
+    if (pooler_output) expectValuesClose(outputs.pooler_output!.data, expected.pooler_output!, 'pooler_output');
+  });
+
+  test.each(seeds)('%d: the heads', async (seed) => {
+    const specification = randomSpecification(seed);
+    const { heads } = specification;
+    const whole = heads.map(({ name }) => ({ name, head: name, column: null }));
+    const columns = heads.map(({ name }) => ({ name: `${name}_first`, head: name, column: 0 }));
+    const task = { outputs: [...whole, ...columns], choices: false };
+    const { encoder, path } = await exported(specification, 'fp32', task);
+    const { rows, forward } = rowsOf(specification, seed);
+    expectSoundGraph(readOnnx(path));
+    const outputs = await runOnnx(path, rows);
+    const expected = (await encoder.forward({ ...forward, outputs: { ...nothing, heads: true } })).heads!;
+    expect(Object.keys(outputs)).toEqual(task.outputs.map(({ name }) => name));
+    for (const { name, input } of heads) {
+      const leading = input.kind === 'tokens' ? [forward.batch, forward.sequence] : [forward.batch];
+      const width = headWidth(heads.find((head) => head.name === name)!, specification);
+      expect(outputs[name]!.dims).toEqual([...leading, width]);
+      expectValuesClose(outputs[name]!.data, expected[name]!, name);
+      expect(outputs[`${name}_first`]!.dims).toEqual(leading);
+      const first = expected[name]!.filter((_, i) => i % width === 0);
+      expectValuesClose(outputs[`${name}_first`]!.data, first, `${name}_first`);
+    }
+  });
+});
+
+test.each(Array.from({ length: 24 }, (_, seed) => seed))(
+  'q8 takes random specification %d, heads and all',
+  async (seed) => {
+    const specification = randomSpecification(seed);
+    const outputs = specification.heads.map(({ name }) => ({ name, head: name, column: null }));
+    const { path } = await exported(specification, 'q8', { outputs, choices: false });
+    expectSoundGraph(readOnnx(path));
+    const results = await runOnnx(path, rowsOf(specification, seed).rows);
+    expect(Object.keys(results)).toEqual(outputs.map(({ name }) => name));
+    for (const { data } of Object.values(results)) expect(data.every(Number.isFinite)).toBe(true);
+  },
+);
+
+describe('rotary positions', () => {
+  const rotary = (max_position_embeddings: number) => {
+    const { embeddings, layers, ...others } = specificationOf({
+      position: 'none',
+      layers: 1,
+      head_size: 8,
+      pooler: null,
+    });
+    const position = {
+      kind: 'rotary',
+      inverse_frequencies: [1, 0.37, 0.0613, 0.00271].map(Math.fround),
+      pairs: 'halves',
+    } as const;
+    const attention = { ...layers[0]!.attention, position };
+    return {
+      ...others,
+      embeddings: { ...embeddings, max_position_embeddings },
+      layers: [{ ...layers[0]!, attention }],
+    } satisfies EncoderSpecification;
+  };
+
+  test('are as exact at the end of a long row as at its beginning', async () => {
+    await compare(rotary(1500), 1500);
+  });
+
+  test.each([1, 2, 3, 64, 65])('over rows of up to %i', async (longest) => {
+    await compare(rotary(longest), longest);
+    const { path } = await exported(rotary(longest), 'fp32');
+    const stride = 2 ** Math.ceil(Math.log2(longest) / 2);
+    const beyond = Math.ceil(longest / stride) * stride + 1;
+    const run = runOnnx(path, { input_ids: [Array.from({ length: beyond }, () => 1)] });
+    await expect(run).rejects.toThrow(/out of data bounds/);
+  });
+});
+
+describe('tasks', () => {
+  test('a task that compares choices takes a dimension more', async () => {
+    const head = { kind: 'linear', name: 'classifier', outputs: 1, bias: true } as const;
+    const heads = [{ name: 'logits', input: { kind: 'pooler' }, steps: [head] }] as const;
+    const specification = { ...specificationOf({}), heads };
+    const task = { outputs: [{ name: 'logits', head: 'logits', column: null }], choices: true };
+    const { encoder, path } = await exported(specification, 'fp32', task);
+    const input_ids = [2, 5].map((b) => [0, 1, 2].map((c) => [1, b, c, 7]));
+    const attention_mask = input_ids.map((choices, b) => choices.map((_, c) => [1, 1, Number(c > 0), Number(b > 0)]));
+    const outputs = await runOnnx(path, { input_ids, attention_mask });
+    const { heads: expected } = await encoder.forward(
+      request({
+        batch: 6,
+        sequence: 4,
+        input_ids: Int32Array.from(input_ids.flat(2)),
+        attention_mask: Uint8Array.from(attention_mask.flat(2)),
+        outputs: { ...nothing, heads: true },
+      }),
+    );
+    expect(Object.keys(outputs)).toEqual(['logits']);
+    expect(outputs.logits!.dims).toEqual([2, 3]);
+    expectValuesClose(outputs.logits!.data, expected!.logits!, 'logits');
+  });
+
+  test('a decoder tied to the word embeddings holds them once', async () => {
+    const steps = [{ kind: 'word_embeddings', name: 'decoder', bias: true }] as const;
+    const heads = [{ name: 'logits', input: { kind: 'tokens' }, steps }] as const;
+    const specification = { ...specificationOf({ vocab_size: 5000, layers: 0 }), heads };
+    const task = { outputs: [{ name: 'logits', head: 'logits', column: null }], choices: false };
+    const bare = await exported(specification, 'fp32');
+    const { path } = await exported(specification, 'fp32', task);
+    const added = statSync(path).size - statSync(bare.path).size;
+    expect(added).toBeGreaterThan(5000 * 4 - 4 * 12 * 13); // the bias, without the pooler
+    expect(added).toBeLessThan(5000 * 4 + 4000);
   });
 });
 

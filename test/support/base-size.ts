@@ -6,23 +6,43 @@ import { uniform } from './random-inputs.ts';
 
 // An encoder of BERT-base's size with seeded weights, and texts for it: what the bars of accuracy speak of.
 
+const norm = { eps: 1e-12, bias: true };
+
 const layer = {
-  attention: { num_attention_heads: 12, head_size: 64, position: 'none', mask: { kind: 'full' } },
-  mlp: { intermediate_size: 3072, activation: 'gelu_erf' },
-  layer_norm_eps: 1e-12,
+  norm_placement: 'post',
+  attention: {
+    num_attention_heads: 12,
+    head_size: 64,
+    position: { kind: 'none' },
+    mask: { kind: 'full' },
+    scale_factor: 1,
+    masked_queries: 'attend',
+    bias: { query_key_value: true, output: true },
+  },
+  attention_norm: norm,
+  mlp: { intermediate_size: 3072, activation: 'gelu_erf', gated: false, bias: { up: true, down: true } },
+  mlp_norm: norm,
 } as const;
 
 export const baseSize: EncoderSpecification = {
   hidden_size: 768,
   embeddings: {
     vocab_size: 400,
+    embedding_size: 768,
     position: 'absolute',
     max_position_embeddings: 64,
+    position_padding_id: null,
     type_vocab_size: 2,
-    layer_norm_eps: 1e-12,
+    norm,
+    projection: null,
+    zero_masked: false,
   },
-  layers: Array.from({ length: 12 }, () => layer),
-  pooler: 'tanh',
+  layers: Array.from({ length: 12 }, (_, parameters) => ({ ...layer, parameters })),
+  relative_positions: null,
+  convolution: null,
+  final_norm: null,
+  pooler: { activation: 'tanh' },
+  heads: [],
 };
 
 /** Every parameter is a part of these, so that 86 million numbers need not be made for every set of weights. */
@@ -91,7 +111,10 @@ function makeTexts(lengths: readonly number[], seed: number): BaseSizeTexts {
       pooler_output: true,
       hidden_states: false,
       attentions: false,
-      pooled: { mode: 'mean', normalize: false },
+      pooled: { modes: ['mean'], normalize: false },
+      pooling_skip: 0,
+      heads: false,
+      head_positions: null,
     },
   };
   return { request, isToken };

@@ -41,10 +41,10 @@ export interface Golden {
 export interface Case {
   readonly name: string;
   readonly model_class: string;
-  /** One level more for multiple choice. */
-  readonly input_ids: number[][] | number[][][];
-  readonly attention_mask: number[][] | number[][][] | null;
-  readonly token_type_ids: number[][] | number[][][] | null;
+  /** In multiple choice these have a level more. */
+  readonly input_ids: number[][];
+  readonly attention_mask: number[][] | null;
+  readonly token_type_ids: number[][] | null;
   /** What the ids were made from, in folders with a vocabulary. */
   readonly texts?: string[];
   readonly text_pairs?: string[] | null;

@@ -1,7 +1,7 @@
 import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
-import * as library from '../../lib/index.ts';
 import type { EmbedOptions, EncoderModel, FromPretrainedOptions, Tensor } from '../../lib/index.ts';
+import * as library from '../../lib/index.ts';
 import {
   type Case,
   expectClose,
@@ -80,7 +80,7 @@ async function checkCase(folder: string, golden: Case, options: FromPretrainedOp
       ? await sentenceOutputs(
           folder,
           result.last_hidden_state as Tensor<'float32'>,
-          attention_mask as number[][] | null,
+          attention_mask,
           golden.prompt_length ?? null,
         )
       : undefined;
@@ -90,12 +90,16 @@ async function checkCase(folder: string, golden: Case, options: FromPretrainedOp
     if (sentence !== undefined) {
       differences.push(expectValuesClose(sentence[name]!, expected.data, name));
     } else if (name in poolings) {
-      differences.push(expectClose(await (model as EncoderModel).embed(inputs as never, poolings[name]), expected, name));
+      differences.push(
+        expectClose(await (model as unknown as EncoderModel).embed(inputs, poolings[name]), expected, name),
+      );
     } else {
       const value =
         name === 'softmax'
           ? (result.logits as Tensor<'float32'>).softmax(-1)
-          : index === undefined ? result[list] : (result[list] as Tensor[] | undefined)?.[Number(index)];
+          : index === undefined
+            ? result[list]
+            : (result[list] as Tensor[] | undefined)?.[Number(index)];
       differences.push(expectClose(value as Tensor | undefined, expected, name));
     }
   }

@@ -1,6 +1,7 @@
 import { readFileSync } from 'node:fs';
 import { createFileRegistry, fromBinary, fromJson } from '@bufbuild/protobuf';
 import { FileDescriptorProtoSchema } from '@bufbuild/protobuf/wkt';
+import { expect } from 'vitest';
 
 // ONNX's messages from a descriptor of their own, as protoc would make it of onnx.proto, so that what the library writes is
 // read back by other means than its own field numbers.
@@ -124,4 +125,23 @@ export function operatorCounts({ graph }: OnnxModel): Record<string, number> {
   const counts: Record<string, number> = {};
   for (const { opType } of graph.node) counts[opType] = (counts[opType] ?? 0) + 1;
   return counts;
+}
+
+/** Names are unique, every value is computed before it is used, and nothing is held in vain. */
+export function expectSoundGraph({ graph }: OnnxModel): void {
+  const nodeNames = graph.node.map(({ name }) => name);
+  expect(new Set(nodeNames).size).toBe(nodeNames.length);
+  const known = new Set([...graph.input, ...graph.initializer].map(({ name }) => name));
+  expect(known.size).toBe(graph.input.length + graph.initializer.length);
+  for (const { input, output, name } of graph.node) {
+    for (const value of input) expect(known, `${name} takes ${value}`).toContain(value);
+    for (const value of output) {
+      expect(known).not.toContain(value);
+      known.add(value);
+    }
+  }
+  const used = new Set([...graph.node.flatMap(({ input }) => input), ...graph.output.map(({ name }) => name)]);
+  const values = [...graph.initializer.map(({ name }) => name), ...graph.node.flatMap(({ output }) => output)];
+  expect(values.filter((name) => !used.has(name))).toEqual([]);
+  for (const { name } of graph.output) expect(known).toContain(name);
 }

@@ -2,10 +2,13 @@ import { join } from 'node:path';
 import { InferenceSession, Tensor } from 'onnxruntime-node';
 import type { EncoderModel } from '../../lib/index.ts';
 
+/** `[B, S]`, or `[B, C, S]` where a task compares choices. */
+type Integers = readonly number[][] | readonly number[][][];
+
 export interface Rows {
-  readonly input_ids: number[][];
-  readonly attention_mask?: number[][] | null;
-  readonly token_type_ids?: number[][] | null;
+  readonly input_ids: Integers;
+  readonly attention_mask?: Integers | null;
+  readonly token_type_ids?: Integers | null;
 }
 
 export type Outputs = Record<string, { readonly dims: readonly number[]; readonly data: Float32Array }>;
@@ -20,18 +23,23 @@ export async function runOnnx(path: string, { input_ids, attention_mask, token_t
   }
 }
 
-export async function runSession(
-  session: InferenceSession,
-  { input_ids, attention_mask, token_type_ids }: Rows,
-): Promise<Outputs> {
-  const dims = [input_ids.length, input_ids[0]!.length];
-  const tensor = (rows: number[][]) => new Tensor('int64', BigInt64Array.from(rows.flat(), BigInt), dims);
-  const filled = (value: number) => input_ids.map((row) => row.map(() => value));
-  return (await session.run({
-    input_ids: tensor(input_ids),
-    attention_mask: tensor(attention_mask ?? filled(1)),
-    token_type_ids: tensor(token_type_ids ?? filled(0)),
-  })) as unknown as Outputs;
+export async function runSession(session: InferenceSession, rows: Rows): Promise<Outputs> {
+  const { input_ids, attention_mask, token_type_ids } = rows;
+  const dims: number[] = [];
+  for (let level: unknown = input_ids; Array.isArray(level); level = level[0]) dims.push(level.length);
+  const ids = input_ids.flat(2);
+  const tensor = (given: Integers | null | undefined, otherwise: number) => {
+    const values = given?.flat(2) ?? ids.map(() => otherwise);
+    return new Tensor('int64', BigInt64Array.from(values, BigInt), dims);
+  };
+  const feeds = {
+    input_ids: tensor(input_ids, 0),
+    attention_mask: tensor(attention_mask, 1),
+    token_type_ids: tensor(token_type_ids, 0),
+  };
+  // onnxruntime refuses what a graph does not take.
+  const taken = Object.entries(feeds).filter(([name]) => session.inputNames.includes(name));
+  return (await session.run(Object.fromEntries(taken))) as unknown as Outputs;
 }
 
 /** Exports a model into a folder and gives the file. */

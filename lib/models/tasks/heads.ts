@@ -58,10 +58,7 @@ export function languageModel(
   return {
     heads: [overTokens(...transform, decoder)],
     ...(bias !== null && bias !== ownBias && { keys: { [ownBias]: bias }, otherKeys: { [bias]: [ownBias] } }),
-    ignored: [
-      ...(tied ? [exactly(`${module}.weight`)] : []),
-      ...(bias !== ownBias ? [exactly(ownBias)] : []),
-    ],
+    ignored: [...(tied ? [exactly(`${module}.weight`)] : []), ...(bias !== ownBias ? [exactly(ownBias)] : [])],
   };
 }
 

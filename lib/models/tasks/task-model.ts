@@ -41,7 +41,13 @@ export interface TaskModelOutput extends ModelOutput {
   readonly attentions?: readonly Tensor<'float32'>[];
 }
 
+export interface TaskModel {
+  /** @throws (rejects) BertNativeError as an encoder's call */
+  (inputs: TaskInputs | TensorInput): Promise<TaskModelOutput>;
+}
+
 /** An encoder with the heads of a task: what every family's `…For…` class does. */
+// biome-ignore lint/suspicious/noUnsafeDeclarationMerging: a class cannot declare a call signature.
 export abstract class TaskModel extends ForwardModel {
   /** @internal */
   declare static readonly family: Family;
@@ -77,9 +83,7 @@ export abstract class TaskModel extends ForwardModel {
     onlyArgument(others);
     const { logits_positions, ...given } = asEncoderInputs(inputs) as TaskInputs;
     throwIfAborted(given.signal);
-    const { inputs: flat, choices } = this.#task.choices
-      ? flattenChoices(given)
-      : { inputs: given, choices: null };
+    const { inputs: flat, choices } = this.#task.choices ? flattenChoices(given) : { inputs: given, choices: null };
     const inputsRead = readEncoderInputs(flat, this.specification);
     const { batch: B, sequence: S } = inputsRead;
     const positions = this.#positions(logits_positions, (input) =>
@@ -151,7 +155,8 @@ export abstract class TaskModel extends ForwardModel {
     const named = this.#task.outputs.map((output) => {
       const N = headWidth(this.#head(output), this.specification);
       const data = heads[output.head]!;
-      if (positions !== null) return [output.name, new Tensor('float32', positions.inOrder(data, N), [positions.size, N])];
+      if (positions !== null)
+        return [output.name, new Tensor('float32', positions.inOrder(data, N), [positions.size, N])];
       if (output.column !== null) {
         return [output.name, new Tensor('float32', columnOf(data, output.column, N), leading(output))];
       }
@@ -171,7 +176,8 @@ export abstract class TaskModel extends ForwardModel {
       const rows = this.#isOverTokens(output) ? (positions?.size ?? B * S) : B;
       return [output.name, rows * headWidth(this.#head(output), this.specification)];
     });
-    if (sizes.length === 0) throw optionError('out', describe(out), `nothing: ${this.constructor.name} takes no memory`);
+    if (sizes.length === 0)
+      throw optionError('out', describe(out), `nothing: ${this.constructor.name} takes no memory`);
     return new CallerArrays(out, Object.fromEntries(sizes), (name) => `out.${name}`);
   }
 }

@@ -1,0 +1,43 @@
+import type { AttentionSpecification } from '../engines/specification.ts';
+import type { Value } from './graph-builder.ts';
+import { addMask } from './masks.ts';
+import type { Network, NetworkInputs } from './network.ts';
+import { addDistanceBias, addDistanceScores } from './relative-positions.ts';
+import { addRotation } from './rotary.ts';
+
+// B batch, S sequence, A heads, D head size.
+
+/** softmax(scores / √(D · scale_factor) + mask) V, through the output's matrix. */
+export function addAttention(
+  network: Network,
+  inputs: NetworkInputs,
+  attention: AttentionSpecification,
+  name: string,
+  x: Value,
+): Value {
+  const { graph } = network;
+  const { num_attention_heads, head_size, position } = attention;
+  const split = graph.constant('int64', [0, 0, num_attention_heads, head_size]);
+  const heads = (part: string) => {
+    const projected = graph.node('Reshape', [network.linear(`${name}.${part}`, x), split]);
+    const ofHeads = network.transpose(projected, [0, 2, 1, 3]); // [B, A, S, D]
+    if (position.kind !== 'rotary' || part === 'value') return ofHeads;
+    return graph.within('rotary', () => addRotation(network, inputs, position, head_size, ofHeads));
+  };
+  const [query, key, value] = (['query', 'key', 'value'] as const).map((part) => graph.within(part, () => heads(part)));
+
+  const product = graph.node('MatMul', [query!, network.transpose(key!, [0, 1, 3, 2])]);
+  const scored = { query: query!, key: key!, scores: product };
+  const scores = graph.within('distance', () => addDistanceScores(network, inputs, attention, name, scored));
+  const scale = graph.constant('float32', Math.sqrt(head_size * attention.scale_factor));
+  let scaled = graph.node('Div', [scores, scale]);
+  if (position.kind === 'bias') scaled = graph.node('Add', [scaled, addDistanceBias(inputs)]);
+  const masked = graph.node('Add', [scaled, addMask(inputs, attention.mask)]);
+  const probabilities = graph.node('Softmax', [masked], { attributes: { axis: -1 } });
+
+  const rows = network.transpose(graph.node('MatMul', [probabilities, value!]), [0, 2, 1, 3]);
+  const joined = graph.constant('int64', [0, 0, num_attention_heads * head_size]);
+  let context = graph.node('Reshape', [rows, joined]);
+  if (attention.masked_queries === 'zero') context = graph.node('Mul', [context, inputs.kept]);
+  return graph.within('output', () => network.linear(`${name}.output`, context));
+}
