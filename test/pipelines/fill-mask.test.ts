@@ -108,6 +108,18 @@ describe('what is computed', () => {
     ]);
     expect(found).toMatchObject([[{ token: 2 }], [[{ token: 2 }], [{ token: 4 }]]]);
   });
+
+  test('a text of many masks is computed in parts, where the vocabulary is large', async () => {
+    const vocab_size = 1 << 22;
+    const seen = fakeModel(BertForMaskedLM, smallConfig({ vocab_size }), ({ logits_positions }) => ({
+      logits: logits_positions!.map(([, column]) => Array.from({ length: 328 }, (_, id) => (id === column ? 9 : 0))),
+    }));
+    const found = (await new FillMaskPipeline({ model: seen, tokenizer })('[MASK] '.repeat(10), {
+      top_k: 1,
+    })) as FilledMask[][];
+    expect(seen.calls.map(({ logits_positions }) => logits_positions!.length)).toEqual([4, 4, 2]);
+    expect(found.map(([best]) => best!.token)).toEqual([1, 2, 3, 4, 5, 6, 7, 8, 9, 10]);
+  });
 });
 
 describe('bad input', () => {
