@@ -28,7 +28,7 @@ export interface ForwardRequest {
   readonly sequence: number;
   /** `[B, S]`; null where `inputs_embeds` takes the place of the word embeddings. */
   readonly input_ids: Int32Array | null;
-  /** `[B, S, H]`. */
+  /** `[B, S, E]`. */
   readonly inputs_embeds: Float32Array | null;
   /** `[B, S]` of 0 and 1; null: all ones. */
   readonly attention_mask: Uint8Array | null;

@@ -27,7 +27,7 @@ export async function findToken(option: string | boolean | null | undefined): Pr
     const token = checkToken(process.env[name] ?? '', name);
     if (token !== undefined) return token;
   }
-  const token = checkToken(await readTokenFile(), `the file ${env.tokenPath}`);
+  const token = checkToken(await readTokenFile(option === true), `the file ${env.tokenPath}`);
   if (token === undefined && option === true) {
     throw new BertNativeError(
       'ERR_OPTION',
@@ -46,12 +46,13 @@ function checkToken(text: string, source: string): Token | undefined {
   return { value, source };
 }
 
-async function readTokenFile(): Promise<string> {
+/** One that cannot be read, as another user's, is an error only where a token has to be there. */
+async function readTokenFile(required: boolean): Promise<string> {
   try {
     return await readFile(env.tokenPath, 'utf8');
   } catch (cause) {
     const error = fileError('reading the token', env.tokenPath, cause);
-    if (error.code === 'ERR_NOT_FOUND') return '';
+    if (error.code === 'ERR_NOT_FOUND' || !required) return '';
     throw error;
   }
 }

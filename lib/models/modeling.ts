@@ -174,7 +174,7 @@ const engines: Readonly<Record<'native' | 'reference', Engine>> = {
  * @internal what a family's file defines
  */
 export interface ModelClass<M extends PreTrainedModel = PreTrainedModel, Options extends object = object> {
-  new (config: never, options?: (Options & InitOptions) | null, parameters?: LoadedParameters): M;
+  new (config: never, options?: (NoInfer<Options> & InitOptions) | null, parameters?: LoadedParameters): M;
   readonly name: string;
   readonly config_class: new (values?: ConfigValues) => PretrainedConfig;
   readonly base_model_prefix: string;
@@ -182,7 +182,7 @@ export interface ModelClass<M extends PreTrainedModel = PreTrainedModel, Options
   readonly option_rules: OptionRules<Options>;
   /** What a task's model makes of its heads' results; undefined: a bare encoder. */
   readonly task?: TaskDescription;
-  architecture(config: never, options: Options): Architecture;
+  architecture(config: never, options: NoInfer<Options>): Architecture;
 }
 
 /**

@@ -169,6 +169,7 @@ async function readDense(folder: string, name: string): Promise<Step> {
   checkConfigValue(path, 'bias', bias, booleanRule);
   checkConfigValue(path, 'activation_function', activation_function, stringRule);
   checkPlace(path, values);
+  if (values.use_residual === true) throw unsupported(path, 'use_residual is true: expected false');
   const className = /^torch\.nn\.(?:.*\.)?(\w+)$/.exec(activation_function as string)?.[1];
   const activation = className === undefined ? undefined : activations[className];
   if (activation === undefined) {

@@ -1,10 +1,10 @@
 import { inspect } from 'node:util';
 import { rejectOnAbort, throwIfAborted } from '../abort.ts';
 import { BertNativeError } from '../errors.ts';
-import { type ResolveOptions, resolveModelFolder, resolveRules } from '../hub/resolve.ts';
+import { resolveModelFolder, resolveRules } from '../hub/resolve.ts';
 import { AutoModel } from '../models/auto.ts';
 import type { EncoderModel } from '../models/encoder-model.ts';
-import type { EngineOptions, ModelStats } from '../models/modeling.ts';
+import type { FromPretrainedOptions, ModelStats } from '../models/modeling.ts';
 import {
   checkOption,
   checkOptions,
@@ -42,7 +42,7 @@ import {
   type Vectors,
 } from './similarity.ts';
 
-export interface SentenceTransformerOptions extends ResolveOptions, EngineOptions {
+export interface SentenceTransformerOptions extends Omit<FromPretrainedOptions, 'extra_heads'> {
   /** In place of the folder's. */
   readonly prompts?: Readonly<Record<string, string>> | null;
   /** In place of the folder's. */

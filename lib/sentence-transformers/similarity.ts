@@ -93,27 +93,31 @@ export function checkSimilarityName(name: unknown): asserts name is SimilarityFu
 }
 
 /** Both sides as rows; normalized where the function asks for it. */
-export function preparedRows(name: SimilarityFunctionName, a: Vectors, b: Vectors): [Rows, Rows] {
+function preparedRows(name: SimilarityFunctionName, a: Vectors, b: Vectors): [Rows, Rows] {
   checkSimilarityName(name);
-  const [rowsA, rowsB] = [readRows('the first', a), readRows('the second', b)];
-  if (rowsA.size !== rowsB.size && rowsA.count > 0 && rowsB.count > 0) {
-    throw new BertNativeError(
-      'ERR_SHAPE',
-      `vectors are compared where they have one length: got ${rowsA.size} and ${rowsB.size}`,
-    );
-  }
+  const [rowsA, rowsB] = [readRows('the first vectors', a), readRows('the second vectors', b)];
+  checkSizes(rowsA, rowsB);
   return name === 'cosine' ? [normalizedRows(rowsA), normalizedRows(rowsB)] : [rowsA, rowsB];
 }
 
-function readRows(which: string, vectors: Vectors): Rows {
-  const tensor = vectors instanceof Tensor ? vectors.to('float32') : Tensor.from(vectors, 'float32');
-  const { dims } = tensor;
-  if (dims.length === 1 && tensor.size > 0) return { data: tensor.data, count: 1, size: dims[0]! };
-  if (dims.length === 1) return { data: tensor.data, count: 0, size: 0 };
-  if (dims.length === 2) return { data: tensor.data, count: dims[0]!, size: dims[1]! };
-  throw new BertNativeError('ERR_SHAPE', `${which} vectors are [n, size]: got the dims ${dimsText(dims)}`);
+/** @throws BertNativeError `ERR_SHAPE` for vectors of different lengths */
+export function checkSizes(a: Pick<Rows, 'count' | 'size'>, b: Pick<Rows, 'count' | 'size'>): void {
+  if (a.size === b.size || a.count === 0 || b.count === 0) return;
+  throw new BertNativeError(
+    'ERR_SHAPE',
+    `vectors are compared where they have one length: got ${a.size} and ${b.size}`,
+  );
 }
 
-function normalizedRows({ data, count, size }: Rows): Rows {
+/** @throws BertNativeError `ERR_SHAPE` for anything but vectors or a matrix of them, `ERR_DTYPE` */
+export function readRows(name: string, vectors: Vectors): Rows {
+  const tensor = vectors instanceof Tensor ? vectors.to('float32') : Tensor.from(vectors, 'float32');
+  const { dims, data, size } = tensor;
+  if (dims.length === 1) return { data, count: size > 0 ? 1 : 0, size };
+  if (dims.length === 2) return { data, count: dims[0]!, size: dims[1]! };
+  throw new BertNativeError('ERR_SHAPE', `${name} are [n, size]: got the dims ${dimsText(dims)}`);
+}
+
+export function normalizedRows({ data, count, size }: Rows): Rows {
   return { data: new Tensor('float32', data, [count, size]).normalize(2, 1).data, count, size };
 }

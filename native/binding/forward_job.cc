@@ -52,7 +52,7 @@ ForwardJob::ForwardJob(Napi::Env env, std::shared_ptr<const CpuEncoder> encoder,
   if (request.Get("token_rows").IsObject()) {
     add_token_rows(as_object(request.Get("token_rows"), "token_rows"));
   } else {
-    add_sequences(request, specification.hidden_size);
+    add_sequences(request, specification.embeddings.embedding_size);
   }
   add_outputs(env, request, specification);
 }
@@ -73,11 +73,11 @@ Napi::Value ForwardJob::result(Napi::Env env) {
   return result;
 }
 
-void ForwardJob::add_sequences(const Napi::Object& request, size_t hidden_size) {
-  const size_t B = batch_, S = padded_length_, H = hidden_size, count = output_size({B, S});
+void ForwardJob::add_sequences(const Napi::Object& request, size_t embedding_size) {
+  const size_t B = batch_, S = padded_length_, E = embedding_size, count = output_size({B, S});
   Task& task = *task_;
   task.input_ids = copy_optional<int32_t>(request, "input_ids", napi_int32_array, count);
-  task.inputs_embeds = copy_optional<float>(request, "inputs_embeds", napi_float32_array, output_size({B, S, H}));
+  task.inputs_embeds = copy_optional<float>(request, "inputs_embeds", napi_float32_array, output_size({B, S, E}));
   task.attention_mask = copy_optional<uint8_t>(request, "attention_mask", napi_uint8_array, count);
   task.token_type_ids = copy_optional<int32_t>(request, "token_type_ids", napi_int32_array, count);
   task.position_ids = copy_optional<int32_t>(request, "position_ids", napi_int32_array, count);
@@ -91,7 +91,7 @@ void ForwardJob::add_sequences(const Napi::Object& request, size_t hidden_size) 
     Sequence& sequence = task.sequences[b];
     sequence.length = S;
     sequence.input_ids = row(task.input_ids, b * S);
-    sequence.inputs_embeds = row(task.inputs_embeds, b * S * H);
+    sequence.inputs_embeds = row(task.inputs_embeds, b * S * E);
     sequence.attention_mask = row(task.attention_mask, b * S);
     sequence.token_type_ids = row(task.token_type_ids, b * S);
     sequence.position_ids = row(task.position_ids, b * S);
@@ -160,14 +160,19 @@ void ForwardJob::add_padded_outputs(Outputs& outputs, const Napi::Object& wanted
     }
   }
   if (get_boolean(wanted, "hidden_states")) {
-    for (float* base : outputs.add_list("hidden_states", layers.size() + 1, output_size({B, S, H}))) {
+    const std::vector<size_t> sizes(layers.size() + 1, output_size({B, S, H}));
+    for (float* base : outputs.add_list("hidden_states", sizes)) {
       for (size_t b = 0; b < B; b++) task_->sequences[b].hidden_states.push_back(base + b * S * H);
     }
   }
   if (get_boolean(wanted, "attentions") && !layers.empty()) {
-    const size_t row_size = output_size({layers.front().attention.num_attention_heads, S, S});
-    for (float* base : outputs.add_list("attentions", layers.size(), output_size({B, row_size}))) {
-      for (size_t b = 0; b < B; b++) task_->sequences[b].attentions.push_back(base + b * row_size);
+    std::vector<size_t> sizes;
+    for (const LayerSpecification& layer : layers) {
+      sizes.push_back(output_size({B, layer.attention.num_attention_heads, S, S}));
+    }
+    const std::vector<float*> bases = outputs.add_list("attentions", sizes);
+    for (size_t layer = 0; layer < layers.size(); ++layer) {
+      for (size_t b = 0; b < B; b++) task_->sequences[b].attentions.push_back(bases[layer] + b * (sizes[layer] / B));
     }
   }
 }

@@ -32,7 +32,7 @@ class ForwardJob : public Job {
  private:
   struct Task;
 
-  void add_sequences(const Napi::Object& request, size_t hidden_size);
+  void add_sequences(const Napi::Object& request, size_t embedding_size);
   void add_token_rows(const Napi::Object& selection);
   void add_outputs(Napi::Env env, const Napi::Object& request, const EncoderSpecification& specification);
   void add_padded_outputs(Outputs& outputs, const Napi::Object& wanted, const EncoderSpecification& specification);

@@ -22,11 +22,12 @@ class Outputs {
 
   float* add(const char* name, size_t size) { return add_to(object_, name, size); }
 
-  std::vector<float*> add_list(const char* name, size_t count, size_t size) {
-    const Napi::Array list = Napi::Array::New(env_, count);
+  // Arrays of these sizes.
+  std::vector<float*> add_list(const char* name, const std::vector<size_t>& sizes) {
+    const Napi::Array list = Napi::Array::New(env_, sizes.size());
     std::vector<float*> pointers;
-    for (size_t i = 0; i < count; i++) {
-      Napi::Float32Array array = allocate(size);
+    for (size_t i = 0; i < sizes.size(); i++) {
+      Napi::Float32Array array = allocate(sizes[i]);
       list.Set(static_cast<uint32_t>(i), array);
       pointers.push_back(array.Data());
     }

@@ -52,11 +52,12 @@ struct OutputOptions {
 };
 
 // One row of a request, S positions wide, and where its results go. Pointers are the request's own memory and outlive
-// the forward pass. Null output pointers are not wanted. Legend: S positions, H hidden_size, A heads, L layers.
+// the forward pass. Null output pointers are not wanted. Legend: S positions, H hidden_size, E embedding_size, A heads,
+// L layers.
 struct Sequence {
   size_t length = 0;                        // S
   const int32_t* input_ids = nullptr;       // [S], or null where inputs_embeds is given
-  const float* inputs_embeds = nullptr;     // [S,H]: takes the place of the word embeddings
+  const float* inputs_embeds = nullptr;     // [S,E]: takes the place of the word embeddings
   const uint8_t* attention_mask = nullptr;  // [S]; 0: masked, anything else: not; null: nothing is masked
   const int32_t* token_type_ids = nullptr;  // [S]; null: all zeros
   const int32_t* position_ids = nullptr;    // [S]; null: 0, 1, 2, …

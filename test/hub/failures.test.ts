@@ -53,6 +53,10 @@ describe('tokens', () => {
 
   test('token: true without one is an error', async () => {
     expect(await failureOf(downloadModel(id, { token: true }))).toMatchObject({ code: 'ERR_OPTION' });
+    env.tokenPath = hub.cache; // no file that could be read
+    expect(await failureOf(downloadModel(id, { token: true }))).toMatchObject({ code: 'ERR_IO' });
+    hub.server.commit(id, { 'config.json': '{}' });
+    await downloadModel(id);
   });
 
   test('only the hub sees it, not where it redirects to', async () => {

@@ -276,6 +276,34 @@ describe('folders', () => {
     expect((await model.encode(texts)).data).toEqual((await plain.encode(texts)).data);
   });
 
+  test('pooling modes in the order in which they are named, also when saved', async () => {
+    const modules = [transformer, pooling];
+    const folder = copyWith(meanFolder, {
+      'modules.json': modules,
+      '1_Pooling/config.json': { pooling_mode: ['mean', 'cls'] },
+    });
+    const single = async (pooling_mode: string) => {
+      const changes = { 'modules.json': modules, '1_Pooling/config.json': { pooling_mode } };
+      return rowsOf(await (await SentenceTransformer.from_pretrained(copyWith(meanFolder, changes))).encode(texts));
+    };
+    const [means, firsts] = [await single('mean'), await single('cls')];
+    const model = await SentenceTransformer.from_pretrained(folder);
+    const vectors = await model.encode(texts);
+    expect(rowsOf(vectors)).toEqual(means.map((row, i) => [...row, ...firsts[i]!]));
+    const saved = temporaryFolder();
+    await model.save_pretrained(saved);
+    expect((await (await SentenceTransformer.from_pretrained(saved)).encode(texts)).data).toEqual(vectors.data);
+  });
+
+  test('means where every flag is off', async () => {
+    const changes = { '1_Pooling/config.json': { pooling_mode_mean_tokens: false } };
+    const [model, plain] = [
+      await SentenceTransformer.from_pretrained(copyWith(meanFolder, changes)),
+      await SentenceTransformer.from_pretrained(meanFolder),
+    ];
+    expect((await model.encode(texts)).data).toEqual((await plain.encode(texts)).data);
+  });
+
   test('a Dropout does nothing', async () => {
     const list = JSON.parse(readFileSync(join(meanFolder, 'modules.json'), 'utf8')) as object[];
     const dropout = { path: '3_Dropout', type: 'sentence_transformers.models.Dropout' };
@@ -341,11 +369,18 @@ describe('folders', () => {
       },
     ],
     [
-      'no pooling mode',
+      'a pooling mode twice',
       'ERR_CONFIG',
-      'switched off',
+      'different ones',
       meanFolder,
-      { '1_Pooling/config.json': { pooling_mode_mean_tokens: false } },
+      { '1_Pooling/config.json': { pooling_mode: ['cls', 'cls'] } },
+    ],
+    [
+      'a residual connection',
+      'ERR_UNSUPPORTED_MODEL',
+      'use_residual',
+      denseFolder,
+      { '2_Dense/config.json': { use_residual: true } },
     ],
     [
       'an unknown pooling mode',

@@ -41,7 +41,13 @@ export interface TaskModelOutput extends ModelOutput {
   readonly attentions?: readonly Tensor<'float32'>[];
 }
 
+export interface TaskModel {
+  /** @throws (rejects) BertNativeError as an encoder's call */
+  (inputs: TaskInputs | TensorInput): Promise<TaskModelOutput>;
+}
+
 /** An encoder with the heads of a task: what every family's `…For…` class does. */
+// biome-ignore lint/suspicious/noUnsafeDeclarationMerging: a class cannot declare a call signature.
 export abstract class TaskModel extends ForwardModel {
   /** @internal */
   declare static readonly family: Family;

@@ -1,5 +1,6 @@
 #include "encoder/parameter_source.h"
 
+#include <algorithm>
 #include <bit>
 #include <cmath>
 #include <cstring>
@@ -314,6 +315,36 @@ void notices_a_file_that_ends_early() {
   check_throws(ErrorCode::kIo, "ended before", [&] { reader.read_rows("w", 3, 4, out, scratch); });
 }
 
+// Kernels of a convolution, stored in every order of their dimensions.
+void reads_three_dimensions() {
+  TemporaryFolder folder;
+  const std::vector<size_t> shape{7, 5, 3};
+  const size_t count = 7 * 5 * 3;
+  for (const Dtype dtype : {Dtype::kF32, Dtype::kF16}) {
+    const StoredElements stored = make_elements(dtype, count);
+    const std::string path = folder.write("weights", stored.bytes);
+    std::vector<size_t> order{0, 1, 2};  // from the slowest to the fastest
+    do {
+      std::vector<uint64_t> strides(3);
+      strides[order[2]] = 1;
+      strides[order[1]] = shape[order[2]];
+      strides[order[0]] = shape[order[2]] * shape[order[1]];
+      const ParameterSources sources{{"w", {shape, FileSpan{path, identity_of(path), 0, dtype, strides}}}};
+      const ParameterReader reader(sources, scalar_kernels());
+      ReadScratch scratch;
+      std::vector<float> out(count, NAN);
+      reader.read_rows("w", 0, 2, out.data(), scratch);
+      reader.read_rows("w", 2, 7, out.data() + 2 * 15, scratch);
+      for (size_t i = 0; i < count; ++i) {
+        const size_t at = i / 15 * strides[0] + i / 3 % 5 * strides[1] + i % 3 * strides[2];
+        BN_CHECK(out[i] == stored.value(at), "element " + std::to_string(i) + " of dimensions " +
+                                                 std::to_string(order[0]) + std::to_string(order[1]) +
+                                                 std::to_string(order[2]));
+      }
+    } while (std::next_permutation(order.begin(), order.end()));
+  }
+}
+
 // Views of every kind and what is no file, read by rows on several threads at once.
 void reads_on_several_threads() {
   TemporaryFolder folder;
@@ -361,6 +392,7 @@ void add_tests() {
     add(std::string("encoder/parameter_source: reads views, ") + isa_name(isa),
         [isa] { reads_views(*kernel_table(isa)); });
   }
+  add("encoder/parameter_source: reads three dimensions", reads_three_dimensions);
   add("encoder/parameter_source: reads large views", reads_large_views);
   add("encoder/parameter_source: reads what is no file", reads_what_is_no_file);
   add("encoder/parameter_source: refuses wrong sources", refuses_wrong_sources);
