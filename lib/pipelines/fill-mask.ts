@@ -51,14 +51,25 @@ export type FillMaskOutput = FilledMask[] | FilledMask[][];
 
 export interface FillMaskPipeline {
   /**
+   * @typeParam Output `FilledMask[][]` for texts with several masks
    * @returns the best tokens of the mask; of a text with several masks an array of them for each mask, whose `sequence`
    *   has the other masks in it
    * @throws (rejects) BertNativeError `ERR_OPTION`, among them for a text without a mask; `ERR_ABORTED`, and what tokenizer
    *   and model throw
    */
-  (text: string, options?: FillMaskOptions | null): Promise<FillMaskOutput>;
-  (texts: readonly string[], options?: FillMaskOptions | null): Promise<FillMaskOutput[]>;
-  (texts: StreamSource<string>, options?: FillMaskOptions | null): AsyncGenerator<FillMaskOutput, void, undefined>;
+  <Output extends FillMaskOutput = FilledMask[]>(text: string, options?: FillMaskOptions | null): Promise<Output>;
+  <Output extends FillMaskOutput = FilledMask[]>(
+    texts: readonly string[],
+    options?: FillMaskOptions | null,
+  ): Promise<Output[]>;
+  <Output extends FillMaskOutput = FilledMask[]>(
+    texts: string | readonly string[],
+    options?: FillMaskOptions | null,
+  ): Promise<Output | Output[]>;
+  <Output extends FillMaskOutput = FilledMask[]>(
+    texts: StreamSource<string>,
+    options?: FillMaskOptions | null,
+  ): AsyncGenerator<Output, void, undefined>;
 }
 
 /** Of one call of the model: 64 MiB. */

@@ -84,6 +84,10 @@ export interface TokenClassificationPipeline {
     options?: O | null,
   ): Promise<Found<O>[][]>;
   <const O extends TokenClassificationOptions = object>(
+    texts: string | readonly string[],
+    options?: O | null,
+  ): Promise<Found<O>[] | Found<O>[][]>;
+  <const O extends TokenClassificationOptions = object>(
     texts: StreamSource<string>,
     options?: O | null,
   ): AsyncGenerator<Found<O>[], void, undefined>;
