@@ -81,7 +81,9 @@ describe('what is not asked for changes no bit', () => {
     const some = (await run({ heads: true, head_positions })).heads!;
     for (const head of specification.heads) {
       const N = headWidth(head, specification);
-      const expected = Array.from(head_positions, (i) => [...all.heads![head.name]!.subarray(i * N, (i + 1) * N)]).flat();
+      const expected = Array.from(head_positions, (i) => [
+        ...all.heads![head.name]!.subarray(i * N, (i + 1) * N),
+      ]).flat();
       expect([...some[head.name]!]).toEqual(head.input.kind === 'tokens' ? expected : [...all.heads![head.name]!]);
     }
     for (const mode of poolingModes) {
@@ -132,7 +134,12 @@ describe('rows of tokens', () => {
   test.each([0, 3, 7, 11])('come back to back, %d', async (seed) => {
     const { specification, native } = await load(seed);
     const { columns, packed, padded } = await rowsOf(specification);
-    const outputs = { ...nothing, last_hidden_state: true, heads: true, pooled: { modes: poolingModes, normalize: false } };
+    const outputs = {
+      ...nothing,
+      last_hidden_state: true,
+      heads: true,
+      pooled: { modes: poolingModes, normalize: false },
+    };
     const expected = await native.forward({ ...padded, outputs });
     const actual = await native.forward({ ...packed, outputs });
     expect(actual.pooled).toEqual(expected.pooled);

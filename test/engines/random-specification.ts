@@ -18,7 +18,7 @@ import {
 const activations: Activation[] = ['gelu_erf', 'gelu_tanh', 'quick_gelu', 'relu', 'silu', 'tanh'];
 
 /** Marsaglia's xorshift32: the same choices on every machine. */
-export class Choices {
+class Choices {
   #state: number;
 
   constructor(seed: number) {
