@@ -3,7 +3,7 @@ import { TokenClassificationModel } from '../models/tasks/classes.ts';
 import { arrayRule, checkOptions, integerRule, type OptionRules, oneOfRule, stringRule } from '../options.ts';
 import { checkMaxLength } from '../streams/limits.ts';
 import type { StreamSource } from '../streams/text-source.ts';
-import { AlignedRows, type RowAlignment } from './aligned-rows.ts';
+import { AlignedRows, type RowAlignment, withoutSpace } from './aligned-rows.ts';
 import { type CallOptions, callRules, Pipeline, type PipelineParts } from './base.ts';
 import {
   type AggregationStrategy,
@@ -83,6 +83,10 @@ export interface TokenClassificationPipeline {
     texts: readonly string[],
     options?: O | null,
   ): Promise<Found<O>[][]>;
+  <const O extends TokenClassificationOptions = object>(
+    texts: string | readonly string[],
+    options?: O | null,
+  ): Promise<Found<O>[] | Found<O>[][]>;
   <const O extends TokenClassificationOptions = object>(
     texts: StreamSource<string>,
     options?: O | null,
@@ -204,7 +208,8 @@ export class TokenClassificationPipeline extends Pipeline<TokenClassificationMod
   #described(text: string, entities: readonly Entity[], strategy: AggregationStrategy): (TokenEntity | EntityGroup)[] {
     const unknown = this.tokenizer.unk_token_id;
     const decoded = this.tokenizer.batch_decode(entities.map(({ tokens }) => tokens.map(({ id }) => id)));
-    return entities.map(({ label, score, tokens, start, end }, i) => {
+    return entities.map(({ label, score, tokens, ...place }, i) => {
+      const { start, end } = withoutSpace(text, place.start, place.end);
       // The unknown token's own name says nothing.
       const word = tokens.some(({ id }) => id === unknown) ? text.slice(start, end) : decoded[i]!;
       if (strategy !== 'none') return { entity_group: label, score, word, start, end };

@@ -58,6 +58,11 @@ export interface ZeroShotClassificationPipeline {
     options?: ZeroShotClassificationOptions | null,
   ): Promise<ZeroShotClassificationOutput[]>;
   (
+    texts: string | readonly string[],
+    candidate_labels: Labels,
+    options?: ZeroShotClassificationOptions | null,
+  ): Promise<ZeroShotClassificationOutput | ZeroShotClassificationOutput[]>;
+  (
     texts: StreamSource<string>,
     candidate_labels: Labels,
     options?: ZeroShotClassificationOptions | null,

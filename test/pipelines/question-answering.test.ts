@@ -254,7 +254,14 @@ describe('the call', () => {
     const empty = { answer: '', score: 0, start: 0, end: 0 };
     expect(await ask(question, '\u0000\ufffd')).toEqual(empty);
     expect(await ask(question, '\u0000', { top_k: 2 })).toEqual([]);
-    expect((await ask([{ question, context: '\u0000' }, { question, context }]))[1]).toEqual(await ask(question, context));
+    expect(
+      (
+        await ask([
+          { question, context: '\u0000' },
+          { question, context },
+        ])
+      )[1],
+    ).toEqual(await ask(question, context));
   });
 
   test('a tokenizer that pads on the left puts the context first', async () => {

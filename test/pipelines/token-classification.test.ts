@@ -5,6 +5,7 @@ import {
   AutoTokenizer,
   BertForTokenClassification,
   type EntityGroup,
+  PreTrainedTokenizerFast,
   TokenClassificationPipeline,
   type TokenEntity,
 } from '../../lib/index.ts';
@@ -200,6 +201,42 @@ describe('words', () => {
       const [found] = await pipe('met Zoë in Paris', { aggregation_strategy });
       expect([found!.word, found!.start, found!.end]).toEqual(['Zoë', 4, 7]);
     }
+  });
+
+  test('of a tokenizer without word pieces: up to white space', async () => {
+    const metaspace = { type: 'Metaspace', replacement: '▁', prepend_scheme: 'always', split: true };
+    const pieces = ['<unk>', '▁An', 'na', '.', '▁met', '▁Kim', '▁in', '▁New', '▁York', '▁'];
+    const unigram = new PreTrainedTokenizerFast(
+      {
+        model: { type: 'Unigram', unk_id: 0, vocab: pieces.map((piece, i) => [piece, i === 0 ? 0 : -i]) },
+        pre_tokenizer: metaspace,
+        decoder: metaspace,
+      },
+      { unk_token: '<unk>' },
+    );
+    const best: Record<number, [number, number]> = { 1: [1, 0.7], 2: [3, 0.9], 3: [0, 0.8], 7: [3, 0.8], 8: [4, 0.6] };
+    const model = fakeModel(
+      BertForTokenClassification,
+      smallConfig({ id2label: Object.fromEntries(labels.entries()) }),
+      ({ rows }) => ({ logits: rows.map((row) => row.map((id) => logitsFor(...(best[id] ?? [0, 0.9])))) }),
+    );
+    const pipe = new TokenClassificationPipeline({ model, tokenizer: unigram });
+    const given = 'Anna.  met Kim in New York.';
+    const found = async (aggregation_strategy: 'simple' | 'first' | 'max') =>
+      brief(await pipe(given, { aggregation_strategy }), given);
+    expect(await found('first')).toEqual([
+      ['PER', 0.7, 'Anna.', 'Anna.'],
+      ['LOC', 0.7, 'New York.', 'New York.'],
+    ]);
+    expect(await found('max')).toEqual([
+      ['LOC', 0.9, 'Anna.', 'Anna.'],
+      ['LOC', 0.8, 'New', 'New'],
+    ]);
+    expect(await found('simple')).toEqual([
+      ['PER', 0.7, 'An', 'An'],
+      ['LOC', 0.9, 'na', 'na'],
+      ['LOC', 0.7, 'New York', 'New York'],
+    ]);
   });
 
   test('ignore_labels', async () => {
