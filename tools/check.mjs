@@ -41,6 +41,7 @@ run('Biome: format, lint, direction of imports', bin('biome'), [
 run('TypeScript: the library', bin('tsc'), ['-p', 'tsconfig.json', '--noEmit']);
 run('TypeScript: the tests', bin('tsc'), ['-p', 'test/tsconfig.json']);
 run('TypeScript: the benchmark', bin('tsc'), ['-p', 'bench/tsconfig.json']);
+run('TypeScript: the examples', bin('tsc'), ['-p', 'examples/tsconfig.json']);
 
 const cpp = tracked('*.cc', '*.h');
 const clangFormat = require('clang-format').location;

@@ -233,7 +233,7 @@ export abstract class PreTrainedModel extends Callable {
   static async from_pretrained<M extends PreTrainedModel, Options extends object>(
     this: ModelClass<M, Options>,
     pathOrId: string,
-    options?: (FromPretrainedOptions & Options) | null,
+    options?: (FromPretrainedOptions & NoInfer<Options>) | null,
   ): Promise<M> {
     const rules = { ...fromPretrainedRules, ...this.option_rules };
     const given = checkOptions(`${this.name}.from_pretrained`, options, rules, optionsWithoutEffect);
