@@ -3,8 +3,8 @@
 // some 200 of them took longer than loading a small model does.
 
 import { spawnSync } from 'node:child_process';
-import { existsSync, readdirSync, rmSync } from 'node:fs';
-import { dirname, isAbsolute, join, relative } from 'node:path';
+import { existsSync, readdirSync, readFileSync, rmSync } from 'node:fs';
+import { dirname, join, relative } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { rolldown } from 'rolldown';
 
@@ -13,7 +13,9 @@ const lib = join(root, 'lib');
 const dist = join(root, 'dist');
 
 /** What is run or imported by its path. */
-const entries = ['index', 'cli/main', 'binding/load', 'tokenizers/loading/parse-worker'];
+const entries = ['index', 'cli/main', 'cli/interruption', 'binding/load', 'tokenizers/loading/parse-worker'];
+
+const dependencies = Object.keys(JSON.parse(readFileSync(join(root, 'package.json'), 'utf8')).dependencies);
 
 const typescript = join(root, 'node_modules', '.bin', process.platform === 'win32' ? 'tsc.cmd' : 'tsc');
 const types = spawnSync(typescript, ['-p', join(root, 'tsconfig.json'), '--emitDeclarationOnly'], {
@@ -26,7 +28,7 @@ const bundle = await rolldown({
   cwd: root,
   input: Object.fromEntries(entries.map((name) => [name, join(lib, `${name}.ts`)])),
   platform: 'node',
-  external: (id) => !id.startsWith('.') && !isAbsolute(id), // packages, and Node's own modules
+  external: (id) => id.startsWith('node:') || dependencies.some((name) => id === name || id.startsWith(`${name}/`)),
   transform: { target: 'es2023' },
   treeshake: false, // modules do nothing when they are loaded; what is not exported is little
   logLevel: 'warn',
