@@ -180,6 +180,11 @@ export class FillMaskPipeline extends Pipeline<MaskedLanguageModel> {
       );
       return first;
     });
+    const { vocab_size = Infinity } = this.model.config as { vocab_size?: number };
+    const beyond = ids.findIndex((id) => id >= vocab_size);
+    if (beyond >= 0) {
+      throw optionError('targets', targets[beyond], `a token that the model has, one of its first ${vocab_size}`);
+    }
     return [...new Set(ids)];
   }
 }

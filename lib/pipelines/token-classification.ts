@@ -58,6 +58,9 @@ export interface TokenClassificationOptions extends CallOptions {
   readonly max_length?: number | null;
 }
 
+/** A window's logits are kept until its texts are done: as many characters, at most one token each, as have so many. */
+const windowLogits = 1 << 25;
+
 const strategies = ['none', 'simple', 'first', 'average', 'max'] as const;
 
 const rules: OptionRules<TokenClassificationOptions> = {
@@ -118,6 +121,7 @@ export class TokenClassificationPipeline extends Pipeline<TokenClassificationMod
     return {
       name: 'texts',
       settings,
+      window_characters: Math.max(1 << 14, Math.floor(windowLogits / this.model.config.num_labels)),
       read: readText,
       sizeOf: (text: string) => text.length,
       prepare: async (texts: readonly string[]) => {

@@ -295,7 +295,7 @@ export class SentenceTransformer {
     });
   }
 
-  /** Lets go of the weights once pending calls have settled; later calls reject with `ERR_DISPOSED`. */
+  /** Lets go of the weights once nothing is being computed; later calls, and what is left of others, reject with `ERR_DISPOSED`. */
   dispose(): void {
     this.model.dispose();
   }
@@ -328,7 +328,7 @@ function checkTexts(texts: unknown): readonly string[] {
   if (!Array.isArray(texts)) throw optionError('texts', texts, 'a string or an array of strings');
   const other = texts.findIndex((text) => typeof text !== 'string');
   if (other >= 0) throw optionError(`texts[${other}]`, texts[other], 'a string');
-  return texts;
+  return texts.slice(); // they are read while the call runs
 }
 
 function allocate(count: number, dimensions: number): Float32Array {

@@ -48,11 +48,11 @@ const scores: Readonly<Record<SimilarityFunctionName, Score>> = {
  *
  * @param a `[n, size]` @param b `[m, size]`
  * @returns `[n, m]`
- * @throws BertNativeError `ERR_SHAPE` for other dims, or vectors of different lengths
+ * @throws BertNativeError `ERR_SHAPE` for other dims, or vectors of different lengths; `ERR_MEMORY`
  */
 export function similarity(name: SimilarityFunctionName, a: Vectors, b: Vectors): Tensor<'float32'> {
   const [rowsA, rowsB] = preparedRows(name, a, b);
-  const out = new Float32Array(rowsA.count * rowsB.count);
+  const out = allocate(rowsA.count, rowsB.count);
   for (let i = 0; i < rowsA.count; ++i) out.set(rowScores(name, rowsA, i, rowsB), i * rowsB.count);
   return new Tensor('float32', out, [rowsA.count, rowsB.count]);
 }
@@ -76,6 +76,15 @@ export function similarity_pairwise(name: SimilarityFunctionName, a: Vectors, b:
     scores[name](rowsA.data, i, rowsB.data, i, rowsA.size),
   );
   return new Tensor('float32', data, [rowsA.count]);
+}
+
+function allocate(n: number, m: number): Float32Array {
+  try {
+    return new Float32Array(n * m);
+  } catch (cause) {
+    const message = `${n} × ${m} scores do not fit into one array: semantic_search gives the best of them alone`;
+    throw new BertNativeError('ERR_MEMORY', message, { cause });
+  }
 }
 
 /** The scores of row i of `a` with each of `b`, both prepared. */

@@ -140,6 +140,15 @@ describe('bad input', () => {
     );
   });
 
+  test('a target that only the tokenizer has', async () => {
+    const larger = await AutoTokenizer.from_pretrained(encoderFolder);
+    larger.add_tokens(['<new>']);
+    const pipe = new FillMaskPipeline({ model, tokenizer: larger });
+    await expect(pipe('the [MASK]', { targets: ['good', '<new>'] })).rejects.toMatchObject(
+      failure('ERR_OPTION', /targets is "<new>": expected a token that the model has, one of its first 328/),
+    );
+  });
+
   test('a tokenizer without a mask token', async () => {
     const bare = await AutoTokenizer.from_pretrained(encoderFolder);
     Object.defineProperty(bare, 'mask_token', { value: null });

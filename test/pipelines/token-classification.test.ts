@@ -9,6 +9,7 @@ import {
   TokenClassificationPipeline,
   type TokenEntity,
 } from '../../lib/index.ts';
+import { Source } from '../streams/support.ts';
 import { withWarnings } from '../support/warnings.ts';
 import { asyncly, collect, encoderFolder, engine, failure, fakeModel, smallConfig, tokenizerOf } from './support.ts';
 
@@ -304,6 +305,32 @@ describe('the call', () => {
     }));
     const found = await new TokenClassificationPipeline({ model, tokenizer })('Kim');
     expect(found).toMatchObject([{ entity: 'LABEL_1', word: 'Kim' }]);
+  });
+
+  test('labels whose names are none', async () => {
+    const names = { 0: 'O', 1: 7, 2: null } as unknown as string[];
+    const config = smallConfig({ id2label: names });
+    const model = fakeModel(BertForTokenClassification, config, ({ rows }) => ({
+      logits: rows.map((row) => row.map((_, i) => (i === 1 ? [0, 9, 0] : [0, 0, 9]))),
+    }));
+    const pipe = new TokenClassificationPipeline({ model, tokenizer: tokenizerOf(vocab) });
+    const found = await pipe('Kim Paris', { aggregation_strategy: 'simple' });
+    expect(found.map(({ entity_group }) => entity_group)).toEqual(['7', 'LABEL_2']);
+  });
+
+  test('where there are many labels, less is read ahead', async () => {
+    const N = 4096;
+    const said = new Array<number>(N).fill(0);
+    const model = fakeModel(BertForTokenClassification, smallConfig({ num_labels: N }), ({ rows }) => ({
+      logits: rows.map((row) => row.map(() => said)),
+    }));
+    const pipe = new TokenClassificationPipeline({ model, tokenizer: tokenizerOf(vocab) });
+    const source = new Source(Array.from({ length: 200 }, () => 'Kim '.repeat(250)));
+    const stream = pipe(source, { max_length: 4 });
+    await stream.next();
+    // 16,384 characters are 17 texts.
+    expect(source.pulled).toBeLessThanOrEqual(1 + 2 * 17);
+    await stream.return();
   });
 
   test('bad input', async () => {

@@ -101,6 +101,10 @@ test('what is refused', async () => {
   ];
   for (const [code, promise] of cases) await expect(promise).rejects.toMatchObject({ code });
   expect(() => similarity_pairwise('dot', [[1], [2]], [[1]])).toThrow('2 and 1');
+  const many = new Tensor('float32', new Float32Array(1 << 21), [1 << 21, 1]);
+  expect(() => similarity('dot', many, many)).toThrowError(
+    expect.objectContaining({ code: 'ERR_MEMORY', message: expect.stringContaining('semantic_search') }),
+  );
 });
 
 describe('VectorIndex', () => {

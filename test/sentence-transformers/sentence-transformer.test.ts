@@ -125,6 +125,15 @@ describe('encode', () => {
     expect(error.message).toContain(message);
   });
 
+  test('the caller’s array is the caller’s again', async () => {
+    const model = await SentenceTransformer.from_pretrained(meanFolder);
+    const many = Array.from({ length: 3000 }, (_, i) => `good ${i}`);
+    const expected = await model.encode(many);
+    const call = model.encode(many);
+    many.fill('bad').push(...many);
+    expect((await call).data).toEqual(expected.data);
+  });
+
   test('aborts, also before it starts; works after that', async () => {
     const model = await SentenceTransformer.from_pretrained(meanFolder);
     const reason = new Error('enough');
@@ -349,6 +358,20 @@ describe('folders', () => {
       {
         'modules.json': [transformer, pooling, { path: '2', type: 'sentence_transformers.models.LSTM' }],
       },
+    ],
+    ...['constructor', '__proto__'].map((name): [string, ErrorCode, string, string, Record<string, object>] => [
+      `a module called ${name}`,
+      'ERR_UNSUPPORTED_MODEL',
+      name,
+      meanFolder,
+      { 'modules.json': [transformer, pooling, { path: '2', type: `sentence_transformers.models.${name}` }] },
+    ]),
+    [
+      'an activation that every object has',
+      'ERR_UNSUPPORTED_MODEL',
+      'torch.nn.toString',
+      denseFolder,
+      { '2_Dense/config.json': { activation_function: 'torch.nn.toString' } },
     ],
     [
       'a way out of the folder',
