@@ -308,18 +308,15 @@ void BlockPass::convolve(const RowGroup& group, const std::function<void(size_t 
       if (i == 0) make_row(row);
       gather_columns(row, begin, channels, gathered + (row - group.begin) * gathered_stride);
     });
-    multiply(group.spread,
-             {.a = strips,
-              .w = matrix,
-              .panel_end = matrix.panel_count(),
-              .c = output + begin,
-              .ldc = convolution_stride_},
-             [&](const Region& part) {
-               for (size_t row = part.row_begin; row < part.row_end; ++row) {
-                 activate(output + row * convolution_stride_ + begin + part.col_begin,
-                          weights.bias.data() + begin + part.col_begin, part.col_end - part.col_begin);
-               }
-             });
+    multiply(
+        group.spread,
+        {.a = strips, .w = matrix, .panel_end = matrix.panel_count(), .c = output + begin, .ldc = convolution_stride_},
+        [&](const Region& part) {
+          for (size_t row = part.row_begin; row < part.row_end; ++row) {
+            activate(output + row * convolution_stride_ + begin + part.col_begin,
+                     weights.bias.data() + begin + part.col_begin, part.col_end - part.col_begin);
+          }
+        });
   }
   finish_state(group, 1, [&](size_t row) {
     float* x = hidden_row(row);
@@ -339,7 +336,7 @@ void BlockPass::gather_columns(size_t row, size_t channel_begin, size_t channels
   const auto [index, column] = planned_row(row);
   const PlannedSequence& planned = block_.sequences[index];
   const size_t reach = specification_.convolution->kernel_size / 2;
-  size_t key = only_last_rows_ ? block_.last_rows[row] : row;
+  size_t key = row;  // all rows are in the workspace behind the first layer, even where it is the last
   while (key > planned.key_begin && block_.rows[key - 1].position + reach >= column) --key;
   for (; key < planned.key_begin + planned.key_count && block_.rows[key].position <= column + reach; ++key) {
     const size_t tap = block_.rows[key].position + reach - column;
