@@ -50,8 +50,7 @@ BlockPass::BlockPass(const EncoderSpecification& specification, const EncoderWei
     longest_inner_piece_ = std::max(longest_inner_piece_, DepthPieces(layer.mlp.intermediate_size).longest());
     any_gate_ = any_gate_ || layer.mlp.gated;
   }
-  const size_t widest_panel = std::max(gemm_.cols, weights.pooler.matrix.panel_cols());
-  const auto whole_panels = [&](size_t n) { return ceil_div(n, widest_panel) * widest_panel; };
+  const auto whole_panels = [&](size_t n) { return ceil_div(n, gemm_.cols) * gemm_.cols; };
   hidden_stride_ = row_stride(whole_panels(hidden_size_));
   projection_stride_ = row_stride(whole_panels(3 * widest_attention_));
   embedding_stride_ = row_stride(specification.embeddings.embedding_size);

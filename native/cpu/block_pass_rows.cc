@@ -336,7 +336,7 @@ void BlockPass::gather_columns(size_t row, size_t channel_begin, size_t channels
   const auto [index, column] = planned_row(row);
   const PlannedSequence& planned = block_.sequences[index];
   const size_t reach = specification_.convolution->kernel_size / 2;
-  size_t key = only_last_rows_ ? block_.last_rows[row] : row;
+  size_t key = row;  // all rows are in the workspace behind the first layer, even where it is the last
   while (key > planned.key_begin && block_.rows[key - 1].position + reach >= column) --key;
   for (; key < planned.key_begin + planned.key_count && block_.rows[key].position <= column + reach; ++key) {
     const size_t tap = block_.rows[key].position + reach - column;

@@ -29,8 +29,8 @@ class CpuEncoder {
 
   // Runs sequences that check_batch() has seen through all layers and fills the outputs they name. The workspace grows
   // to 4·(H + 3·A·D) bytes for each row, 4·H more where there is a convolution, and some MiB for each thread (H
-  // hidden_size, A·D width of attention). Throws
-  // kAborted soon after `control` says that the block is abandoned; kMemory.
+  // hidden_size, A·D width of attention). Throws kAborted soon after `control` says that the block is abandoned;
+  // kMemory.
   void run_block(const std::vector<const Sequence*>& sequences, ThreadPool& pool, PassControl& control,
                  Workspace& workspace) const;
 

@@ -53,7 +53,6 @@ class PackedMatrix {
   size_t outputs() const { return outputs_; }
   size_t inputs() const { return inputs_; }
   const DepthPieces& pieces() const { return pieces_; }
-  size_t panel_cols() const { return gemm_ == nullptr ? 1 : gemm_->cols; }
   size_t panel_count() const { return gemm_ == nullptr ? 0 : (outputs_ + gemm_->cols - 1) / gemm_->cols; }
   size_t size_in_bytes() const { return panel_count() * panel_bytes_; }
 

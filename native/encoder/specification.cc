@@ -1,5 +1,6 @@
 #include "encoder/specification.h"
 
+#include <algorithm>
 #include <cmath>
 #include <limits>
 #include <utility>
@@ -19,6 +20,7 @@ constexpr size_t kMaxPositions = size_t{1} << 24;
 constexpr size_t kMaxWindow = 2 * kMaxPositions;
 constexpr size_t kMaxKernelSize = 1023;
 constexpr size_t kMaxHeads = 16, kMaxHeadSteps = 64;
+constexpr size_t kMaxHeadMatrix = size_t{1} << 48;  // elements
 constexpr size_t kMaxIds = std::numeric_limits<int32_t>::max();
 
 void check_size(const std::string& name, size_t value, size_t limit) {
@@ -166,7 +168,7 @@ void check_head(const HeadSpecification& head, const EncoderSpecification& speci
   size_t width = head_input_width(head, specification);
   for (const HeadStep& step : head.steps) {
     if (step.kind == HeadStepKind::kLinear) {
-      check_size(name + "." + step.name + ".outputs", step.outputs, kMaxIds);
+      check_size(name + "." + step.name + ".outputs", step.outputs, std::min(kMaxIds, kMaxHeadMatrix / width));
       width = step.outputs;
     }
     if (step.kind == HeadStepKind::kNorm) check_norm(name + "." + step.name, step.norm);
@@ -254,6 +256,26 @@ void add_head(ParameterList& list, const HeadSpecification& head, const EncoderS
   }
 }
 
+void check_heads(const EncoderSpecification& specification) {
+  if (specification.heads.size() > kMaxHeads) fail("the encoder has too many heads: expected at most 16");
+  std::vector<std::string> names;
+  ParameterList parameters;
+  for (const HeadSpecification& head : specification.heads) {
+    check_head(head, specification);
+    names.push_back("heads." + head.name);
+    add_head(parameters, head, specification);
+  }
+  const auto check_unique = [&] {
+    std::sort(names.begin(), names.end());
+    const auto twice = std::adjacent_find(names.begin(), names.end());
+    if (twice != names.end()) fail("there are two of " + *twice + ": expected heads and steps of different names");
+  };
+  check_unique();
+  names.clear();
+  for (const Parameter& parameter : parameters.parameters) names.push_back(parameter.name);
+  check_unique();
+}
+
 }  // namespace
 
 size_t EncoderSpecification::longest_sequence() const {
@@ -304,8 +326,7 @@ void check_specification(const EncoderSpecification& specification) {
   if (specification.relative_positions) check_relative_positions(*specification.relative_positions);
   if (specification.convolution) check_convolution(specification);
   if (specification.final_norm) check_norm("final_norm", *specification.final_norm);
-  if (specification.heads.size() > kMaxHeads) fail("the encoder has too many heads: expected at most 16");
-  for (const HeadSpecification& head : specification.heads) check_head(head, specification);
+  check_heads(specification);
 }
 
 }  // namespace bert_native

@@ -97,7 +97,8 @@ function randomLayers(choices: Choices, kind: AttentionPosition['kind']): LayerS
   const layers: LayerSpecification[] = [];
   for (let index = 0; index < 3; ++index) {
     const shared = index > 0 && choices.once(3) ? layers[choices.below(index)]! : null;
-    if (shared !== null) {
+    // Without a norm further on than in the first layer, the scores of large states would make rounding errors visible.
+    if (shared !== null && shared.attention_norm !== null) {
       // The same parameters, but for what has none.
       layers.push({ ...shared, attention: { ...shared.attention, ...randomView(choices) } });
       continue;
@@ -113,7 +114,6 @@ function randomLayers(choices: Choices, kind: AttentionPosition['kind']): LayerS
         bias: { query_key_value: choices.once(2), output: choices.once(2) },
         ...randomView(choices),
       },
-      // Without one further on, the scores of large states would make rounding errors visible.
       attention_norm: norm_placement === 'pre' && index === 0 && choices.once(2) ? null : randomNorm(choices),
       mlp: {
         intermediate_size: choices.of([1, 6, 9]),

@@ -99,6 +99,21 @@ describe('a specification is refused for', () => {
       'heads.logits.input.modes is empty',
       { heads: [{ name: 'logits', input: { kind: 'pooled', modes: [] }, steps: [] }] },
     ],
+    [
+      'heads.logits.out.outputs is 2147483647: expected 1 to 131072',
+      withSteps(
+        { kind: 'linear', name: 'dense', outputs: 2 ** 31 - 1, bias: true },
+        { kind: 'linear', name: 'out', outputs: 2 ** 31 - 1, bias: true },
+      ),
+    ],
+    [
+      'there are two of heads.logits:',
+      { heads: Array(2).fill({ name: 'logits', input: { kind: 'tokens' }, steps: [] }) },
+    ],
+    [
+      'there are two of heads.logits.norm.weight',
+      withSteps({ kind: 'norm', name: 'norm', norm }, { kind: 'norm', name: 'norm', norm }),
+    ],
     ['17 heads', { heads: Array(17).fill({ name: 'logits', input: { kind: 'tokens' }, steps: [] }) }],
   ])('%s', async (message, changes) => {
     const load = referenceEngine.load({ ...tiny, ...changes }, new Map());

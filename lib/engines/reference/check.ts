@@ -1,6 +1,6 @@
 import { BertNativeError } from '../../errors.ts';
 import type { ForwardRequest } from '../engine.ts';
-import { headWidth } from '../parameters.ts';
+import { encoderParameters, headWidth } from '../parameters.ts';
 import {
   type AttentionSpecification,
   type ConvolutionSpecification,
@@ -21,6 +21,7 @@ const maxPositions = 2 ** 24;
 const maxKernelSize = 1023;
 const maxHeads = 16;
 const maxHeadSteps = 64;
+const maxHeadMatrix = 2 ** 48;
 const maxIds = 2 ** 31 - 1;
 
 /** @throws BertNativeError `ERR_CONFIG` for sizes that are no positive integers, or parts that do not fit together */
@@ -37,6 +38,13 @@ export function checkSpecification(specification: EncoderSpecification): void {
   if (final_norm !== null) checkNorm('final_norm', final_norm);
   if (heads.length > maxHeads) fail(`the encoder has ${heads.length} heads: expected at most ${maxHeads}`);
   for (const head of heads) checkHead(head, specification);
+  checkUnique(heads.map(({ name }) => `heads.${name}`));
+  checkUnique(encoderParameters({ ...specification, layers: [] }).map(({ name }) => name));
+}
+
+function checkUnique(names: readonly string[]): void {
+  const twice = names.find((name, index) => names.indexOf(name) < index);
+  if (twice !== undefined) fail(`there are two of ${twice}: expected heads and steps of different names`);
 }
 
 function fail(message: string): never {
@@ -178,10 +186,12 @@ function checkHead(head: HeadSpecification, specification: EncoderSpecification)
   if (input.kind === 'pooler' && specification.pooler === null) fail(`${name} needs a pooler: there is none`);
   if (input.kind === 'pooled' && input.modes.length === 0) fail(`${name}.input.modes is empty`);
   steps.forEach((step, index) => {
-    if (step.kind === 'linear') checkSize(`${name}.${step.name}.outputs`, step.outputs, maxIds);
+    const width = headWidth({ ...head, steps: steps.slice(0, index) }, specification);
+    if (step.kind === 'linear') {
+      checkSize(`${name}.${step.name}.outputs`, step.outputs, Math.min(maxIds, Math.floor(maxHeadMatrix / width)));
+    }
     if (step.kind === 'norm') checkNorm(`${name}.${step.name}`, step.norm);
     if (step.kind !== 'word_embeddings') return;
-    const width = headWidth({ ...head, steps: steps.slice(0, index) }, specification);
     if (width !== embedding_size) {
       fail(`${name}.${step.name} takes ${width} numbers: expected embedding_size, ${embedding_size}`);
     }

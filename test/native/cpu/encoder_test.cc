@@ -183,6 +183,24 @@ void refuses_impossible_specifications() {
   refuse("layers.0.mlp_norm.eps", [](auto& s) { s.layers[0].mlp_norm.eps = NAN; });
   refuse("embeddings.norm.eps", [](auto& s) { s.embeddings.norm.eps = -1; });
   refuse("5000 layers", [](auto& s) { s.layers.resize(5000, s.layers[0]); });
+  const auto head = [](const char* name, const std::vector<std::pair<const char*, size_t>>& steps) {
+    HeadSpecification made;
+    made.name = name;
+    for (const auto& [step_name, outputs] : steps) {
+      HeadStep& step = made.steps.emplace_back();
+      step.name = step_name;
+      step.outputs = outputs;
+    }
+    return made;
+  };
+  refuse("heads.a.out.outputs is 2147483647: expected 1 to 131072", [&](auto& s) {
+    s.heads = {head("a", {{"dense", 2147483647}, {"out", 2147483647}})};
+  });
+  refuse("there are two of heads.a", [&](auto& s) { s.heads = {head("a", {{"b", 1}}), head("a", {{"c", 1}})}; });
+  refuse("there are two of heads.a.b.bias", [&](auto& s) { s.heads = {head("a", {{"b", 36}, {"b", 36}})}; });
+  refuse("there are two of heads.a.b.c.bias", [&](auto& s) {
+    s.heads = {head("a", {{"b.c", 1}}), head("a.b", {{"c", 1}})};
+  });
 
   // The largest that a configuration may ask for.
   EncoderSpecification largest = good;
