@@ -14,7 +14,7 @@ import { makeVocabulary } from './text/vocabulary.mjs';
 /** @import { BenchText, Contender } from './types.ts' */
 
 const benchFolder = dirname(fileURLToPath(import.meta.url));
-const libraryFolder = join(dirname(benchFolder), 'dist');
+const libraryFolder = join(dirname(benchFolder), 'lib');
 
 /** @param {string | Uint8Array} bytes */
 const sha256 = (bytes) => createHash('sha256').update(bytes).digest('hex');
@@ -27,10 +27,10 @@ function filesBelow(folder) {
     .sort();
 }
 
-/** One hash for the compiled JavaScript below a folder of the library. @param {string} folder */
+/** One hash for the code below a folder of the library. @param {string} folder */
 function hashOfCode(folder) {
   const hash = createHash('sha256');
-  for (const name of filesBelow(folder).filter((file) => file.endsWith('.js'))) {
+  for (const name of filesBelow(folder).filter((file) => file.endsWith('.ts'))) {
     hash.update(name).update(readFileSync(join(folder, name)));
   }
   return hash.digest('hex');

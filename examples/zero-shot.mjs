@@ -4,7 +4,7 @@
 
 import { pipeline } from 'bert-native';
 
-const [model = 'MoritzLaurer/mDeBERTa-v3-base-mnli-xnli', ...given] = process.argv.slice(2);
+const [model = 'MoritzLaurer/mDeBERTa-v3-base-xnli-multilingual-nli-2mil7', ...given] = process.argv.slice(2);
 const [text = '주문한 지 일주일이 지났는데 아직도 도착하지 않았어요.', ...named] = given;
 const labels = named.length > 0 ? named : ['배송', '환불', '결제', '회원 가입'];
 const hypothesis_template = '이 글은 {}에 관한 것이다.';

@@ -7,8 +7,13 @@ import type { NativeBinding } from './native.ts';
 
 let binding: NativeBinding | undefined;
 
-/** The folder that holds package.json, seen from `lib/binding` and `dist/binding` alike. */
-export const packageRoot = dirname(dirname(dirname(fileURLToPath(import.meta.url))));
+/** The folder that holds package.json, wherever below it this code lies: `lib/binding`, or what a build made of it. */
+export const packageRoot = folderWithPackage(dirname(fileURLToPath(import.meta.url)));
+
+function folderWithPackage(folder: string): string {
+  if (existsSync(join(folder, 'package.json')) || dirname(folder) === folder) return folder;
+  return folderWithPackage(dirname(folder));
+}
 
 /**
  * Loads the addon, once: from `build/Release` where it was built from source, else from `prebuilds`.

@@ -125,14 +125,21 @@ export class SentenceTransformer {
     const settings = { ...(await readSettings(folder, modules.transformer)), ...own };
     checkPromptName('default_prompt_name', settings.default_prompt_name, settings.prompts, 'ERR_OPTION');
     const { transformer } = modules;
-    const tokenizer = await AutoTokenizer.from_pretrained(transformer);
-    const model = await AutoModel.from_pretrained(transformer, {
+    const loading = AutoModel.from_pretrained(transformer, {
       ...Object.fromEntries(others.filter(([name]) => !Object.hasOwn(resolveRules, name))),
       // Nothing here asks for the pooler: it is held where there is one, so that saving keeps it.
       ...((await hasPooler(transformer)) ? {} : { add_pooling_layer: false }),
       extra_heads: extraHeads(modules),
     });
-    return new SentenceTransformer({ model, tokenizer, modules, settings });
+    loading.catch(() => {}); // heard of below, but perhaps after the tokenizer
+    try {
+      const tokenizer = await AutoTokenizer.from_pretrained(transformer);
+      return new SentenceTransformer({ model: await loading, tokenizer, modules, settings });
+    } catch (error) {
+      // A model that loads all the same is nobody's.
+      loading.then((model) => model.dispose()).catch(() => {});
+      throw error;
+    }
   }
 
   /**

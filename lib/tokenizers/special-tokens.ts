@@ -63,7 +63,7 @@ export const fairseqSpecialTokens = {
 
 /** Whether a string has no lone surrogate, so that it survives UTF-8. */
 export function isWellFormed(text: string): boolean {
-  return !/\p{Surrogate}/u.test(text);
+  return text.isWellFormed();
 }
 
 /** @param special makes the token special even if it does not say so itself */

@@ -111,7 +111,6 @@ describe('named-entities', () => {
     for (const line of entities) {
       const [, start, end, word, group] = /^ {2}\[([0-9]+), ([0-9]+)\) (.+): (\S+) \S+$/.exec(line)!;
       expect(word).toBe(text.slice(Number(start), Number(end)));
-      // A word has the label of its first token.
       expect(label(rows[features.char_to_token(0, Number(start))!]!).slice(2)).toBe(group);
     }
   });

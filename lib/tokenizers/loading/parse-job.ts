@@ -2,7 +2,7 @@ import { basename } from 'node:path';
 import { type ByteLevelLayout, convertByteLevelBpe } from '../conversions/byte-level-bpe.ts';
 import type { ConversionOptions } from '../conversions/conversion.ts';
 import type { FileBytes } from '../conversions/file-bytes.ts';
-import { convertSentencePiece, type SentencePieceLayout } from '../conversions/sentencepiece.ts';
+import type { SentencePieceLayout } from '../conversions/sentencepiece.ts';
 import { convertVocabTxt } from '../conversions/wordpiece.ts';
 import { parseTokenizerJson } from '../tokenizer-json/parse.ts';
 import type { ParsedTokenizer } from '../tokenizer-json/parsed.ts';
@@ -23,8 +23,10 @@ export type ParseTask =
   /** The model, and a `vocab.txt` where one gives the order of the ids. */
   | { readonly kind: 'sentencepiece'; readonly layout: SentencePieceLayout };
 
-/** @throws BertNativeError `ERR_FILE_FORMAT`, `ERR_UNSUPPORTED_TOKENIZER`, `ERR_CONFIG` */
-export function parseFiles({ task, options }: ParseJob, files: readonly FileBytes[]): ParsedTokenizer {
+const importSentencePiece = () => import('../conversions/sentencepiece.ts'); // with a parser of protobuf
+
+/** @throws (rejects) BertNativeError `ERR_FILE_FORMAT`, `ERR_UNSUPPORTED_TOKENIZER`, `ERR_CONFIG` */
+export async function parseFiles({ task, options }: ParseJob, files: readonly FileBytes[]): Promise<ParsedTokenizer> {
   const [first, second] = files as [FileBytes, FileBytes?];
   switch (task.kind) {
     case 'tokenizer.json':
@@ -33,7 +35,9 @@ export function parseFiles({ task, options }: ParseJob, files: readonly FileByte
       return convertVocabTxt(first, options);
     case 'byte-level-bpe':
       return convertByteLevelBpe(first, second!, task.layout, options);
-    case 'sentencepiece':
+    case 'sentencepiece': {
+      const { convertSentencePiece } = await importSentencePiece();
       return convertSentencePiece(first, basename(first.path), second ?? null, task.layout, options);
+    }
   }
 }

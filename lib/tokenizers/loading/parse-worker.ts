@@ -28,9 +28,9 @@ function transferable({ vocabulary, model, files }: ParsedTokenizer): ArrayBuffe
   return [...new Set(arrays.map(({ buffer }) => buffer as ArrayBuffer))];
 }
 
-function run(job: ParseJob): void {
+async function run(job: ParseJob): Promise<void> {
   try {
-    const parsed = parseFiles(
+    const parsed = await parseFiles(
       job,
       job.paths.map((path) => ({ path, bytes: readWhole(path) })),
     );
@@ -41,4 +41,4 @@ function run(job: ParseJob): void {
   }
 }
 
-run(workerData as ParseJob);
+await run(workerData as ParseJob);

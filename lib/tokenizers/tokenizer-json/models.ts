@@ -133,9 +133,13 @@ export interface ParsedIds {
 /** Ids by token, which run from 0 without holes but those that added tokens fill. */
 export function parseIds(part: JsonPart, addedIds: ReadonlySet<number>): ParsedIds {
   const object = part.object();
+  const keys = Object.keys(object);
+  checkCount(part, keys.length);
   const ids = new Map<string, number>();
+  const idOf = new Int32Array(keys.length);
   let length = 0;
-  for (const token of Object.keys(object)) {
+  for (let i = 0; i < keys.length; ++i) {
+    const token = keys[i]!;
     const id = object[token];
     if (!isWellFormed(token))
       throw part.error(
@@ -146,11 +150,13 @@ export function parseIds(part: JsonPart, addedIds: ReadonlySet<number>): ParsedI
       throw memberOf(part, token, id).refusal(`an id, from 0 to ${maxTokens - 1}`);
     }
     ids.set(token, id);
-    length = Math.max(length, id + 1);
+    idOf[i] = id;
+    if (id >= length) length = id + 1;
   }
-  checkCount(part, ids.size);
   const tokens = new Array<string | undefined>(length);
-  for (const [token, id] of ids) {
+  for (let i = 0; i < keys.length; ++i) {
+    const token = keys[i]!;
+    const id = idOf[i]!;
     const other = tokens[id];
     if (other !== undefined) {
       const both = `${JSON.stringify(other)} and ${JSON.stringify(token)}`;
