@@ -5,6 +5,7 @@ import { nativeBinding } from '../binding/load.ts';
 import { env } from '../env.ts';
 import { BertNativeError } from '../errors.ts';
 import { fileError } from '../files.ts';
+import { tokenizerFiles } from '../hub/selection.ts';
 import type { PreTrainedModel } from '../models/modeling.ts';
 import { optionError } from '../options.ts';
 import { version } from '../version.ts';
@@ -64,19 +65,21 @@ export async function inputSize(path: string): Promise<number | undefined> {
 /** Whatever tokenizers and configurations are read from, in any family. */
 const modelFileNames = [
   'config.json',
-  'vocab.txt',
-  'vocab.json',
-  'merges.txt',
-  'tokenizer.json',
-  'tokenizer_config.json',
-  'special_tokens_map.json',
-  'added_tokens.json',
-  'sentencepiece.bpe.model',
-  'spiece.model',
+  ...tokenizerFiles,
+  'modules.json',
+  'config_sentence_transformers.json',
+  'sentence_bert_config.json',
 ];
 
 export async function listModelFiles(folder: string): Promise<string[]> {
-  const { files } = await openCheckpoint(folder);
+  // sentence-transformers may keep the weights in a folder of their own; who loads the model says what is missing.
+  const files = await openCheckpoint(folder).then(
+    (checkpoint) => checkpoint.files,
+    (error) => {
+      if (error.code !== 'ERR_NOT_FOUND') throw error;
+      return [];
+    },
+  );
   const paths = [...modelFileNames.map((name) => join(folder, name)), ...files.map(({ path }) => path)];
   const entries = await Promise.all(paths.map(statIfPresent));
   return paths.filter((_, i) => entries[i] !== undefined);

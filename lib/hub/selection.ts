@@ -20,7 +20,8 @@ export interface Selection {
   readonly missing: readonly string[];
 }
 
-const tokenizerFiles = [
+/** What tokenizers are read from, in any family. */
+export const tokenizerFiles = [
   'tokenizer.json',
   'tokenizer_config.json',
   'special_tokens_map.json',

@@ -209,9 +209,7 @@ export abstract class PreTrainedModel extends Callable {
     super();
     const modelClass = this.constructor as unknown as ModelClass;
     const given = checkOptions<InitOptions>(modelClass.name, options, { ...initRules, ...modelClass.option_rules });
-    if (!(config instanceof modelClass.config_class)) {
-      throw optionError('config', config, `a ${modelClass.config_class.name}`);
-    }
+    checkConfigClass(modelClass, config);
     this.config = config;
     [this.#engine, this.#arithmetic] = chooseEngine(given);
     this.#architecture = modelClass.architecture(config as never, given);
@@ -241,6 +239,7 @@ export abstract class PreTrainedModel extends Callable {
 
     const initOptions = pickOptions(given, { ...initRules, ...this.option_rules }) as Options & InitOptions;
     chooseEngine(initOptions); // what does not fit is known before anything is read
+    if (givenConfig instanceof PretrainedConfig) checkConfigClass(this, givenConfig);
 
     const folder = await resolveModelFolder(pathOrId, pickOptions(given, resolveRules), 'model');
     const config =
@@ -423,6 +422,11 @@ export abstract class PreTrainedModel extends Callable {
     }, 0);
     return whole;
   }
+}
+
+/** @throws BertNativeError `ERR_OPTION` for the configuration of another family */
+function checkConfigClass({ config_class }: Pick<ModelClass, 'config_class'>, config: unknown): void {
+  if (!(config instanceof config_class)) throw optionError('config', config, `a ${config_class.name}`);
 }
 
 /** @throws BertNativeError `ERR_OPTION` for arithmetic that an engine does not have */

@@ -49,9 +49,13 @@ export function assertDataType(type: unknown): asserts type is DataType {
   }
 }
 
-/** An array of zeros. */
+/** An array of zeros. @throws BertNativeError `ERR_MEMORY` */
 export function createData<T extends DataType>(type: T, size: number): DataArray<T> {
-  return new constructors[type](size) as DataArray<T>;
+  try {
+    return new constructors[type](size) as DataArray<T>;
+  } catch (cause) {
+    throw new BertNativeError('ERR_MEMORY', `there is no memory for ${size} elements of ${type}`, { cause });
+  }
 }
 
 export function isDataArray<T extends DataType>(data: unknown, type: T): data is DataArray<T> {

@@ -35,6 +35,20 @@ describe('info', () => {
     expect(output).toMatch(/dtypes +fp32, fp16, bf16, q8; fp32 unless/);
     expect(output).toMatch(/threads +\d+/);
   });
+
+  test.each([
+    ['distilbert-base', /activation +gelu\n/, /positions +\d+, absolute\n/, /in the encoder\n/],
+    ['nomic-bert-base', /activation +\w+\n/, /positions +\d+, rotary\n/, /in the encoder\n/],
+    ['modernbert-base-tiny', /activation +gelu\n/, /positions +\d+, rotary\n/, /no token types/],
+    ['deberta-v2-base', /activation +gelu\n/, /positions +\d+, (absolute and )?disentangled\n/, /in the encoder\n/],
+    ['mpnet-base', /activation +gelu\n/, /positions +100, absolute and bias\n/, /with its pooler/],
+  ])('of %s', (name, ...facts) => {
+    const output = run('info', join(fixturesFolder, name));
+    expect(output).toMatch(/layers +\d+ of hidden size \d+, \d+ heads, intermediate size \d+/);
+    expect(output).toMatch(/tokenizer +none/);
+    expect(output).not.toMatch(/undefined|NaN/);
+    for (const fact of facts) expect(output).toMatch(fact);
+  });
 });
 
 describe('tokenize', () => {

@@ -1,4 +1,4 @@
-import { existsSync, readFileSync, statSync, writeFileSync } from 'node:fs';
+import { cpSync, existsSync, readFileSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { beforeAll, describe, expect, test } from 'vitest';
 import {
@@ -216,6 +216,20 @@ describe('similar', () => {
     found.forEach(({ score }, i) => {
       expect(score).toBeCloseTo(scores[i]!, 5);
     });
+  });
+
+  test('of a folder whose encoder has one of its own', () => {
+    const folder = join(fixturesFolder, 'sentence-transformers-mean');
+    const split = temporaryFolder();
+    cpSync(folder, join(split, '0_Transformer'), { recursive: true });
+    cpSync(join(folder, '1_Pooling'), join(split, '1_Pooling'), { recursive: true });
+    const modules = JSON.parse(readFileSync(join(folder, 'modules.json'), 'utf8')) as object[];
+    writeFileSync(
+      join(split, 'modules.json'),
+      JSON.stringify(modules.map((module, i) => (i === 0 ? { ...module, path: '0_Transformer' } : module))),
+    );
+    const found = readJsonLines(call('similar', split, ...texts, '--to', 'hello'));
+    expect(found).toEqual(readJsonLines(call('similar', folder, ...texts, '--to', 'hello')));
   });
 });
 

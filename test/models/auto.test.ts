@@ -12,6 +12,7 @@ import {
   AutoModelForSequenceClassification,
   AutoModelForTokenClassification,
   BertConfig,
+  BertForTokenClassification,
   RobertaConfig,
 } from '../../lib/index.ts';
 import { families } from '../../lib/models/families.ts';
@@ -73,6 +74,14 @@ test('each family has every task that it has in Python', () => {
 });
 
 describe('what does not fit', () => {
+  test('a configuration of another family', async () => {
+    const given = BertForTokenClassification.from_pretrained(fixture('bert-base'), { config: new RobertaConfig() });
+    await expect(given).rejects.toMatchObject({
+      code: 'ERR_OPTION',
+      message: 'config is an object (RobertaConfig): expected a BertConfig',
+    });
+  });
+
   /** A folder whose configuration has other values. */
   function changed(name: string, values: object): string {
     const folder = temporaryFolder();

@@ -160,6 +160,7 @@ describe('joining', () => {
     ['a step of 0', 'ERR_SHAPE', 'step of 0', () => slice(floats([[1]]), [0], [1], [0], [0])],
     ['fewer ends than starts', 'ERR_SHAPE', 'one start', () => slice(floats([[1]]), [0, 0], [1], [0, 1])],
     ['too few repeats', 'ERR_SHAPE', '[1, 1]', () => floats([[1]]).repeat(2)],
+    ['too many repeats', 'ERR_MEMORY', 'float32', () => floats([1]).repeat(2 ** 50)],
     ['a negative size', 'ERR_SHAPE', '-1', () => zeros([-1])],
     ['too many elements', 'ERR_MEMORY', 'elements', () => full([2 ** 20, 2 ** 20], 1)],
   ])('refuses %s', async (_, code, message, action) => {

@@ -3,7 +3,7 @@ import type { ForwardResult } from '../../engines/engine.ts';
 import { headWidth } from '../../engines/parameters.ts';
 import type { TaskDescription, TaskOutput } from '../../engines/task.ts';
 import { BertNativeError } from '../../errors.ts';
-import { describe, type OptionRules, optionError } from '../../options.ts';
+import { type OptionRules, optionError } from '../../options.ts';
 import { ModelOutput } from '../../tensor/model-output.ts';
 import { Tensor } from '../../tensor/tensor.ts';
 import type { TokenRows } from '../../tokenizers/token-rows.ts';
@@ -176,8 +176,7 @@ export abstract class TaskModel extends ForwardModel {
       const rows = this.#isOverTokens(output) ? (positions?.size ?? B * S) : B;
       return [output.name, rows * headWidth(this.#head(output), this.specification)];
     });
-    if (sizes.length === 0)
-      throw optionError('out', describe(out), `nothing: ${this.constructor.name} takes no memory`);
+    if (sizes.length === 0) throw optionError('out', out, `nothing: ${this.constructor.name} takes no memory`);
     return new CallerArrays(out, Object.fromEntries(sizes), (name) => `out.${name}`);
   }
 }
