@@ -1,18 +1,26 @@
 /** Results as bar charts in SVG: one file that is legible on light and dark pages alike, without scripts or fonts. */
 
 import { isNative } from './contenders.mjs';
+import { isOtherFamily } from './parts.mjs';
 import { inOrder, integer, markNotes, marksOf, medianRate, partIndex } from './render.mjs';
 import { casesToReport, settingOf } from './results.mjs';
 
 /** @import { CaseToReport } from './results.mjs' */
 /** @import { ContenderResult, Run } from './types.ts' */
 
-/** @typedef {'mixed' | 'equal'} ChartKind */
+/** @typedef {'mixed' | 'equal' | 'families'} ChartKind */
 
-/** @type {Readonly<Record<ChartKind, { title: string, shows: (set: string) => boolean }>>} */
+/** @type {Readonly<Record<ChartKind, { title: string, shows: (set: string, model: string) => boolean }>>} */
 const charts = {
-  mixed: { title: 'Throughput on texts of mixed lengths', shows: (set) => set === 'mixed' },
-  equal: { title: 'Throughput on texts sorted by length, and of equal length', shows: (set) => set !== 'mixed' },
+  mixed: {
+    title: 'Throughput on texts of mixed lengths',
+    shows: (set, model) => set === 'mixed' && !isOtherFamily(model),
+  },
+  equal: {
+    title: 'Throughput on texts sorted by length, and of equal length',
+    shows: (set, model) => set !== 'mixed' && !isOtherFamily(model),
+  },
+  families: { title: 'Throughput of other families', shows: (_, model) => isOtherFamily(model) },
 };
 
 const width = 860;
@@ -73,7 +81,8 @@ export function renderChart(runs, kind) {
 
 /** @param {CaseToReport} of @param {ChartKind} kind */
 function isShown({ result }, kind) {
-  return charts[kind].shows(result.part.split('/')[2] ?? '') && result.contenders.some(isMeasured);
+  const [model = '', , set = ''] = result.part.split('/');
+  return charts[kind].shows(set, model) && result.contenders.some(isMeasured);
 }
 
 /** @param {ContenderResult} result */

@@ -97,6 +97,9 @@ export const defaultContenders = [
   'reference',
 ];
 
+/** Of `--families`, which are many: without what says little more of them than of BERT. */
+export const familyContenders = defaultContenders.filter((name) => !['native-fp16', 'reference'].includes(name));
+
 /** Whether a contender is this library's native engine, in whatever arithmetic. @param {string} name */
 export const isNative = (name) => /^native(-|$)/.test(name);
 

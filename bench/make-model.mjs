@@ -7,7 +7,8 @@
 
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { AutoTokenizer, BertConfig, BertModel } from 'bert-native';
+import * as library from 'bert-native';
+import { configurationOf } from './families.mjs';
 import { modelSeed, models } from './parts.mjs';
 import { maxTokens } from './text/texts.mjs';
 import { makeVocabulary } from './text/vocabulary.mjs';
@@ -17,7 +18,11 @@ const size = models[name];
 if (size === undefined || folder === '') throw new Error('usage: node bench/make-model.mjs <model> <folder>');
 
 const vocabulary = makeVocabulary();
-const model = new BertModel(new BertConfig({ ...size, vocab_size: vocabulary.length }), { seed: modelSeed });
+const { config_class, model_class, values } = configurationOf(size);
+const { [config_class]: Config, [model_class]: Model } = /** @type {Record<string, any>} */ (library);
+const config = new Config({ ...values, vocab_size: vocabulary.length });
+/** @type {library.EncoderModel} */
+const model = new Model(config, { seed: modelSeed });
 await model.save_pretrained(folder);
 await model.save_pretrained(folder, { format: 'onnx', dtype: 'fp32' });
 await model.save_pretrained(folder, { format: 'onnx', dtype: 'q8' });
@@ -30,5 +35,5 @@ writeFileSync(
   join(folder, 'tokenizer_config.json'),
   JSON.stringify({ ...settings, tokenizer_class: 'BertTokenizer' }, null, 2),
 );
-const tokenizer = await AutoTokenizer.from_pretrained(folder);
+const tokenizer = await library.AutoTokenizer.from_pretrained(folder);
 await tokenizer.save_pretrained(folder); // tokenizer.json, which transformers.js reads

@@ -17,6 +17,7 @@ export function writeReport(resultsPath, runs) {
     { path: `${stem}.md`, text: renderReport(runs) },
     { path: `${stem}-mixed.svg`, text: renderChart(runs, 'mixed') },
     { path: `${stem}-equal.svg`, text: renderChart(runs, 'equal') },
+    { path: `${stem}-families.svg`, text: renderChart(runs, 'families') },
   ];
   return files.flatMap(({ path, text }) => {
     if (text === null) return [];

@@ -7,7 +7,7 @@ import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
 import { CaseRunner } from './case.mjs';
-import { contenders, defaultContenders, selectContenders } from './contenders.mjs';
+import { contenders, defaultContenders, familyContenders, selectContenders } from './contenders.mjs';
 import { estimateSeconds } from './estimate.mjs';
 import {
   buildProgram,
@@ -17,7 +17,7 @@ import {
   measurePeak,
   processorName,
 } from './machine.mjs';
-import { allParts, modelSeed, parts, quickParts, selectParts } from './parts.mjs';
+import { allParts, familyParts, modelSeed, parts, quickParts, selectParts } from './parts.mjs';
 import { ensureModel, writeAtomically } from './prepare.mjs';
 import { renderReport, versionLine } from './render.mjs';
 import { writeReport } from './report-files.mjs';
@@ -34,11 +34,13 @@ const help = `Measures bert-native beside its peers, every contender in processe
 npm run bench                        the quick set of parts
 npm run bench -- --list              the parts, with about how long each takes
 npm run bench -- --part <names>      some parts: bert-base/en/mixed,minilm-l6/*/sorted
+npm run bench -- --families          encoders of other families than BERT
 npm run bench -- --all               every part
 npm run bench:report                 writes tables and charts again from all results
 
   --contenders <names>   of: ${contenders.map(({ name }) => name).join(', ')}
-                         (default ${defaultContenders.join(', ')})
+                         (default ${defaultContenders.join(', ')};
+                         of --families ${familyContenders.join(', ')})
   --rounds <n>           processes of each contender and part, default 3
   --time-budget <s>      throughput of the slowest peer in each round, default 15: as many batches as fit, at least 4
                          (2 where all texts are equally long); the others get these batches, and more where they last
@@ -55,6 +57,7 @@ const { values } = parseArgs({
   options: {
     help: { type: 'boolean', short: 'h' },
     list: { type: 'boolean' },
+    families: { type: 'boolean' },
     all: { type: 'boolean' },
     part: { type: 'string', multiple: true },
     contenders: { type: 'string' },
@@ -98,10 +101,12 @@ async function main() {
     isa: values.isa,
     cache: values.cache,
   };
-  const chosen = selectContenders(values.contenders?.split(',') ?? defaultContenders);
+  const standard = values.families ? familyContenders : defaultContenders;
+  const chosen = selectContenders(values.contenders?.split(',') ?? standard);
   if (values.list) return list(chosen, settings);
   const patterns = values.part?.flatMap((names) => names.split(','));
-  const chosenParts = patterns ? selectParts(patterns) : values.all ? allParts : quickParts;
+  const named = values.all ? allParts : values.families ? familyParts : quickParts;
+  const chosenParts = patterns ? selectParts(patterns) : named;
 
   /** @type {Run} */
   const run = {
@@ -170,13 +175,14 @@ function list(chosen, settings) {
   const line = (/** @type {Part} */ part) => {
     const minutes = estimateSeconds(part, chosen, settings) / 60;
     const quick = quickParts.includes(part) ? '  quick' : '';
-    return `${part.name.padEnd(22)} about ${minutes < 1 ? '1' : minutes.toFixed(0)} min${quick}`;
+    return `${part.name.padEnd(26)} about ${minutes < 1 ? '1' : minutes.toFixed(0)} min${quick}`;
   };
   console.log(parts.map(line).join('\n'));
   const total = (/** @type {readonly Part[]} */ some) =>
     (some.reduce((seconds, part) => seconds + estimateSeconds(part, chosen, settings), 0) / 60).toFixed(0);
   console.log(
-    `quick: about ${total(quickParts)} min; --all: about ${total(allParts)} min. Estimated for a server's processor.`,
+    `quick: about ${total(quickParts)} min; --families: about ${total(familyParts)} min; ` +
+      `--all: about ${total(allParts)} min. Estimated for a server's processor.`,
   );
   console.log(
     'The first time, minutes more: models are made, and the reference engine computes what the others must give.',

@@ -10,12 +10,24 @@ export interface BenchText {
   readonly tokens: number;
 }
 
+/** Model types that there are sizes of. */
+export type Family = 'bert' | 'distilbert' | 'roberta' | 'mpnet' | 'deberta-v2' | 'modernbert' | 'nomic_bert' | 'new';
+
+/** A model's size, under BERT's names whatever the family calls it. */
 export interface ModelSize {
+  /** BERT, unless given. */
+  readonly family?: Family;
   readonly hidden_size: number;
   readonly num_hidden_layers: number;
   readonly num_attention_heads: number;
   readonly intermediate_size: number;
   readonly max_position_embeddings: number;
+  /** Whether the MLPs have a third matrix, whose output the activation gates. */
+  readonly gated?: boolean;
+  /** Layers of which only one in so many sees everything; the others the positions at most half the size away. */
+  readonly window?: { readonly size: number; readonly full_every: number };
+  /** Products of queries or keys with vectors of distances that enter each score. */
+  readonly distance_terms?: number;
 }
 
 /** A model with texts: what every contender is given in the same form. */

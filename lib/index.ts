@@ -225,13 +225,15 @@ export type {
   EncodeProgress,
   SentenceEncodeOptions,
 } from './sentence-transformers/encode-options.ts';
-export {
-  type SearchHit,
-  type SemanticSearchOptions,
-  semantic_search,
-} from './sentence-transformers/semantic-search.ts';
+export { type SemanticSearchOptions, semantic_search } from './sentence-transformers/semantic-search.ts';
 export { SentenceTransformer, type SentenceTransformerOptions } from './sentence-transformers/sentence-transformer.ts';
 export type { SimilarityFunctionName, Vectors } from './sentence-transformers/similarity.ts';
+export {
+  type SearchHit,
+  type SearchOptions,
+  VectorIndex,
+  type VectorIndexOptions,
+} from './sentence-transformers/vector-index.ts';
 export {
   type EmbeddedItem,
   type EmbedItemsOptions,

@@ -20,10 +20,13 @@ export function nearest(
   candidates: Iterable<string>,
   limit = Math.max(2, Math.floor(word.length / 3)),
 ): string | undefined {
+  const given = word.toLowerCase();
   let best: string | undefined;
   let bestDistance = limit + 1;
   for (const candidate of candidates) {
-    const distance = editDistance(word.toLowerCase(), candidate.toLowerCase());
+    const other = candidate.toLowerCase();
+    if (Math.abs(given.length - other.length) >= bestDistance) continue;
+    const distance = editDistance(given, other);
     if (distance < bestDistance) [best, bestDistance] = [candidate, distance];
   }
   return best;
@@ -80,7 +83,11 @@ export function describe(value: unknown): string {
   if (typeof value === 'bigint') return `${value}n`;
   if (typeof value === 'function') return 'a function';
   if (Array.isArray(value)) return `an array of ${value.length}`;
-  if (typeof value === 'object' && value !== null) return `an object (${value.constructor?.name ?? 'no class'})`;
+  if (typeof value === 'object' && value !== null) {
+    // A file's object may have a key of that name.
+    const { name } = Object(value.constructor) as { name?: unknown };
+    return `an object (${typeof name === 'string' ? name : 'no class'})`;
+  }
   return String(value);
 }
 

@@ -53,7 +53,7 @@ test('a copy does not change with the array, and holds what it says', async () =
   const queries = among.slice(5 * D, 6 * D);
   const index = addon().create_vector_index(among, D, 'cosine');
   expect(index.size_bytes).toBeGreaterThanOrEqual(among.byteLength);
-  structuredClone(among, { transfer: [among.buffer] });
+  structuredClone(among, { transfer: [among.buffer as ArrayBuffer] });
   const running = search(index, queries, 1);
   queries.fill(0);
   expect([...(await running).indices]).toEqual([5]);
@@ -90,7 +90,10 @@ test.each(['ArrayBuffer', 'SharedArrayBuffer'])('a worker that ends in mid-searc
      const index = addon.create_vector_index(vectors, ${D}, 'cosine');
      for (let i = 0; i < 3; i++) index.search(vectors, 10, 0).catch(() => {});
      parentPort.postMessage('started');`,
-    { eval: true, workerData: { addon: createRequire(import.meta.url)('node-gyp-build').path(packageRoot), bytes: 20_000 * D * 4 } },
+    {
+      eval: true,
+      workerData: { addon: createRequire(import.meta.url)('node-gyp-build').path(packageRoot), bytes: 20_000 * D * 4 },
+    },
   );
   await new Promise((resolve, reject) => worker.once('message', resolve).once('error', reject));
   await worker.terminate();

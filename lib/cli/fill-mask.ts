@@ -18,7 +18,7 @@ export async function runFillMask(texts: readonly string[], options: FillMaskArg
       withRecords(
         records,
         ({ text }) => text,
-        (items) => pipe(items, { ...call, max_length, top_k, targets }),
+        (items) => pipe<FillMaskOutput>(items, { ...call, max_length, top_k, targets }),
       ),
     key: 'tokens',
     json: (found) => found,

@@ -1,3 +1,5 @@
+import { optionError } from '../options.ts';
+
 /**
  * Whether a name from the hub, or from a file of a repository, leads to a file below the folder it is joined to, on every
  * platform: no part is empty, `.` or `..`, and there are no backslashes, colons (drives and streams of Windows) or control
@@ -11,6 +13,8 @@ export function isPlainPath(name: string): boolean {
 /**
  * A pattern as the command `hf download` takes it: `*` stands for any characters, slashes too, `?` for one, `[…]` for one of
  * a set, and a slash at the end for everything in a folder.
+ *
+ * @throws BertNativeError `ERR_OPTION` for a set that is none, such as `[z-a]`
  */
 export function patternMatcher(pattern: string): (path: string) => boolean {
   const whole = pattern.endsWith('/') ? `${pattern}*` : pattern;
@@ -23,8 +27,17 @@ export function patternMatcher(pattern: string): (path: string) => boolean {
     }
     return piece.replace(/[\\^$.|+()[\]{}/]/g, '\\$&');
   });
-  const expression = new RegExp(`^${source}$`, 'su');
+  const expression = regularExpression(source);
+  if (expression === undefined) throw optionError('a pattern', pattern, 'sets of characters such as [a-z] in it');
   return (path) => expression.test(path);
+}
+
+function regularExpression(source: string): RegExp | undefined {
+  try {
+    return new RegExp(`^${source}$`, 'su');
+  } catch {
+    return undefined;
+  }
 }
 
 /** Whether a path matches one of the patterns of `include` (none: any path) and none of `exclude`. */

@@ -56,7 +56,8 @@ function familyOf({ model_type, architectures }: ConfigValues, where: string): M
   const known = families.map(({ config }) => config.model_type);
   const suggestion =
     typeof model_type === 'string' && model_type !== ''
-      ? (known.find((name) => name.startsWith(model_type)) ?? nearest(model_type, known))
+      ? (known.find((name) => name.startsWith(model_type)) ??
+        nearest(model_type, known, Math.floor(model_type.length / 3)))
       : undefined;
   throw new BertNativeError(
     'ERR_UNSUPPORTED_MODEL',

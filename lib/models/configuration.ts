@@ -8,6 +8,9 @@ import { checkOption, describe, nearest, optionsObject, pickOptions, stringRule,
 /** More classes than this are a broken file, not a model. */
 const maxLabels = 1 << 20;
 
+/** The same of fields. */
+const maxFields = 1 << 12;
+
 const problemTypes = ['single_label_classification', 'multi_label_classification', 'regression'] as const;
 
 /** Bounds far above any model there is, so that a broken file is told apart from a large model before it allocates. */
@@ -65,6 +68,10 @@ export abstract class PretrainedConfig {
     if (model_type !== undefined && model_type !== this.model_type) {
       throw configError('model_type', model_type, `'${this.model_type}'`);
     }
+    const count = Object.keys(rest).length;
+    if (count > maxFields) {
+      throw new BertNativeError('ERR_CONFIG', `the configuration has ${count} fields: expected at most ${maxFields}`);
+    }
     // A file's key must not replace a method, an accessor or the prototype.
     const given = Object.fromEntries(
       Object.entries(rest).filter(([name, value]) => value !== undefined && !(name in Object.getPrototypeOf(this))),
@@ -100,6 +107,13 @@ export abstract class PretrainedConfig {
   /** Labels as transformers keeps them: numbered names unless given, one for each of `num_labels` (2 by default). */
   private assignLabels(given: ConfigValues, num_labels: unknown): void {
     const names = this.labelTable('id2label', given.id2label);
+    const other = Object.keys(names ?? {}).find((key) => !/^\d{1,10}$/.test(key));
+    if (other !== undefined) {
+      throw new BertNativeError('ERR_CONFIG', `id2label has the key ${describe(other)}: expected whole numbers`);
+    }
+    for (const [i, name] of Object.entries(names ?? {})) {
+      if (typeof name === 'object' && name !== null) throw configError(`id2label[${i}]`, name, 'a name');
+    }
     const count = num_labels ?? (names === undefined ? 2 : Object.keys(names).length);
     if (!Number.isSafeInteger(count) || (count as number) < 0 || (count as number) > maxLabels) {
       throw configError('num_labels', count, `a whole number up to ${maxLabels}`);

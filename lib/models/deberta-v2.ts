@@ -128,6 +128,9 @@ export class DebertaV2Config extends PretrainedConfig {
     this.refuse('norm_rel_ebd', typeof this.norm_rel_ebd !== 'string', "'none' or 'layer_norm'");
     const terms = this.attentionTerms;
     const unknown = terms.some((term) => term !== 'c2p' && term !== 'p2c');
+    // A vector's row is looked up for each distance.
+    const isFar = this.relative_attention && farthest(this) > longestEver;
+    this.refuse('max_position_embeddings', isFar, `at most ${longestEver}, or max_relative_positions`);
     this.refuse('pos_att_type', unknown || (this.relative_attention && terms.length === 0), "'c2p', 'p2c' or both");
     this.refuse(
       'conv_kernel_size',

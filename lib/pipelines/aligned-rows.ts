@@ -77,3 +77,16 @@ export class AlignedRows implements RowTokens {
     return [row_starts[index]!, row_starts[index + 1]!];
   }
 }
+
+/** A piece of a text without the white space at its ends, which some tokenizers count to a token. */
+export function withoutSpace(
+  text: string,
+  start: number,
+  end: number,
+): { readonly start: number; readonly end: number } {
+  const piece = text.slice(start, end);
+  const inner = piece.trim();
+  if (inner === '') return { start, end };
+  const begin = start + piece.length - piece.trimStart().length;
+  return { start: begin, end: begin + inner.length };
+}

@@ -25,11 +25,17 @@ export interface AnswerWindow {
   span(first: number, last: number): { readonly start: number; readonly end: number };
 }
 
+/** Sorting them out is not worth while for fewer. */
+const spareCandidates = 64;
+
 /** The best answers of one or several windows of a context, best first, each piece of the context once. */
 export class BestAnswers {
   readonly #count: number;
   readonly #max_answer_len: number;
-  readonly #found: AnswerSpan[] = [];
+  /** By their piece of the context; more than asked for, now and then. */
+  #candidates = new Map<string, AnswerSpan>();
+  /** What a candidate has to be better than. */
+  #least = Number.NEGATIVE_INFINITY;
   /** The least that any window says for there being no answer. */
   null_score = Number.POSITIVE_INFINITY;
 
@@ -43,7 +49,7 @@ export class BestAnswers {
   }
 
   get found(): readonly AnswerSpan[] {
-    return this.#found;
+    return [...this.#candidates.values()].sort((a, b) => b.score - a.score).slice(0, this.#count);
   }
 
   /** An answer's score is the product of the probabilities of its ends among the context's tokens and the null position. */
@@ -67,17 +73,14 @@ export class BestAnswers {
   }
 
   #offer(score: number, window: AnswerWindow, first: number, last: number): void {
-    const found = this.#found;
-    if (found.length === this.#count && !(score > found.at(-1)!.score)) return;
+    if (!(score > this.#least)) return;
     const { start, end } = window.span(first, last);
-    const same = found.findIndex((answer) => answer.start === start && answer.end === end);
-    if (same >= 0) {
-      if (score <= found[same]!.score) return;
-      found.splice(same, 1);
-    }
-    let at = found.length;
-    while (at > 0 && score > found[at - 1]!.score) at--;
-    found.splice(at, 0, { score, start, end });
-    if (found.length > this.#count) found.pop();
+    const key = `${start} ${end}`;
+    const known = this.#candidates.get(key);
+    if (known === undefined || score > known.score) this.#candidates.set(key, { score, start, end });
+    if (this.#candidates.size < 2 * this.#count + spareCandidates) return;
+    const kept = this.found;
+    this.#candidates = new Map(kept.map((answer) => [`${answer.start} ${answer.end}`, answer]));
+    this.#least = kept.at(-1)!.score;
   }
 }

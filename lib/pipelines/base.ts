@@ -104,7 +104,7 @@ export abstract class Pipeline<Model extends ForwardModel = ForwardModel> extend
     this.tokenizer = tokenizer;
   }
 
-  /** Releases the model's weights once pending calls have settled. */
+  /** Releases the model's weights once nothing is being computed; later calls, and what is left of others, reject with `ERR_DISPOSED`. */
   async dispose(): Promise<void> {
     await this.model.dispose();
   }

@@ -51,15 +51,29 @@ export type FillMaskOutput = FilledMask[] | FilledMask[][];
 
 export interface FillMaskPipeline {
   /**
+   * @typeParam Output `FilledMask[][]` for texts with several masks
    * @returns the best tokens of the mask; of a text with several masks an array of them for each mask, whose `sequence`
    *   has the other masks in it
    * @throws (rejects) BertNativeError `ERR_OPTION`, among them for a text without a mask; `ERR_ABORTED`, and what tokenizer
    *   and model throw
    */
-  (text: string, options?: FillMaskOptions | null): Promise<FillMaskOutput>;
-  (texts: readonly string[], options?: FillMaskOptions | null): Promise<FillMaskOutput[]>;
-  (texts: StreamSource<string>, options?: FillMaskOptions | null): AsyncGenerator<FillMaskOutput, void, undefined>;
+  <Output extends FillMaskOutput = FilledMask[]>(text: string, options?: FillMaskOptions | null): Promise<Output>;
+  <Output extends FillMaskOutput = FilledMask[]>(
+    texts: readonly string[],
+    options?: FillMaskOptions | null,
+  ): Promise<Output[]>;
+  <Output extends FillMaskOutput = FilledMask[]>(
+    texts: string | readonly string[],
+    options?: FillMaskOptions | null,
+  ): Promise<Output | Output[]>;
+  <Output extends FillMaskOutput = FilledMask[]>(
+    texts: StreamSource<string>,
+    options?: FillMaskOptions | null,
+  ): AsyncGenerator<Output, void, undefined>;
 }
+
+/** Of one call of the model: 64 MiB. */
+const mostLogits = 1 << 24;
 
 /** A token and its probability. */
 interface Candidate {
@@ -87,7 +101,7 @@ export class FillMaskPipeline extends Pipeline<MaskedLanguageModel> {
     const targets = settings.targets === undefined ? null : this.#targetIds([settings.targets].flat() as string[]);
     const count = Math.min(settings.top_k ?? settings.topk ?? 5, targets?.length ?? Number.POSITIVE_INFINITY);
     const max_length = settings.truncation === false ? null : checkMaxLength(this, settings.max_length);
-    const { vocab_size } = this.model.config as { vocab_size?: number };
+    const { vocab_size } = this.model.config as unknown as { vocab_size: number };
     return {
       name: 'texts',
       settings,
@@ -103,7 +117,7 @@ export class FillMaskPipeline extends Pipeline<MaskedLanguageModel> {
         const masks = items.map((_, i) => columnsOf(rows.ids(i), mask_token_id!));
         return {
           // A row of the vocabulary's width takes about the memory of so many tokens.
-          costs: rows.lengths.map((length, i) => length + Math.ceil((masks[i]!.length * (vocab_size ?? 0)) / 2048)),
+          costs: rows.lengths.map((length, i) => length + Math.ceil((masks[i]!.length * vocab_size) / 2048)),
           row_starts: oneRowEach(items.length),
           compute: (batch: readonly number[]) => this.#candidates(rows, masks, batch, { targets, count, signal }),
           finish: (i: number, [found]: readonly (readonly Candidate[])[][]) => {
@@ -122,15 +136,19 @@ export class FillMaskPipeline extends Pipeline<MaskedLanguageModel> {
     batch: readonly number[],
     { targets, count, signal }: { targets: readonly number[] | null; count: number; signal: AbortSignal | undefined },
   ): Promise<(readonly Candidate[])[][]> {
-    const logits_positions = batch.flatMap((row, i) => masks[row]!.map((column) => [i, column] as const));
-    if (logits_positions.length === 0) return batch.map(() => []);
-    const logits = await callRows(this, rows.select(batch), { logits_positions, signal: signal ?? null });
-    const best = rowsOf(logits).map((values) => {
-      const scores = softmax(values);
-      if (targets === null) return largest(scores, count).map((token) => ({ token, score: scores[token]! }));
-      const chosen = targets.map((token) => scores[token]!);
-      return largest(chosen, count).map((k) => ({ token: targets[k]!, score: chosen[k]! }));
-    });
+    const positions = batch.flatMap((row, i) => masks[row]!.map((column) => [i, column] as const));
+    const selected = rows.select(batch);
+    const best: (readonly Candidate[])[] = [];
+    // A text of masks alone would have the vocabulary's width for each of its tokens at once.
+    const most = Math.max(
+      1,
+      Math.floor(mostLogits / (this.model.config as unknown as { vocab_size: number }).vocab_size),
+    );
+    for (let start = 0; start < positions.length; start += most) {
+      const logits_positions = positions.slice(start, start + most);
+      const logits = await callRows(this, selected, { logits_positions, signal: signal ?? null });
+      for (const values of rowsOf(logits)) best.push(bestTokens(softmax(values), targets, count));
+    }
     return batch.map((row) => best.splice(0, masks[row]!.length));
   }
 
@@ -162,8 +180,19 @@ export class FillMaskPipeline extends Pipeline<MaskedLanguageModel> {
       );
       return first;
     });
+    const { vocab_size = Infinity } = this.model.config as { vocab_size?: number };
+    const beyond = ids.findIndex((id) => id >= vocab_size);
+    if (beyond >= 0) {
+      throw optionError('targets', targets[beyond], `a token that the model has, one of its first ${vocab_size}`);
+    }
     return [...new Set(ids)];
   }
+}
+
+function bestTokens(scores: Float64Array, targets: readonly number[] | null, count: number): Candidate[] {
+  if (targets === null) return largest(scores, count).map((token) => ({ token, score: scores[token]! }));
+  const chosen = targets.map((token) => scores[token]!);
+  return largest(chosen, count).map((k) => ({ token: targets[k]!, score: chosen[k]! }));
 }
 
 function columnsOf(ids: Int32Array, wanted: number): number[] {

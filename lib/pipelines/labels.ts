@@ -1,6 +1,7 @@
 import type { PretrainedConfig } from '../models/configuration.ts';
 
-/** The name of a class, `LABEL_<i>` where the configuration has none. */
+/** The name of a class, `LABEL_<i>` where the configuration has none; some files have numbers for names. */
 export function labelOf({ id2label }: PretrainedConfig, id: number): string {
-  return (id2label as Readonly<Record<number, string>> | undefined)?.[id] ?? `LABEL_${id}`;
+  const name: unknown = id2label[id];
+  return typeof name === 'string' || typeof name === 'number' ? String(name) : `LABEL_${id}`;
 }

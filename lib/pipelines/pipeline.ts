@@ -2,7 +2,7 @@ import { stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { BertNativeError } from '../errors.ts';
 import { resolveModelFolder, resolveRules } from '../hub/resolve.ts';
-import type { ForwardModel } from '../models/forward-model.ts';
+import { ForwardModel } from '../models/forward-model.ts';
 import type { FromPretrainedOptions } from '../models/modeling.ts';
 import { optionError, optionsObject, pickOptions, warnOnce } from '../options.ts';
 import { SentenceTransformer } from '../sentence-transformers/sentence-transformer.ts';
@@ -32,7 +32,11 @@ export async function pipeline<Task extends PipelineTask>(
 ): Promise<PipelineOf<Task>> {
   const definition = findTask(task);
   const { tokenizer = null, ...others } = optionsObject('pipeline()', options) as PipelineOptions;
+  pickOptions(others, resolveRules);
   const loads = typeof model === 'string' || model == null;
+  if (!loads && !((model as object) instanceof ForwardModel || model instanceof SentenceTransformer)) {
+    throw optionError('model', model, 'a folder, the id of a model, or a model; options are the third argument');
+  }
   const parts = loads
     ? await load(task, definition, model ?? null, tokenizer, others)
     : await partsOf(model, tokenizer, others);

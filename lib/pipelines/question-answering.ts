@@ -10,7 +10,7 @@ import {
 } from '../options.ts';
 import { checkMaxLength } from '../streams/limits.ts';
 import type { StreamSource } from '../streams/text-source.ts';
-import { AlignedRows, type RowAlignment } from './aligned-rows.ts';
+import { AlignedRows, type RowAlignment, withoutSpace } from './aligned-rows.ts';
 import { type AnswerWindow, BestAnswers } from './answers.ts';
 import { type CallOptions, callRules, Pipeline, type PipelineParts } from './base.ts';
 import { callPadded, rowsOf, warnOfTruncation } from './rows.ts';
@@ -99,6 +99,13 @@ type Settings = GivenOptions<QuestionAnsweringOptions> & {
   readonly question_room: number;
 };
 
+/** What the model says of one row. */
+interface WindowLogits {
+  readonly row: number;
+  readonly starts: Float32Array;
+  readonly ends: Float32Array;
+}
+
 /** The pieces of texts that answer questions. */
 // biome-ignore lint/suspicious/noUnsafeDeclarationMerging: a class cannot declare a call signature.
 export class QuestionAnsweringPipeline extends Pipeline<QuestionAnsweringModel> {
@@ -154,13 +161,16 @@ export class QuestionAnsweringPipeline extends Pipeline<QuestionAnsweringModel> 
             const selected = rows.select(batch);
             const outputs = await callPadded<'start_logits' | 'end_logits'>(this, selected, signal);
             const [starts, ends] = [rowsOf(outputs.start_logits), rowsOf(outputs.end_logits)];
-            return batch.map((row, i) => this.#window(rows.alignment(row), starts[i]!, ends[i]!, settings));
+            return batch.map((row, i) => ({ row, starts: starts[i]!, ends: ends[i]! }));
           },
-          finish: (i: number, windows: readonly AnswerWindow[]) => {
+          finish: (i: number, windows: readonly WindowLogits[]) => {
+            const { context } = inputs[i]!;
             const best = new BestAnswers(count, max_answer_len);
-            for (const window of windows) best.add(window);
-            const answers = this.#answers(inputs[i]!.context, best, settings);
-            return isOne(options) ? answers[0]! : answers;
+            for (const { row, ...logits } of windows) {
+              best.add(this.#window(rows.alignment(row), logits, context, settings));
+            }
+            const answers = this.#answers(context, best, settings);
+            return isOne(options) ? (answers[0] ?? noAnswer()) : answers;
           },
         };
       },
@@ -218,24 +228,25 @@ export class QuestionAnsweringPipeline extends Pipeline<QuestionAnsweringModel> 
 
   #window(
     { ids, offsets, sequence_ids, word_ids }: RowAlignment,
-    start_logits: ArrayLike<number>,
-    end_logits: ArrayLike<number>,
+    { starts, ends }: Omit<WindowLogits, 'row'>,
+    context: string,
     { align_to_words = true }: Settings,
   ): AnswerWindow {
-    const context = this.#questionFirst ? 1 : 0;
-    const isContext = (position: number) => sequence_ids[position] === context;
+    const sequence = this.#questionFirst ? 1 : 0;
+    const isContext = (position: number) => sequence_ids[position] === sequence;
     const isSameWord = (position: number, other: number) =>
       align_to_words && isContext(position) && word_ids[position] === word_ids[other];
     return {
-      start_logits: Float32Array.from({ length: ids.length }, (_, i) => start_logits[i]!),
-      end_logits: Float32Array.from({ length: ids.length }, (_, i) => end_logits[i]!),
+      // Without what pads the row.
+      start_logits: starts.subarray(0, ids.length),
+      end_logits: ends.subarray(0, ids.length),
       isContext,
       null_position: ids.indexOf(this.tokenizer.cls_token_id ?? -1),
       span: (first, last) => {
         let [begin, end] = [first, last];
         while (isSameWord(begin - 1, first)) begin--;
         while (isSameWord(end + 1, last)) end++;
-        return { start: offsets[2 * begin]!, end: offsets[2 * end + 1]! };
+        return withoutSpace(context, offsets[2 * begin]!, offsets[2 * end + 1]!);
       },
     };
   }
@@ -247,11 +258,16 @@ export class QuestionAnsweringPipeline extends Pipeline<QuestionAnsweringModel> 
   ): Answer[] {
     const answers = found.map(({ score, start, end }) => ({ answer: context.slice(start, end), score, start, end }));
     if (handle_impossible_answer && Number.isFinite(null_score)) {
-      answers.push({ answer: '', score: null_score, start: 0, end: 0 });
+      answers.push({ ...noAnswer(), score: null_score });
       answers.sort((a, b) => b.score - a.score);
     }
     return answers.slice(0, count);
   }
+}
+
+/** Of a context in which there is no token: of characters that tokenizers leave out. */
+function noAnswer(): Answer {
+  return { answer: '', score: 0, start: 0, end: 0 };
 }
 
 /** Whether one answer is asked for, rather than an array of them. */

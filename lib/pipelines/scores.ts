@@ -1,7 +1,8 @@
 /** exp(x - max) over their sum. */
 export function softmax(values: ArrayLike<number>): Float64Array {
-  const scores = Float64Array.from(values);
-  const largest = scores.reduce((most, value) => Math.max(most, value), Number.NEGATIVE_INFINITY);
+  const scores = new Float64Array(values);
+  let largest = Number.NEGATIVE_INFINITY;
+  for (let i = 0; i < scores.length; i++) largest = Math.max(largest, scores[i]!);
   let sum = 0;
   for (let i = 0; i < scores.length; i++) {
     scores[i] = Math.exp(scores[i]! - largest);

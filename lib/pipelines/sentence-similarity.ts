@@ -110,7 +110,7 @@ function readInput(item: unknown, name: string): SimilarityInput {
   }
   const { source_sentence, sentences } = item as Partial<SimilarityInput>;
   return {
-    source_sentence: readText(source_sentence, 'source_sentence'),
-    sentences: readTexts(sentences, 'sentences'),
+    source_sentence: readText(source_sentence, `${name}.source_sentence`),
+    sentences: readTexts(sentences, `${name}.sentences`),
   };
 }

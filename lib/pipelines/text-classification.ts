@@ -66,6 +66,10 @@ export interface TextClassificationPipeline {
     options?: O | null,
   ): Promise<Classification<O>[]>;
   <const O extends TextClassificationOptions = object>(
+    texts: string | TextPair | readonly string[] | readonly TextPair[],
+    options?: O | null,
+  ): Promise<InList<Classification<O>> | Classification<O>[]>;
+  <const O extends TextClassificationOptions = object>(
     texts: StreamSource<string> | StreamSource<TextPair>,
     options?: O | null,
   ): AsyncGenerator<Classification<O>, void, undefined>;

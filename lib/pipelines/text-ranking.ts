@@ -117,7 +117,7 @@ function readInput(item: unknown, name: string): RankingInput {
     throw optionError(name, item, '{ query, documents }, or a query and its documents as two arguments');
   }
   const { query, documents } = item as Partial<RankingInput>;
-  return { query: readText(query, 'query'), documents: readTexts(documents, 'documents') };
+  return { query: readText(query, `${name}.query`), documents: readTexts(documents, `${name}.documents`) };
 }
 
 /** What sentence-transformers writes into a cross-encoder's configuration, in its older and newer place. */

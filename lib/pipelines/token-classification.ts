@@ -3,7 +3,7 @@ import { TokenClassificationModel } from '../models/tasks/classes.ts';
 import { arrayRule, checkOptions, integerRule, type OptionRules, oneOfRule, stringRule } from '../options.ts';
 import { checkMaxLength } from '../streams/limits.ts';
 import type { StreamSource } from '../streams/text-source.ts';
-import { AlignedRows, type RowAlignment } from './aligned-rows.ts';
+import { AlignedRows, type RowAlignment, withoutSpace } from './aligned-rows.ts';
 import { type CallOptions, callRules, Pipeline, type PipelineParts } from './base.ts';
 import {
   type AggregationStrategy,
@@ -58,6 +58,9 @@ export interface TokenClassificationOptions extends CallOptions {
   readonly max_length?: number | null;
 }
 
+/** A window's logits are kept until its texts are done: as many characters, at most one token each, as have so many. */
+const windowLogits = 1 << 25;
+
 const strategies = ['none', 'simple', 'first', 'average', 'max'] as const;
 
 const rules: OptionRules<TokenClassificationOptions> = {
@@ -83,6 +86,10 @@ export interface TokenClassificationPipeline {
     texts: readonly string[],
     options?: O | null,
   ): Promise<Found<O>[][]>;
+  <const O extends TokenClassificationOptions = object>(
+    texts: string | readonly string[],
+    options?: O | null,
+  ): Promise<Found<O>[] | Found<O>[][]>;
   <const O extends TokenClassificationOptions = object>(
     texts: StreamSource<string>,
     options?: O | null,
@@ -114,6 +121,7 @@ export class TokenClassificationPipeline extends Pipeline<TokenClassificationMod
     return {
       name: 'texts',
       settings,
+      window_characters: Math.max(1 << 14, Math.floor(windowLogits / this.model.config.num_labels)),
       read: readText,
       sizeOf: (text: string) => text.length,
       prepare: async (texts: readonly string[]) => {
@@ -204,7 +212,8 @@ export class TokenClassificationPipeline extends Pipeline<TokenClassificationMod
   #described(text: string, entities: readonly Entity[], strategy: AggregationStrategy): (TokenEntity | EntityGroup)[] {
     const unknown = this.tokenizer.unk_token_id;
     const decoded = this.tokenizer.batch_decode(entities.map(({ tokens }) => tokens.map(({ id }) => id)));
-    return entities.map(({ label, score, tokens, start, end }, i) => {
+    return entities.map(({ label, score, tokens, ...place }, i) => {
+      const { start, end } = withoutSpace(text, place.start, place.end);
       // The unknown token's own name says nothing.
       const word = tokens.some(({ id }) => id === unknown) ? text.slice(start, end) : decoded[i]!;
       if (strategy !== 'none') return { entity_group: label, score, word, start, end };

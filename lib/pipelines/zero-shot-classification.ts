@@ -58,6 +58,11 @@ export interface ZeroShotClassificationPipeline {
     options?: ZeroShotClassificationOptions | null,
   ): Promise<ZeroShotClassificationOutput[]>;
   (
+    texts: string | readonly string[],
+    candidate_labels: Labels,
+    options?: ZeroShotClassificationOptions | null,
+  ): Promise<ZeroShotClassificationOutput | ZeroShotClassificationOutput[]>;
+  (
     texts: StreamSource<string>,
     candidate_labels: Labels,
     options?: ZeroShotClassificationOptions | null,
@@ -88,19 +93,21 @@ export class ZeroShotClassificationPipeline extends Pipeline<SequenceClassificat
     });
     [this.entailment_id, this.contradiction_id] = inferenceClasses(this.model.config.label2id);
     const { num_labels } = this.model.config;
-    if (num_labels > Math.max(this.entailment_id, this.contradiction_id)) return;
+    const isClass = (id: unknown) => Number.isInteger(id) && (id as number) >= 0 && (id as number) < num_labels;
+    if (isClass(this.entailment_id) && isClass(this.contradiction_id)) return;
     throw new BertNativeError(
       'ERR_UNSUPPORTED_MODEL',
-      `${this.task}: the model has ${num_labels} labels: expected a model of natural language inference, with two or more`,
+      `${this.task}: of ${num_labels} labels, entailment is ${this.entailment_id} and contradiction ${this.contradiction_id}: ` +
+        'expected a model of natural language inference, with two labels or more',
     );
   }
 
   /** @internal */
   override _call(texts: unknown, candidate_labels?: unknown, options?: unknown): unknown {
-    const inOptions = typeof candidate_labels === 'object' && !Array.isArray(candidate_labels);
-    const given = inOptions
-      ? { ...optionsObject(this.task, candidate_labels) }
-      : { ...optionsObject(this.task, options), candidate_labels };
+    const isLabels =
+      candidate_labels == null || typeof candidate_labels !== 'object' || Array.isArray(candidate_labels);
+    const others = optionsObject(this.task, isLabels ? options : candidate_labels);
+    const given = isLabels && candidate_labels != null ? { ...others, candidate_labels } : others;
     return this.respond(texts, () => this.#job(given));
   }
 

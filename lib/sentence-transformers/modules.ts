@@ -66,21 +66,21 @@ interface Step {
 const maxModules = 64;
 
 /** PyTorch's classes, by the last part of their names. */
-const activations: Readonly<Record<string, Activation | null>> = {
-  Identity: null,
-  Tanh: 'tanh',
-  GELU: 'gelu_erf',
-  ReLU: 'relu',
-  SiLU: 'silu',
-};
+const activations: ReadonlyMap<string, Activation | null> = new Map([
+  ['Identity', null],
+  ['Tanh', 'tanh'],
+  ['GELU', 'gelu_erf'],
+  ['ReLU', 'relu'],
+  ['SiLU', 'silu'],
+]);
 
-const readers: Readonly<Record<string, (folder: string, name: string) => Promise<Step>>> = {
-  Dense: readDense,
-  LayerNorm: readLayerNorm,
-  Normalize: async () => ({ steps: [{ kind: 'normalize' }] }),
+const readers: ReadonlyMap<string, (folder: string, name: string) => Promise<Step>> = new Map([
+  ['Dense', readDense],
+  ['LayerNorm', readLayerNorm],
+  ['Normalize', async (): Promise<Step> => ({ steps: [{ kind: 'normalize' }] })],
   // Drops nothing outside training.
-  Dropout: async () => ({ steps: [] }),
-};
+  ['Dropout', async (): Promise<Step> => ({ steps: [] })],
+]);
 
 /**
  * Reads the modules of a folder. Without a `modules.json`, the folder is an encoder's, and its vectors are means, of which a
@@ -108,9 +108,9 @@ export async function readModules(folder: string): Promise<SentenceModules> {
   const steps: HeadStep[] = [];
   const parameters = new Map<string, StepParameter>();
   for (const [index, entry] of others.entries()) {
-    const read = readers[classOf(entry) ?? ''];
+    const read = readers.get(classOf(entry) ?? '');
     if (read === undefined) {
-      const known = Object.keys(readers).join(', ');
+      const known = [...readers.keys()].join(', ');
       throw unsupported(path, `the module ${describe(entry.type)} is not supported behind a Pooling: ${known} are`);
     }
     const step = await read(join(folder, entry.path), `step_${index}`);
@@ -169,10 +169,11 @@ async function readDense(folder: string, name: string): Promise<Step> {
   checkConfigValue(path, 'bias', bias, booleanRule);
   checkConfigValue(path, 'activation_function', activation_function, stringRule);
   checkPlace(path, values);
+  if (values.use_residual === true) throw unsupported(path, 'use_residual is true: expected false');
   const className = /^torch\.nn\.(?:.*\.)?(\w+)$/.exec(activation_function as string)?.[1];
-  const activation = className === undefined ? undefined : activations[className];
+  const activation = className === undefined ? undefined : activations.get(className);
   if (activation === undefined) {
-    const known = Object.keys(activations).join(', ');
+    const known = [...activations.keys()].join(', ');
     throw unsupported(path, `activation_function is ${describe(activation_function)}: expected torch.nn's ${known}`);
   }
   const shapes = {

@@ -24,10 +24,10 @@ const flags: Readonly<Record<PoolingMode, string>> = {
 export const meanPooling: PoolingSettings = { modes: ['mean'], include_prompt: true };
 
 /**
- * The settings in a Pooling module's `config.json`: modes by name, as version 6 writes them, or a flag for each. Of the
- * flags, that of the mean alone is on unless said otherwise.
+ * The settings in a Pooling module's `config.json`: modes by name, one or a list, as version 6 writes them; or flags, as the
+ * versions before it do. The mean where neither says anything.
  *
- * @throws BertNativeError `ERR_CONFIG` for a mode that is not known, or none
+ * @throws BertNativeError `ERR_CONFIG` for a mode that is not known, or named twice
  */
 export function readPooling(path: string, values: JsonObject): PoolingSettings {
   const { pooling_mode, include_prompt } = values;
@@ -36,21 +36,20 @@ export function readPooling(path: string, values: JsonObject): PoolingSettings {
 }
 
 function namedModes(path: string, value: unknown): PoolingMode[] {
-  const names = Array.isArray(value) ? value : [value];
-  const unknown = names.find((name) => !poolingModes.includes(name));
-  if (names.length === 0 || unknown !== undefined) {
+  const names: unknown[] = Array.isArray(value) ? value : [value];
+  const unknown = names.find((name) => !(poolingModes as readonly unknown[]).includes(name));
+  if (names.length === 0 || unknown !== undefined || new Set(names).size < names.length) {
     throw new BertNativeError(
       'ERR_CONFIG',
-      `${path}: pooling_mode is ${describe(unknown ?? value)}: expected ${poolingModes.join(', ')}, or several of them`,
+      `${path}: pooling_mode is ${describe(unknown ?? value)}: expected ${poolingModes.join(', ')}, or several different ones`,
     );
   }
-  return poolingModes.filter((mode) => names.includes(mode));
+  return names as PoolingMode[];
 }
 
-function flaggedModes(path: string, values: JsonObject): PoolingMode[] {
-  const modes = poolingModes.filter((mode) => booleanAt(path, flags[mode], values[flags[mode]], mode === 'mean'));
-  if (modes.length === 0) throw new BertNativeError('ERR_CONFIG', `${path}: every pooling mode is switched off`);
-  return modes;
+function flaggedModes(path: string, values: JsonObject): readonly PoolingMode[] {
+  const modes = poolingModes.filter((mode) => booleanAt(path, flags[mode], values[flags[mode]], false));
+  return modes.length > 0 ? modes : meanPooling.modes;
 }
 
 function booleanAt(path: string, name: string, value: unknown, otherwise: boolean): boolean {
@@ -59,13 +58,14 @@ function booleanAt(path: string, name: string, value: unknown, otherwise: boolea
   throw new BertNativeError('ERR_CONFIG', `${path}: ${name} is ${describe(value)}: expected true or false`);
 }
 
-/** The inverse of {@link readPooling}, as versions before 6 write it, which later ones read as well. */
-export function poolingConfig(
-  { modes, include_prompt }: PoolingSettings,
-  word_embedding_dimension: number,
-): JsonObject {
+/** The inverse of {@link readPooling}: flags, which every version reads, but where their order does not say it. */
+export function poolingConfig({ modes, include_prompt }: PoolingSettings, hidden_size: number): JsonObject {
+  const flagged = poolingModes.filter((mode) => modes.includes(mode));
+  if (flagged.some((mode, i) => mode !== modes[i])) {
+    return { embedding_dimension: hidden_size, pooling_mode: modes, include_prompt };
+  }
   return {
-    word_embedding_dimension,
+    word_embedding_dimension: hidden_size,
     ...Object.fromEntries(poolingModes.map((mode) => [flags[mode], modes.includes(mode)])),
     include_prompt,
   };

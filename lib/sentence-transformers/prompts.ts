@@ -68,7 +68,6 @@ export async function promptLength(
 ): Promise<number> {
   const rows = await tokenizer.encode_rows([prompt], { truncation: true, max_length, verbose: false });
   const ids = rows.ids(0);
-  const { sep_token_id, eos_token_id } = tokenizer as { sep_token_id?: number | null; eos_token_id?: number | null };
   const last = ids.at(-1);
-  return last !== undefined && (last === sep_token_id || last === eos_token_id) ? ids.length - 1 : ids.length;
+  return last !== undefined && tokenizer.all_special_ids.includes(last) ? ids.length - 1 : ids.length;
 }

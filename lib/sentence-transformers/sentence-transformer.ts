@@ -1,10 +1,10 @@
 import { inspect } from 'node:util';
 import { rejectOnAbort, throwIfAborted } from '../abort.ts';
 import { BertNativeError } from '../errors.ts';
-import { type ResolveOptions, resolveModelFolder, resolveRules } from '../hub/resolve.ts';
+import { resolveModelFolder, resolveRules } from '../hub/resolve.ts';
 import { AutoModel } from '../models/auto.ts';
 import type { EncoderModel } from '../models/encoder-model.ts';
-import type { EngineOptions, ModelStats } from '../models/modeling.ts';
+import type { FromPretrainedOptions, ModelStats } from '../models/modeling.ts';
 import {
   checkOption,
   checkOptions,
@@ -42,7 +42,7 @@ import {
   type Vectors,
 } from './similarity.ts';
 
-export interface SentenceTransformerOptions extends ResolveOptions, EngineOptions {
+export interface SentenceTransformerOptions extends Omit<FromPretrainedOptions, 'extra_heads'> {
   /** In place of the folder's. */
   readonly prompts?: Readonly<Record<string, string>> | null;
   /** In place of the folder's. */
@@ -295,7 +295,7 @@ export class SentenceTransformer {
     });
   }
 
-  /** Lets go of the weights once pending calls have settled; later calls reject with `ERR_DISPOSED`. */
+  /** Lets go of the weights once nothing is being computed; later calls, and what is left of others, reject with `ERR_DISPOSED`. */
   dispose(): void {
     this.model.dispose();
   }
@@ -328,7 +328,7 @@ function checkTexts(texts: unknown): readonly string[] {
   if (!Array.isArray(texts)) throw optionError('texts', texts, 'a string or an array of strings');
   const other = texts.findIndex((text) => typeof text !== 'string');
   if (other >= 0) throw optionError(`texts[${other}]`, texts[other], 'a string');
-  return texts;
+  return texts.slice(); // they are read while the call runs
 }
 
 function allocate(count: number, dimensions: number): Float32Array {

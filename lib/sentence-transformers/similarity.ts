@@ -48,11 +48,11 @@ const scores: Readonly<Record<SimilarityFunctionName, Score>> = {
  *
  * @param a `[n, size]` @param b `[m, size]`
  * @returns `[n, m]`
- * @throws BertNativeError `ERR_SHAPE` for other dims, or vectors of different lengths
+ * @throws BertNativeError `ERR_SHAPE` for other dims, or vectors of different lengths; `ERR_MEMORY`
  */
 export function similarity(name: SimilarityFunctionName, a: Vectors, b: Vectors): Tensor<'float32'> {
   const [rowsA, rowsB] = preparedRows(name, a, b);
-  const out = new Float32Array(rowsA.count * rowsB.count);
+  const out = allocate(rowsA.count, rowsB.count);
   for (let i = 0; i < rowsA.count; ++i) out.set(rowScores(name, rowsA, i, rowsB), i * rowsB.count);
   return new Tensor('float32', out, [rowsA.count, rowsB.count]);
 }
@@ -78,6 +78,15 @@ export function similarity_pairwise(name: SimilarityFunctionName, a: Vectors, b:
   return new Tensor('float32', data, [rowsA.count]);
 }
 
+function allocate(n: number, m: number): Float32Array {
+  try {
+    return new Float32Array(n * m);
+  } catch (cause) {
+    const message = `${n} × ${m} scores do not fit into one array: semantic_search gives the best of them alone`;
+    throw new BertNativeError('ERR_MEMORY', message, { cause });
+  }
+}
+
 /** The scores of row i of `a` with each of `b`, both prepared. */
 export function rowScores(name: SimilarityFunctionName, a: Rows, i: number, b: Rows): Float32Array {
   const score = scores[name];
@@ -93,27 +102,31 @@ export function checkSimilarityName(name: unknown): asserts name is SimilarityFu
 }
 
 /** Both sides as rows; normalized where the function asks for it. */
-export function preparedRows(name: SimilarityFunctionName, a: Vectors, b: Vectors): [Rows, Rows] {
+function preparedRows(name: SimilarityFunctionName, a: Vectors, b: Vectors): [Rows, Rows] {
   checkSimilarityName(name);
-  const [rowsA, rowsB] = [readRows('the first', a), readRows('the second', b)];
-  if (rowsA.size !== rowsB.size && rowsA.count > 0 && rowsB.count > 0) {
-    throw new BertNativeError(
-      'ERR_SHAPE',
-      `vectors are compared where they have one length: got ${rowsA.size} and ${rowsB.size}`,
-    );
-  }
+  const [rowsA, rowsB] = [readRows('the first vectors', a), readRows('the second vectors', b)];
+  checkSizes(rowsA, rowsB);
   return name === 'cosine' ? [normalizedRows(rowsA), normalizedRows(rowsB)] : [rowsA, rowsB];
 }
 
-function readRows(which: string, vectors: Vectors): Rows {
-  const tensor = vectors instanceof Tensor ? vectors.to('float32') : Tensor.from(vectors, 'float32');
-  const { dims } = tensor;
-  if (dims.length === 1 && tensor.size > 0) return { data: tensor.data, count: 1, size: dims[0]! };
-  if (dims.length === 1) return { data: tensor.data, count: 0, size: 0 };
-  if (dims.length === 2) return { data: tensor.data, count: dims[0]!, size: dims[1]! };
-  throw new BertNativeError('ERR_SHAPE', `${which} vectors are [n, size]: got the dims ${dimsText(dims)}`);
+/** @throws BertNativeError `ERR_SHAPE` for vectors of different lengths */
+export function checkSizes(a: Pick<Rows, 'count' | 'size'>, b: Pick<Rows, 'count' | 'size'>): void {
+  if (a.size === b.size || a.count === 0 || b.count === 0) return;
+  throw new BertNativeError(
+    'ERR_SHAPE',
+    `vectors are compared where they have one length: got ${a.size} and ${b.size}`,
+  );
 }
 
-function normalizedRows({ data, count, size }: Rows): Rows {
+/** @throws BertNativeError `ERR_SHAPE` for anything but vectors or a matrix of them, `ERR_DTYPE` */
+export function readRows(name: string, vectors: Vectors): Rows {
+  const tensor = vectors instanceof Tensor ? vectors.to('float32') : Tensor.from(vectors, 'float32');
+  const { dims, data, size } = tensor;
+  if (dims.length === 1) return { data, count: size > 0 ? 1 : 0, size };
+  if (dims.length === 2) return { data, count: dims[0]!, size: dims[1]! };
+  throw new BertNativeError('ERR_SHAPE', `${name} are [n, size]: got the dims ${dimsText(dims)}`);
+}
+
+export function normalizedRows({ data, count, size }: Rows): Rows {
   return { data: new Tensor('float32', data, [count, size]).normalize(2, 1).data, count, size };
 }

@@ -171,10 +171,8 @@ void ForwardJob::add_padded_outputs(Outputs& outputs, const Napi::Object& wanted
       sizes.push_back(output_size({B, layer.attention.num_attention_heads, S, S}));
     }
     const std::vector<float*> bases = outputs.add_list("attentions", sizes);
-    for (size_t b = 0; b < B; b++) {
-      for (size_t layer = 0; layer < layers.size(); layer++) {
-        task_->sequences[b].attentions.push_back(bases[layer] + b * (sizes[layer] / B));
-      }
+    for (size_t layer = 0; layer < layers.size(); ++layer) {
+      for (size_t b = 0; b < B; b++) task_->sequences[b].attentions.push_back(bases[layer] + b * (sizes[layer] / B));
     }
   }
 }

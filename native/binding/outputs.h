@@ -22,7 +22,7 @@ class Outputs {
 
   float* add(const char* name, size_t size) { return add_to(object_, name, size); }
 
-  // One array of each size.
+  // Arrays of these sizes.
   std::vector<float*> add_list(const char* name, const std::vector<size_t>& sizes) {
     const Napi::Array list = Napi::Array::New(env_, sizes.size());
     std::vector<float*> pointers;

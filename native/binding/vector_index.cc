@@ -62,8 +62,9 @@ class SearchJob : public Job {
       : Job(env), search_(std::make_shared<Search>()) {
     const Floats floats = read_floats(queries, "queries");
     if (floats.size % index->dimensions() != 0) {
-      throw Error(ErrorCode::kShape, "queries has " + std::to_string(floats.size) + " elements: expected a multiple of " +
-                                         std::to_string(index->dimensions()) + ", the dimensions of the vectors");
+      throw Error(ErrorCode::kShape, "queries has " + std::to_string(floats.size) +
+                                         " elements: expected a multiple of " + std::to_string(index->dimensions()) +
+                                         ", the dimensions of the vectors");
     }
     search_->k = std::min(k, index->size());
     search_->count = floats.size / index->dimensions();
@@ -230,8 +231,9 @@ Napi::Value create_vector_index(const Napi::CallbackInfo& info) {
     const SearchScore score = choose<SearchScore>(info[2].ToString().Utf8Value(), "score",
                                                   {{"dot", SearchScore::kDot}, {"cosine", SearchScore::kCosine}});
     if (dimensions == 0 || vectors.size % dimensions != 0) {
-      throw Error(ErrorCode::kShape, "vectors has " + std::to_string(vectors.size) + " elements: expected a multiple of " +
-                                         "the dimensions, " + std::to_string(dimensions));
+      throw Error(ErrorCode::kShape, "vectors has " + std::to_string(vectors.size) +
+                                         " elements: expected a multiple of " + "the dimensions, " +
+                                         std::to_string(dimensions));
     }
     SharedIndex index = make_index(vectors, dimensions, score);
     return NativeVectorIndex::wrap(env, std::move(index), vectors.shared ? info[0].As<Napi::Object>() : Napi::Object());

@@ -39,7 +39,8 @@ std::vector<AttentionTask> attention_tasks(const PlannedBlock& block, size_t hea
   return tasks;
 }
 
-std::vector<AttentionTask> last_row_attention_tasks(const PlannedBlock& block, const std::vector<AttentionTask>& tasks) {
+std::vector<AttentionTask> last_row_attention_tasks(const PlannedBlock& block,
+                                                    const std::vector<AttentionTask>& tasks) {
   std::vector<AttentionTask> left;
   for (const AttentionTask& task : tasks) {
     const PlannedSequence& planned = block.sequences[task.sequence];

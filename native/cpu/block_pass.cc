@@ -18,8 +18,8 @@ constexpr size_t kGroupLeastStrips = 4;
 }  // namespace
 
 size_t Workspace::size_in_bytes() const {
-  size_t size = hidden.size_in_bytes() + projections.size_in_bytes() + embeddings.size_in_bytes() +
-                shared_rows.size_in_bytes();
+  size_t size =
+      hidden.size_in_bytes() + projections.size_in_bytes() + embeddings.size_in_bytes() + shared_rows.size_in_bytes();
   for (const RowScratch& scratch : thread_rows) size += scratch.size_in_bytes();
   for (const AttentionScratch& scratch : thread_attention) size += scratch.size_in_bytes();
   return size + heads.size_in_bytes();
@@ -96,13 +96,13 @@ void BlockPass::keep_only_last_rows() {
 RowScratch& BlockPass::prepare(RowScratch& scratch, size_t rows, size_t inner_columns) const {
   const auto strips_bytes = [&](size_t depth) { return Strips::size_in_bytes(gemm_, DepthPieces(depth), rows); };
   const size_t stride = std::max(hidden_stride_, embedding_stride_);
-  scratch.input_strips.reserve(std::max({strips_bytes(hidden_size_), strips_bytes(widest_attention_),
-                                         strips_bytes(specification_.embeddings.embedding_size),
-                                         strips_bytes(convolution_depth_)}));
+  scratch.input_strips.reserve(
+      std::max({strips_bytes(hidden_size_), strips_bytes(widest_attention_),
+                strips_bytes(specification_.embeddings.embedding_size), strips_bytes(convolution_depth_)}));
   scratch.inner_strips.reserve(strips_bytes(inner_columns));
   scratch.attended.reserve(rows * stride);
-  scratch.inner.reserve(
-      rows * std::max(row_stride(inner_columns) * (any_gate_ ? 2 : 1), row_stride(convolution_depth_)));
+  scratch.inner.reserve(rows *
+                        std::max(row_stride(inner_columns) * (any_gate_ ? 2 : 1), row_stride(convolution_depth_)));
   scratch.output.reserve(rows * std::max(stride, convolution_stride_));
   return scratch;
 }

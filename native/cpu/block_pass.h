@@ -32,8 +32,8 @@ struct RowScratch {
 struct Workspace {
   AlignedBuffer<float> hidden;       // [rows, H], the residual stream
   AlignedBuffer<float> projections;  // [rows, 3·A·D]: queries, keys, values; attention puts its result over the queries
-  AlignedBuffer<float> embeddings;   // [rows, H], where a convolution needs them later
-  RowScratch shared_rows;            // for the jobs that all threads do together
+  AlignedBuffer<float> embeddings;  // [rows, H], where a convolution needs them later
+  RowScratch shared_rows;           // for the jobs that all threads do together
   std::vector<RowScratch> thread_rows;
   std::vector<AttentionScratch> thread_attention;
   HeadScratch heads;
@@ -113,8 +113,8 @@ class BlockPass {
   size_t hidden_stride_, projection_stride_, embedding_stride_;
   size_t convolution_stride_ = 0, convolution_depth_ = 0;
   std::vector<size_t> positions_;  // of each row, where they count tokens
-  size_t row_count_;  // rows in the workspace
-  bool only_last_rows_ = false;  // row i of the workspace is PlannedBlock::last_rows[i]: the others are not needed
+  size_t row_count_;               // rows in the workspace
+  bool only_last_rows_ = false;    // row i of the workspace is PlannedBlock::last_rows[i]: the others are not needed
 };
 
 }  // namespace bert_native

@@ -308,18 +308,15 @@ void BlockPass::convolve(const RowGroup& group, const std::function<void(size_t 
       if (i == 0) make_row(row);
       gather_columns(row, begin, channels, gathered + (row - group.begin) * gathered_stride);
     });
-    multiply(group.spread,
-             {.a = strips,
-              .w = matrix,
-              .panel_end = matrix.panel_count(),
-              .c = output + begin,
-              .ldc = convolution_stride_},
-             [&](const Region& part) {
-               for (size_t row = part.row_begin; row < part.row_end; ++row) {
-                 activate(output + row * convolution_stride_ + begin + part.col_begin,
-                          weights.bias.data() + begin + part.col_begin, part.col_end - part.col_begin);
-               }
-             });
+    multiply(
+        group.spread,
+        {.a = strips, .w = matrix, .panel_end = matrix.panel_count(), .c = output + begin, .ldc = convolution_stride_},
+        [&](const Region& part) {
+          for (size_t row = part.row_begin; row < part.row_end; ++row) {
+            activate(output + row * convolution_stride_ + begin + part.col_begin,
+                     weights.bias.data() + begin + part.col_begin, part.col_end - part.col_begin);
+          }
+        });
   }
   finish_state(group, 1, [&](size_t row) {
     float* x = hidden_row(row);

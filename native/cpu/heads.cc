@@ -118,8 +118,8 @@ void HeadRunner::run_group(const Head& head, const HeadRow* rows, size_t count,
   pool_.parallel_for(count, [&](size_t row, size_t) { read(rows[row].source, scratch_.rows.data() + row * stride); });
   const Sink to_outputs = [&](size_t row_begin, size_t row_end, size_t col_begin, size_t columns, const float* values,
                               size_t ld) { store(rows, row_begin, row_end, col_begin, columns, values, ld); };
-  const Sink to_next_rows = [&](size_t row_begin, size_t row_end, size_t col_begin, size_t columns,
-                                const float* values, size_t ld) {
+  const Sink to_next_rows = [&](size_t row_begin, size_t row_end, size_t col_begin, size_t columns, const float* values,
+                                size_t ld) {
     for (size_t row = row_begin; row < row_end; ++row) {
       std::copy_n(values + (row - row_begin) * ld, columns, scratch_.next_rows.data() + row * stride + col_begin);
     }
@@ -147,15 +147,13 @@ void HeadRunner::run_group(const Head& head, const HeadRow* rows, size_t count,
 
 // The group's rows [rows, depth] by the operation's matrix.
 void HeadRunner::multiply(const HeadOperation& operation, size_t depth, size_t rows, size_t stride, const Sink& sink) {
-  const GemmKernels& gemm =
-      operation.matrix != nullptr ? operation.matrix->gemm() : kernels_.gemm_of(MatrixType::kF32);
+  const GemmKernels& gemm = operation.matrix != nullptr ? operation.matrix->gemm() : kernels_.gemm_of(MatrixType::kF32);
   const DepthPieces pieces(depth);
   scratch_.strips.reserve(Strips::size_in_bytes(gemm, pieces, rows));
   Strips strips(gemm, pieces, scratch_.strips.data(), rows);
   const float* bias = operation.activates ? bias_or_zeros(operation.bias, operation.width) : operation.bias;
   control_.begin_step();
-  pool_.parallel_for(strips.count(),
-                     [&](size_t strip, size_t) { strips.pack(scratch_.rows.data(), stride, strip); });
+  pool_.parallel_for(strips.count(), [&](size_t strip, size_t) { strips.pack(scratch_.rows.data(), stride, strip); });
 
   // Each thread reads its own panels once; only where they are too few to go round are the rows cut as well.
   const size_t panels = ceil_div(operation.width, gemm.cols), wanted = pool_.thread_count() * kTasksPerThread;

@@ -21,9 +21,9 @@ namespace bert_native {
 // result takes.
 struct HeadScratch {
   struct Thread {
-    AlignedBuffer<std::byte> panels;     // packed from the table of words
-    AlignedBuffer<float> table_rows;     // as they are unpacked from 16 bits
-    AlignedBuffer<float> products;       // [rows of a strip, columns of some panels]
+    AlignedBuffer<std::byte> panels;  // packed from the table of words
+    AlignedBuffer<float> table_rows;  // as they are unpacked from 16 bits
+    AlignedBuffer<float> products;    // [rows of a strip, columns of some panels]
   };
   AlignedBuffer<float> rows, next_rows;  // of a group, before and after a product
   AlignedBuffer<std::byte> strips;

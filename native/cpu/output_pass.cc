@@ -32,7 +32,8 @@ void OutputPass::pool_sequences() {
     if (!access) return;
     const std::vector<Pooling>& modes = sequence.options.pooling;
     pool(planned, modes, sequence.pooled);
-    if (sequence.options.normalize) normalize_l2_f32(sequence.pooled, modes.size() * specification_.hidden_size, kernels_);
+    if (sequence.options.normalize)
+      normalize_l2_f32(sequence.pooled, modes.size() * specification_.hidden_size, kernels_);
   });
 }
 
@@ -74,7 +75,8 @@ void OutputPass::run_pooled_head(const Head& head, size_t index, const std::vect
   std::vector<HeadRow> rows;
   for (size_t i = 0; i < block_.sequences.size(); ++i) {
     const Sequence& sequence = *block_.sequences[i].sequence;
-    if (!sequence.heads.empty() && sequence.heads[index] != nullptr) rows.push_back({&sequence, i, sequence.heads[index]});
+    if (!sequence.heads.empty() && sequence.heads[index] != nullptr)
+      rows.push_back({&sequence, i, sequence.heads[index]});
   }
   heads_.run(head, rows, [&](size_t source, float* row) { pool(block_.sequences[source], modes, row); });
 }

@@ -221,7 +221,8 @@ struct EncoderWeights::Loader {
     if (const auto& relative = specification.relative_positions) {
       target.distance_rows = DistanceRows(relative->row_of);
       load(target.relative_positions, {"relative_positions.weight"});
-      if (relative->vectors && relative->norm) load(target.relative_positions_norm, "relative_positions.norm", *relative->norm);
+      if (relative->vectors && relative->norm)
+        load(target.relative_positions_norm, "relative_positions.norm", *relative->norm);
     }
     const std::vector<LayerSpecification>& layers = specification.layers;
     target.layers_.resize(layers.size());

@@ -59,8 +59,8 @@ struct NormWeights {
 
 // Of all layers with the same number in LayerSpecification::parameters.
 struct LayerWeights {
-  LinearWeights query_key_value;  // the three matrices one below the other, [3·A·D, H]
-  PackedMatrix distance;          // [2·max_position_embeddings - 1, D], for relative keys; always kF32
+  LinearWeights query_key_value;               // the three matrices one below the other, [3·A·D, H]
+  PackedMatrix distance;                       // [2·max_position_embeddings - 1, D], for relative keys; always kF32
   LinearWeights position_key, position_query;  // [A·D, H], of disentangled positions that have their own
   RelativeProjection to_key, to_query;         // of disentangled positions, by distance
   LinearWeights attention_output;
@@ -140,8 +140,8 @@ class EncoderWeights {
   const KernelTable& kernels_;
   const GemmKernels& gemm_;
   MatrixType type_;
-  std::vector<LayerWeights> layers_;  // empty where a layer has another's
-  std::vector<size_t> shared_;        // of each layer, where its weights are
+  std::vector<LayerWeights> layers_;                  // empty where a layer has another's
+  std::vector<size_t> shared_;                        // of each layer, where its weights are
   std::map<std::string, std::vector<Place>> places_;  // one behind the other
   AlignedBuffer<std::byte> memory_;
 };

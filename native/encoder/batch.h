@@ -52,7 +52,8 @@ struct OutputOptions {
 };
 
 // One row of a request, S positions wide, and where its results go. Pointers are the request's own memory and outlive
-// the forward pass. Null output pointers are not wanted. Legend: S positions, H hidden_size, A heads, L layers.
+// the forward pass. Null output pointers are not wanted. Legend: S positions, H hidden_size, E embedding_size, A heads,
+// L layers.
 struct Sequence {
   size_t length = 0;                        // S
   const int32_t* input_ids = nullptr;       // [S], or null where inputs_embeds is given

@@ -30,8 +30,8 @@ void check_outputs(const EncoderSpecification& specification, const Sequence& se
   const std::string name = "sequence " + std::to_string(index);
   const auto check_count = [&](const char* what, size_t count, size_t expected) {
     if (count == 0 || count == expected) return;
-    throw Error(ErrorCode::kShape, name + " asks for " + std::to_string(count) + " " + what + ": expected " +
-                                       std::to_string(expected));
+    throw Error(ErrorCode::kShape,
+                name + " asks for " + std::to_string(count) + " " + what + ": expected " + std::to_string(expected));
   };
   check_count("hidden_states", sequence.hidden_states.size(), layers + 1);
   check_count("attentions", sequence.attentions.size(), layers);
@@ -68,12 +68,12 @@ std::vector<AttentionMask> partial_masks(const EncoderSpecification& specificati
 
 // Which of a sequence's last states its results are made of.
 struct WantedStates {
-  bool all_shown = false;     // every position that is shown
-  bool listed = false;        // head_positions, as far as they are shown
-  bool first = false;         // position 0, masked or not
+  bool all_shown = false;  // every position that is shown
+  bool listed = false;     // head_positions, as far as they are shown
+  bool first = false;      // position 0, masked or not
   bool last_key = false;
-  bool pooled_keys = false;   // every key that is not skipped
-  bool pooled_head = false;   // what is made of pooled states is wanted even if they are zeros
+  bool pooled_keys = false;  // every key that is not skipped
+  bool pooled_head = false;  // what is made of pooled states is wanted even if they are zeros
 
   WantedStates(const EncoderSpecification& specification, const Sequence& sequence) {
     all_shown = sequence.last_hidden_state != nullptr || any(sequence.hidden_states) || any(sequence.attentions);

@@ -9,13 +9,13 @@
 
 namespace bert_native {
 
-// What a sequence is pooled from. Keys are the positions whose mask is 1, without those that pooling_skip leaves out, in
-// ascending order. Legend: H hidden_size.
+// What a sequence is pooled from. Keys are the positions whose mask is 1, without those that pooling_skip leaves out,
+// in ascending order. Legend: H hidden_size.
 struct PooledStates {
-  const float* first = nullptr;        // [H]: position 0, whatever its mask; of kCls
-  const float* last = nullptr;         // [H]: the last key, null where there are none; of kLastToken
-  const float* keys = nullptr;         // [key_count, H], row stride `stride`; of all others
-  const PlannedRow* rows = nullptr;    // [key_count]: where they stand; of kWeightedMean
+  const float* first = nullptr;      // [H]: position 0, whatever its mask; of kCls
+  const float* last = nullptr;       // [H]: the last key, null where there are none; of kLastToken
+  const float* keys = nullptr;       // [key_count, H], row stride `stride`; of all others
+  const PlannedRow* rows = nullptr;  // [key_count]: where they stand; of kWeightedMean
   size_t key_count = 0, stride = 0;
 };
 

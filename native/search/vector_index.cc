@@ -171,8 +171,7 @@ class VectorIndex::Search {
         score(strips, panel, workers_[worker]);
       }
     });
-    pool_.parallel_for(count,
-                       [&](size_t query, size_t) { merge(query, indices + query * k_, scores + query * k_); });
+    pool_.parallel_for(count, [&](size_t query, size_t) { merge(query, indices + query * k_, scores + query * k_); });
   }
 
  private:

@@ -22,15 +22,17 @@ struct SearchResult {
   std::vector<float> scores;     // [Q, k]
 };
 
-// N vectors of D numbers, in which those are found that score highest with a query: all are compared (no approximation).
-// What is found for a query depends neither on the other queries nor on the threads. Searches may run at once.
+// N vectors of D numbers, in which those are found that score highest with a query: all are compared (no
+// approximation). What is found for a query depends neither on the other queries nor on the threads. Searches may run
+// at once.
 class VectorIndex {
  public:
   static constexpr size_t kMostVectors = (size_t{1} << 31) - 1;
   static constexpr size_t kMostDimensions = size_t{1} << 20;
 
   // Vectors [size, dimensions], row-major. `copies`: they are copied, on all threads of the pool. Otherwise they stay
-  // where they are, outlive the index and do not change. Throws kShape beyond kMostVectors and kMostDimensions, kMemory.
+  // where they are, outlive the index and do not change. Throws kShape beyond kMostVectors and kMostDimensions,
+  // kMemory.
   VectorIndex(const float* vectors, size_t size, size_t dimensions, SearchScore score, bool copies,
               const KernelTable& kernels, ThreadPool& pool);
 
@@ -42,8 +44,8 @@ class VectorIndex {
   }
 
   // queries [count, dimensions]; k is cut to size(). Equal scores: the lower index first; NaN comes behind all numbers.
-  // Beside the result it takes some MiB for each thread, and 8·k bytes for each thread more. `is_aborted` is asked often,
-  // on every thread of the pool. Throws kAborted where it says so, kMemory.
+  // Beside the result it takes some MiB for each thread, and 8·k bytes for each thread more. `is_aborted` is asked
+  // often, on every thread of the pool. Throws kAborted where it says so, kMemory.
   SearchResult search(const float* queries, size_t count, size_t k, ThreadPool& pool,
                       const std::function<bool()>& is_aborted) const;
 

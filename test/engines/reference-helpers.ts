@@ -74,11 +74,11 @@ export function tinySpecification(
 }
 
 /** Values for every parameter, large enough that every part of the model matters. */
-export function randomSources(specification: EncoderSpecification): Map<string, ParameterSource> {
+export function randomSources(specification: EncoderSpecification, std = 0.6): Map<string, ParameterSource> {
   return new Map(
     encoderParameters(specification).map(({ name, shape }, index) => [
       name,
-      { kind: 'normal', shape, seed: BigInt(index), std: 0.6, zero_row: -1 },
+      { kind: 'normal', shape, seed: BigInt(index), std, zero_row: -1 },
     ]),
   );
 }

@@ -412,6 +412,7 @@ test('options that are none', async () => {
   await refused('a/b/c', {});
   await refused('a--b/c', {});
   await refused(id, { include: 'a' });
+  await refused(id, { include: ['[z-a]'] });
   await refused(id, { revison: 'x' });
   await refused(id, { revision: '../x' });
   await refused(id, { revision: 'a\\b' });

@@ -95,6 +95,12 @@ describe('what does not fit', () => {
     });
   });
 
+  test.each(['gpt2', 'opt', 't5'])('%s is no slip of the pen', async (model_type) => {
+    await expect(AutoModel.from_pretrained(changed('bert-base', { model_type }))).rejects.toMatchObject({
+      message: expect.not.stringContaining('did you mean'),
+    });
+  });
+
   test('a task that a family has no class for', async () => {
     await expect(AutoModelForNextSentencePrediction.from_pretrained(fixture('roberta-base'))).rejects.toMatchObject({
       code: 'ERR_UNSUPPORTED_MODEL',

@@ -82,6 +82,26 @@ const refused: [why: string, Config, values: ConfigValues, facts: string[]][] = 
   ['an unknown problem', RobertaConfig, { problem_type: 'ranking' }, ['problem_type', 'ranking']],
   ['heads that were taken out', DistilBertConfig, { pruned_heads: { 0: [1] } }, ['pruned_heads']],
   ['a decoder', ElectraConfig, { is_decoder: true }, ['is_decoder']],
+  ['labels by name', RobertaConfig, { id2label: { 0: 'no', yes: 'yes' } }, ['id2label', 'yes', 'whole numbers']],
+  ['labels that are none', RobertaConfig, { id2label: { 0: { toString: 1 } } }, ['id2label[0]', 'a name']],
+  [
+    'more fields than a file of settings has',
+    RobertaConfig,
+    Object.fromEntries(Array.from({ length: 5000 }, (_, i) => [`field_${i}`, i])),
+    ['5000 fields', 'at most 4096'],
+  ],
+  [
+    'an object that cannot be shown',
+    RobertaConfig,
+    { hidden_act: JSON.parse('{ "constructor": { "name": { "toString": 1 } } }') },
+    ['hidden_act is an object (no class)'],
+  ],
+  [
+    'distances without end',
+    DebertaV2Config,
+    { relative_attention: true, pos_att_type: 'c2p', max_position_embeddings: 1 << 24 },
+    ['max_position_embeddings', 'max_relative_positions'],
+  ],
 ];
 
 describe('configurations that ask for what there is not', () => {
@@ -94,6 +114,12 @@ describe('configurations that ask for what there is not', () => {
     }
     expect(error).toMatchObject({ code: 'ERR_CONFIG' });
     for (const fact of facts) expect((error as Error).message).toContain(fact);
+  });
+
+  test('a field that is far too long to be a slip of the pen', () => {
+    const names = Array.from({ length: 4000 }, (_, i) => 'x'.repeat(2000) + i);
+    const config = new RobertaConfig(Object.fromEntries(names.map((name) => [name, 1])));
+    expect(names.every((name) => name in config)).toBe(true);
   });
 
   test('of a task alone', () => {

@@ -32,7 +32,10 @@ const isOwn = (output: string) => !/^(hidden_states\.|attentions\.|softmax$|sent
 
 /** Rows of every kind that differ in how they are masked, the last without any key. */
 function maskedRows(model: Model, choices: boolean): Required<Rows> {
-  const { vocab_size, type_vocab_size } = model.specification.embeddings;
+  const { vocab_size, type_vocab_size = 0 } = model.config.to_dict() as {
+    vocab_size: number;
+    type_vocab_size?: number;
+  };
   const sequence = Math.min(9, model.max_sequence_length);
   const row = (value: (i: number) => number) => Array.from({ length: sequence }, (_, i) => value(i));
   const masks: ((i: number) => number)[] = [

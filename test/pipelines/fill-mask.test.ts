@@ -29,7 +29,7 @@ describe('one mask', () => {
   const text = 'the [MASK] was good.';
 
   test('the best tokens, as the whole vocabulary has them', async () => {
-    const found = (await fill(text)) as FilledMask[];
+    const found = await fill(text);
     const [row] = await probabilities(text);
     expect(found.map(({ token }) => token)).toEqual(ranked(row!).slice(0, 5));
     for (const { score, token, token_str, sequence } of found) {
@@ -42,9 +42,9 @@ describe('one mask', () => {
   });
 
   test('top_k, its older name, and more than the vocabulary has', async () => {
-    expect(await fill(text, { top_k: 1 })).toEqual(((await fill(text)) as FilledMask[]).slice(0, 1));
-    expect(await fill(text, { topk: 2 })).toEqual(((await fill(text)) as FilledMask[]).slice(0, 2));
-    const all = (await fill(text, { top_k: 1000 })) as FilledMask[];
+    expect(await fill(text, { top_k: 1 })).toEqual((await fill(text)).slice(0, 1));
+    expect(await fill(text, { topk: 2 })).toEqual((await fill(text)).slice(0, 2));
+    const all = await fill(text, { top_k: 1000 });
     expect(all).toHaveLength(328);
     expect(all.reduce((sum, { score }) => sum + score, 0)).toBeCloseTo(1, 5);
     expect(all.map(({ score }) => score)).toEqual(all.map(({ score }) => score).toSorted((a, b) => b - a));
@@ -52,7 +52,7 @@ describe('one mask', () => {
 
   test('targets: among these alone, with the probability that they have among all', async () => {
     const [row] = await probabilities(text);
-    const found = (await fill(text, { targets: ['story', 'movie', 'Kim', 'movie'], top_k: 9 })) as FilledMask[];
+    const found = await fill(text, { targets: ['story', 'movie', 'Kim', 'movie'], top_k: 9 });
     const ids = ['story', 'movie', 'Kim'].map((token) => tokenizer.convert_tokens_to_ids(token));
     expect(found.map(({ token }) => token)).toEqual(ids.toSorted((a, b) => row![b]! - row![a]!));
     for (const { score, token } of found) expect(score).toBeCloseTo(row![token]!, 6);
@@ -73,7 +73,7 @@ describe('one mask', () => {
 describe('several masks', () => {
   test('an array for each, whose sequences keep the other masks', async () => {
     const text = '[MASK] is a [MASK] movie';
-    const found = (await fill(text, { top_k: 2 })) as FilledMask[][];
+    const found = await fill<FilledMask[][]>(text, { top_k: 2 });
     const rows = await probabilities(text);
     expect(found.map((mask) => mask.map(({ token }) => token))).toEqual(rows.map((row) => ranked(row).slice(0, 2)));
     expect(found[0]![0]!.sequence).toBe(`[CLS] ${found[0]![0]!.token_str} is a [MASK] movie [SEP]`);
@@ -108,6 +108,18 @@ describe('what is computed', () => {
     ]);
     expect(found).toMatchObject([[{ token: 2 }], [[{ token: 2 }], [{ token: 4 }]]]);
   });
+
+  test('a text of many masks is computed in parts, where the vocabulary is large', async () => {
+    const vocab_size = 1 << 22;
+    const seen = fakeModel(BertForMaskedLM, smallConfig({ vocab_size }), ({ logits_positions }) => ({
+      logits: logits_positions!.map(([, column]) => Array.from({ length: 328 }, (_, id) => (id === column ? 9 : 0))),
+    }));
+    const found = (await new FillMaskPipeline({ model: seen, tokenizer })('[MASK] '.repeat(10), {
+      top_k: 1,
+    })) as FilledMask[][];
+    expect(seen.calls.map(({ logits_positions }) => logits_positions!.length)).toEqual([4, 4, 2]);
+    expect(found.map(([best]) => best!.token)).toEqual([1, 2, 3, 4, 5, 6, 7, 8, 9, 10]);
+  });
 });
 
 describe('bad input', () => {
@@ -125,6 +137,15 @@ describe('bad input', () => {
     const text = `${'good '.repeat(40)} [MASK]`;
     await expect(fill(text)).rejects.toMatchObject(
       failure('ERR_OPTION', /texts is too long, and its mask was cut off/),
+    );
+  });
+
+  test('a target that only the tokenizer has', async () => {
+    const larger = await AutoTokenizer.from_pretrained(encoderFolder);
+    larger.add_tokens(['<new>']);
+    const pipe = new FillMaskPipeline({ model, tokenizer: larger });
+    await expect(pipe('the [MASK]', { targets: ['good', '<new>'] })).rejects.toMatchObject(
+      failure('ERR_OPTION', /targets is "<new>": expected a token that the model has, one of its first 328/),
     );
   });
 

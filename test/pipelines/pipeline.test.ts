@@ -58,7 +58,7 @@ describe('models', () => {
   test('of a folder, with options of from_pretrained', async () => {
     const seen: unknown[] = [];
     const pipe = await pipeline('text-classification', classifierFolder, {
-      engine,
+      engine: 'reference',
       dtype: 'fp32',
       device: 'cpu',
       revision: 'main',
@@ -115,6 +115,14 @@ describe('models', () => {
     await expect(pipeline('ner', model, { tokenizer, dtype: 'q8' })).rejects.toMatchObject(
       failure('ERR_OPTION', /dtype is "q8": expected to be left out, as the model that was given is loaded/),
     );
+    await expect(pipeline('ner', model, { tokenizer, progress_callback: 5 as never })).rejects.toMatchObject(
+      failure('ERR_OPTION', /progress_callback is 5: expected a function/),
+    );
+    for (const other of [5, { dtype: 'fp32' }, () => {}]) {
+      await expect(pipeline('ner', other as never)).rejects.toMatchObject(
+        failure('ERR_OPTION', /model is .*: expected a folder, the id of a model, or a model; options are the third/),
+      );
+    }
     await expect(pipeline('question-answering', model, { tokenizer })).rejects.toMatchObject(
       failure(
         'ERR_UNSUPPORTED_MODEL',

@@ -250,6 +250,20 @@ describe('the call', () => {
     expect(await ask([], [])).toEqual([]);
   });
 
+  test('a context of characters that leave no token has no answer', async () => {
+    const empty = { answer: '', score: 0, start: 0, end: 0 };
+    expect(await ask(question, '\u0000\ufffd')).toEqual(empty);
+    expect(await ask(question, '\u0000', { top_k: 2 })).toEqual([]);
+    expect(
+      (
+        await ask([
+          { question, context: '\u0000' },
+          { question, context },
+        ])
+      )[1],
+    ).toEqual(await ask(question, context));
+  });
+
   test('a tokenizer that pads on the left puts the context first', async () => {
     const left = await AutoTokenizer.from_pretrained(encoderFolder, { padding_side: 'left' });
     const calls: number[][] = [];

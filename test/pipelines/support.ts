@@ -4,8 +4,7 @@ import { BertConfig, BertTokenizer, type ErrorCode, type PreTrainedTokenizer, Te
 import type { TokenRows } from '../../lib/tokenizers/token-rows.ts';
 import { fixturesFolder } from '../support/fixtures.ts';
 
-/** Small models; the reference engine is exact, and as quick on them. */
-export const engine = 'reference' as const;
+export const engine = 'native' as const;
 
 /** A vocabulary of English and Korean, of 328 tokens, and labels 부정, 중립, 긍정. */
 export const classifierFolder = join(fixturesFolder, 'bert-text-classification-ko');

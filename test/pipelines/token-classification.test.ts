@@ -5,9 +5,11 @@ import {
   AutoTokenizer,
   BertForTokenClassification,
   type EntityGroup,
+  PreTrainedTokenizerFast,
   TokenClassificationPipeline,
   type TokenEntity,
 } from '../../lib/index.ts';
+import { Source } from '../streams/support.ts';
 import { withWarnings } from '../support/warnings.ts';
 import { asyncly, collect, encoderFolder, engine, failure, fakeModel, smallConfig, tokenizerOf } from './support.ts';
 
@@ -202,6 +204,42 @@ describe('words', () => {
     }
   });
 
+  test('of a tokenizer without word pieces: up to white space', async () => {
+    const metaspace = { type: 'Metaspace', replacement: '▁', prepend_scheme: 'always', split: true };
+    const pieces = ['<unk>', '▁An', 'na', '.', '▁met', '▁Kim', '▁in', '▁New', '▁York', '▁'];
+    const unigram = new PreTrainedTokenizerFast(
+      {
+        model: { type: 'Unigram', unk_id: 0, vocab: pieces.map((piece, i) => [piece, i === 0 ? 0 : -i]) },
+        pre_tokenizer: metaspace,
+        decoder: metaspace,
+      },
+      { unk_token: '<unk>' },
+    );
+    const best: Record<number, [number, number]> = { 1: [1, 0.7], 2: [3, 0.9], 3: [0, 0.8], 7: [3, 0.8], 8: [4, 0.6] };
+    const model = fakeModel(
+      BertForTokenClassification,
+      smallConfig({ id2label: Object.fromEntries(labels.entries()) }),
+      ({ rows }) => ({ logits: rows.map((row) => row.map((id) => logitsFor(...(best[id] ?? [0, 0.9])))) }),
+    );
+    const pipe = new TokenClassificationPipeline({ model, tokenizer: unigram });
+    const given = 'Anna.  met Kim in New York.';
+    const found = async (aggregation_strategy: 'simple' | 'first' | 'max') =>
+      brief(await pipe(given, { aggregation_strategy }), given);
+    expect(await found('first')).toEqual([
+      ['PER', 0.7, 'Anna.', 'Anna.'],
+      ['LOC', 0.7, 'New York.', 'New York.'],
+    ]);
+    expect(await found('max')).toEqual([
+      ['LOC', 0.9, 'Anna.', 'Anna.'],
+      ['LOC', 0.8, 'New', 'New'],
+    ]);
+    expect(await found('simple')).toEqual([
+      ['PER', 0.7, 'An', 'An'],
+      ['LOC', 0.9, 'na', 'na'],
+      ['LOC', 0.7, 'New York', 'New York'],
+    ]);
+  });
+
   test('ignore_labels', async () => {
     expect((await ner('met Kim', { ignore_labels: [] })).map(({ entity }) => entity)).toEqual(['O', 'B-PER']);
     expect(await ner('met Kim', { ignore_labels: ['O', 'B-PER'] })).toEqual([]);
@@ -267,6 +305,32 @@ describe('the call', () => {
     }));
     const found = await new TokenClassificationPipeline({ model, tokenizer })('Kim');
     expect(found).toMatchObject([{ entity: 'LABEL_1', word: 'Kim' }]);
+  });
+
+  test('labels whose names are none', async () => {
+    const names = { 0: 'O', 1: 7, 2: null } as unknown as string[];
+    const config = smallConfig({ id2label: names });
+    const model = fakeModel(BertForTokenClassification, config, ({ rows }) => ({
+      logits: rows.map((row) => row.map((_, i) => (i === 1 ? [0, 9, 0] : [0, 0, 9]))),
+    }));
+    const pipe = new TokenClassificationPipeline({ model, tokenizer: tokenizerOf(vocab) });
+    const found = await pipe('Kim Paris', { aggregation_strategy: 'simple' });
+    expect(found.map(({ entity_group }) => entity_group)).toEqual(['7', 'LABEL_2']);
+  });
+
+  test('where there are many labels, less is read ahead', async () => {
+    const N = 4096;
+    const said = new Array<number>(N).fill(0);
+    const model = fakeModel(BertForTokenClassification, smallConfig({ num_labels: N }), ({ rows }) => ({
+      logits: rows.map((row) => row.map(() => said)),
+    }));
+    const pipe = new TokenClassificationPipeline({ model, tokenizer: tokenizerOf(vocab) });
+    const source = new Source(Array.from({ length: 200 }, () => 'Kim '.repeat(250)));
+    const stream = pipe(source, { max_length: 4 });
+    await stream.next();
+    // 16,384 characters are 17 texts.
+    expect(source.pulled).toBeLessThanOrEqual(1 + 2 * 17);
+    await stream.return();
   });
 
   test('bad input', async () => {

@@ -60,6 +60,14 @@ describe('zero-shot-classification', async () => {
     expect(await classify([], labels)).toEqual([]);
   });
 
+  test('labels among the options, with or without a place for the second argument', async () => {
+    const expected = await classify(text, labels);
+    expect(await classify(text, { candidate_labels: labels })).toEqual(expected);
+    for (const nothing of [undefined, null]) {
+      expect(await classify(text, nothing as never, { candidate_labels: labels })).toEqual(expected);
+    }
+  });
+
   test('a label with signs of its own is put in as it is', async () => {
     const found = await classify(text, ['$& $1'], { hypothesis_template: 'a {} b' });
     const [contradiction, , entailment] = await logitsOf(text, 'a $& $1 b');
@@ -94,10 +102,19 @@ describe('zero-shot-classification', async () => {
     expect(unnamed.result).toEqual([2, 0]);
     expect(unnamed.warnings).toMatchObject([{ code: 'BERT_NATIVE_ZERO_SHOT_LABELS' }]);
     expect(() => make(['a', 'b'])).toThrowError(expect.objectContaining(failure('ERR_UNSUPPORTED_MODEL', /2 labels/)));
+    const label2id = { entailment: -1, contradiction: 0.5 };
+    expect(
+      () =>
+        new ZeroShotClassificationPipeline({
+          model: fakeModel(BertForSequenceClassification, smallConfig({ id2label, label2id }), () => ({ logits: [] })),
+          tokenizer,
+        }),
+    ).toThrowError(expect.objectContaining(failure('ERR_UNSUPPORTED_MODEL', /entailment is -1 and contradiction 0.5/)));
   });
 
   test.each([
     [[], {}, /candidate_labels is an array of 0: expected at least one label/],
+    [[], { candidate_labels: ['a'] }, /candidate_labels is an array of 0: expected at least one label/],
     [undefined, {}, /candidate_labels is an array of 0/],
     [[5], {}, /candidate_labels is an array of 1: expected a label, or an array/],
     [['a'], { hypothesis_template: 'This is it.' }, /hypothesis_template is "This is it.": expected a text with \{\}/],
@@ -181,6 +198,13 @@ describe('text-ranking', () => {
     const { rank } = make();
     await expect(rank('q', 'one' as never)).rejects.toMatchObject(failure('ERR_OPTION', /documents is "one"/));
     await expect(rank({ documents } as never)).rejects.toMatchObject(failure('ERR_OPTION', /query is undefined/));
+    const inputs = [
+      { query: 'q', documents },
+      { query: 'q', documents: ['one', 2] },
+    ];
+    await expect(rank(inputs as never)).rejects.toMatchObject(
+      failure('ERR_OPTION', /inputs\[1\]\.documents\[1\] is 2/),
+    );
     await expect(rank(['q'] as never)).rejects.toMatchObject(failure('ERR_OPTION', /inputs\[0\] is "q"/));
   });
 });

@@ -97,6 +97,22 @@ describe.each(['native', 'reference'] as const)('on the %s engine', (engine) => 
   });
 });
 
+test.each([
+  ['fp16', 1e-3],
+  ['bf16', 2e-2],
+  ['q8', 8e-2],
+] as const)('%s comes close', async (dtype, bar) => {
+  for (const folder of folders) {
+    const model = await SentenceTransformer.from_pretrained(folder, { dtype });
+    const { texts, outputs } = casesOf(folder).find(({ name }) => name === 'batch')!;
+    const { data } = await model.encode(texts);
+    const expected = outputs.sentence_embedding!.data;
+    const difference = Math.hypot(...expected.map((value, i) => value - data[i]!)) / Math.hypot(...expected);
+    expect(difference, folder).toBeLessThan(bar);
+    model.dispose();
+  }
+});
+
 test('weights of a Dense in pytorch_model.bin', async () => {
   const folder = join(fixturesFolder, 'sentence-transformers-cls-max-dense');
   const copy = temporaryFolder();

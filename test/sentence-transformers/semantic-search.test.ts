@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest';
-import { type SimilarityFunctionName, semantic_search, Tensor } from '../../lib/index.ts';
+import { type SimilarityFunctionName, semantic_search, Tensor, VectorIndex } from '../../lib/index.ts';
 import { similarity, similarity_pairwise } from '../../lib/sentence-transformers/similarity.ts';
 import { expectValuesClose } from '../support/fixtures.ts';
 
@@ -101,4 +101,66 @@ test('what is refused', async () => {
   ];
   for (const [code, promise] of cases) await expect(promise).rejects.toMatchObject({ code });
   expect(() => similarity_pairwise('dot', [[1], [2]], [[1]])).toThrow('2 and 1');
+  const many = new Tensor('float32', new Float32Array(1 << 21), [1 << 21, 1]);
+  expect(() => similarity('dot', many, many)).toThrowError(
+    expect.objectContaining({ code: 'ERR_MEMORY', message: expect.stringContaining('semantic_search') }),
+  );
+});
+
+describe('VectorIndex', () => {
+  const corpus = Tensor.from(vectors(5000, 40, 0.31), 'float32');
+  const queries = vectors(70, 40, 2.9);
+
+  test.each(names)('by %s: what one search finds, again and again', async (score_function) => {
+    const index = new VectorIndex(corpus, { score_function });
+    expect([index.size, index.dimensions, index.score_function]).toEqual([5000, 40, score_function]);
+    const expected = await semantic_search(queries, corpus, { score_function, top_k: 7 });
+    const [all, first] = await Promise.all([
+      index.search(queries, { top_k: 7 }),
+      index.search(queries[0]!, { top_k: 7 }),
+    ]);
+    expect(all).toEqual(expected);
+    expect(first).toEqual(expected.slice(0, 1));
+    index.dispose();
+    await expect(index.search(queries)).rejects.toMatchObject({ code: 'ERR_DISPOSED' });
+  });
+
+  test('in shared memory, which is not copied', async () => {
+    const shared = new Float32Array(new SharedArrayBuffer(corpus.data.byteLength));
+    shared.set(corpus.data);
+    const index = new VectorIndex(new Tensor('float32', shared, [5000, 40]));
+    expect(await index.search(queries)).toEqual(await semantic_search(queries, corpus));
+    index.dispose();
+  });
+
+  test('is not changed by what happens to the vectors', async () => {
+    const mine = corpus.clone();
+    for (const score_function of names) {
+      const index = new VectorIndex(mine, { score_function });
+      const before = await index.search(queries.slice(0, 3));
+      mine.data.fill(0);
+      expect(await index.search(queries.slice(0, 3))).toEqual(before);
+      mine.data.set(corpus.data);
+      index.dispose();
+    }
+  });
+
+  test.each(names)('by %s: a search is aborted, others go on', async (score_function) => {
+    const index = new VectorIndex(corpus, { score_function });
+    const many = Tensor.from(queries, 'float32').repeat(200, 1);
+    const controller = new AbortController();
+    const reason = new Error('enough');
+    const aborted = index.search(many, { signal: controller.signal });
+    const other = index.search(queries[3]!);
+    controller.abort(reason);
+    await expect(aborted).rejects.toMatchObject({ code: 'ERR_ABORTED', cause: reason });
+    expect(await other).toEqual(await index.search(queries[3]!));
+    index.dispose();
+  });
+
+  test('refuses queries of another length', async () => {
+    const index = new VectorIndex(corpus);
+    await expect(index.search([1, 2])).rejects.toMatchObject({ code: 'ERR_SHAPE' });
+    expect(await index.search([])).toEqual([]);
+  });
 });

@@ -125,6 +125,15 @@ describe('encode', () => {
     expect(error.message).toContain(message);
   });
 
+  test('the caller’s array is the caller’s again', async () => {
+    const model = await SentenceTransformer.from_pretrained(meanFolder);
+    const many = Array.from({ length: 3000 }, (_, i) => `good ${i}`);
+    const expected = await model.encode(many);
+    const call = model.encode(many);
+    many.fill('bad').push(...many);
+    expect((await call).data).toEqual(expected.data);
+  });
+
   test('aborts, also before it starts; works after that', async () => {
     const model = await SentenceTransformer.from_pretrained(meanFolder);
     const reason = new Error('enough');
@@ -276,6 +285,34 @@ describe('folders', () => {
     expect((await model.encode(texts)).data).toEqual((await plain.encode(texts)).data);
   });
 
+  test('pooling modes in the order in which they are named, also when saved', async () => {
+    const modules = [transformer, pooling];
+    const folder = copyWith(meanFolder, {
+      'modules.json': modules,
+      '1_Pooling/config.json': { pooling_mode: ['mean', 'cls'] },
+    });
+    const single = async (pooling_mode: string) => {
+      const changes = { 'modules.json': modules, '1_Pooling/config.json': { pooling_mode } };
+      return rowsOf(await (await SentenceTransformer.from_pretrained(copyWith(meanFolder, changes))).encode(texts));
+    };
+    const [means, firsts] = [await single('mean'), await single('cls')];
+    const model = await SentenceTransformer.from_pretrained(folder);
+    const vectors = await model.encode(texts);
+    expect(rowsOf(vectors)).toEqual(means.map((row, i) => [...row, ...firsts[i]!]));
+    const saved = temporaryFolder();
+    await model.save_pretrained(saved);
+    expect((await (await SentenceTransformer.from_pretrained(saved)).encode(texts)).data).toEqual(vectors.data);
+  });
+
+  test('means where every flag is off', async () => {
+    const changes = { '1_Pooling/config.json': { pooling_mode_mean_tokens: false } };
+    const [model, plain] = [
+      await SentenceTransformer.from_pretrained(copyWith(meanFolder, changes)),
+      await SentenceTransformer.from_pretrained(meanFolder),
+    ];
+    expect((await model.encode(texts)).data).toEqual((await plain.encode(texts)).data);
+  });
+
   test('a Dropout does nothing', async () => {
     const list = JSON.parse(readFileSync(join(meanFolder, 'modules.json'), 'utf8')) as object[];
     const dropout = { path: '3_Dropout', type: 'sentence_transformers.models.Dropout' };
@@ -322,6 +359,20 @@ describe('folders', () => {
         'modules.json': [transformer, pooling, { path: '2', type: 'sentence_transformers.models.LSTM' }],
       },
     ],
+    ...['constructor', '__proto__'].map((name): [string, ErrorCode, string, string, Record<string, object>] => [
+      `a module called ${name}`,
+      'ERR_UNSUPPORTED_MODEL',
+      name,
+      meanFolder,
+      { 'modules.json': [transformer, pooling, { path: '2', type: `sentence_transformers.models.${name}` }] },
+    ]),
+    [
+      'an activation that every object has',
+      'ERR_UNSUPPORTED_MODEL',
+      'torch.nn.toString',
+      denseFolder,
+      { '2_Dense/config.json': { activation_function: 'torch.nn.toString' } },
+    ],
     [
       'a way out of the folder',
       'ERR_FILE_FORMAT',
@@ -341,11 +392,18 @@ describe('folders', () => {
       },
     ],
     [
-      'no pooling mode',
+      'a pooling mode twice',
       'ERR_CONFIG',
-      'switched off',
+      'different ones',
       meanFolder,
-      { '1_Pooling/config.json': { pooling_mode_mean_tokens: false } },
+      { '1_Pooling/config.json': { pooling_mode: ['cls', 'cls'] } },
+    ],
+    [
+      'a residual connection',
+      'ERR_UNSUPPORTED_MODEL',
+      'use_residual',
+      denseFolder,
+      { '2_Dense/config.json': { use_residual: true } },
     ],
     [
       'an unknown pooling mode',

@@ -1,6 +1,6 @@
 import { join } from 'node:path';
 import { InferenceSession, Tensor } from 'onnxruntime-node';
-import type { EncoderModel } from '../../lib/index.ts';
+import type { PreTrainedModel } from '../../lib/index.ts';
 
 /** `[B, S]`, or `[B, C, S]` where a task compares choices. */
 type Integers = readonly number[][] | readonly number[][][];
@@ -45,7 +45,7 @@ export async function runSession(session: InferenceSession, rows: Rows): Promise
 /** Exports a model into a folder and gives the file. */
 export async function exportTo(
   folder: string,
-  model: EncoderModel,
+  model: PreTrainedModel,
   options: { dtype?: 'fp32' | 'q8'; external_data?: boolean } = {},
 ): Promise<string> {
   await model.save_pretrained(folder, { format: 'onnx', ...options });

@@ -111,7 +111,8 @@ void add_bias_activate_f32(float* x, const float* bias, size_t n) {
 template <class V, V (*activation)(V)>
 void gate_f32(float* x, const float* x_bias, const float* y, const float* y_bias, size_t n) {
   for_each_part<V>(n, [&](auto part, size_t i) {
-    part.store(x + i, activation(part.load(x + i) + part.load(x_bias + i)) * (part.load(y + i) + part.load(y_bias + i)));
+    part.store(x + i,
+               activation(part.load(x + i) + part.load(x_bias + i)) * (part.load(y + i) + part.load(y_bias + i)));
   });
 }
 

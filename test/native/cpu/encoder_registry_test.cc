@@ -118,7 +118,8 @@ void different_loads_have_different_keys() {
   check_differs("the projection",
                 [](Load& load) { load.specification.embeddings.projection = ProjectionPlacement::kAfterNorm; });
   check_differs("zero_masked", [](Load& load) { load.specification.embeddings.zero_masked = true; });
-  check_differs("norm_placement", [](Load& load) { load.specification.layers[0].norm_placement = NormPlacement::kPre; });
+  check_differs("norm_placement",
+                [](Load& load) { load.specification.layers[0].norm_placement = NormPlacement::kPre; });
   check_differs("a norm that is missing", [](Load& load) { load.specification.layers[0].attention_norm.reset(); });
   check_differs("a norm's bias", [](Load& load) { load.specification.layers[0].mlp_norm.bias = false; });
   check_differs("a gate", [](Load& load) { load.specification.layers[0].mlp.gated = true; });
@@ -134,13 +135,15 @@ void different_loads_have_different_keys() {
   check_differs("scale_factor", [](Load& load) { load.specification.layers[0].attention.scale_factor = 3; });
   check_differs("relative positions", [](Load& load) { load.specification.relative_positions = {false, 1, {0}, {}}; });
   check_differs("rows by distance", [](Load& load) { load.specification.relative_positions = {false, 2, {1}, {}}; });
-  check_differs("a convolution",
-                [](Load& load) { load.specification.convolution = {3, 1, Activation::kTanh, {1e-7f, true}}; });
+  check_differs("a convolution", [](Load& load) {
+    load.specification.convolution = {3, 1, Activation::kTanh, {1e-7f, true}};
+  });
   check_differs("a final norm", [](Load& load) { load.specification.final_norm = NormSpecification{}; });
   check_differs("the pooler's activation", [](Load& load) { load.specification.pooler = Activation::kRelu; });
   check_differs("a head", [](Load& load) { load.specification.heads = {{"logits", HeadInputKind::kTokens, {}, {}}}; });
-  check_differs("a head's input",
-                [](Load& load) { load.specification.heads = {{"logits", HeadInputKind::kPooler, {}, {}}}; });
+  check_differs("a head's input", [](Load& load) {
+    load.specification.heads = {{"logits", HeadInputKind::kPooler, {}, {}}};
+  });
   check_differs("a head's steps", [](Load& load) {
     load.specification.heads = {{"logits", HeadInputKind::kTokens, {}, {HeadStep{}}}};
   });

@@ -242,15 +242,16 @@ void add_tests() {
     for (const Isa isa : available_isas()) {
       const std::string suffix = name + ", " + isa_name(isa);
       add("cpu/families: agrees with float64" + suffix, [=] { agree_with_reference(isa, model); });
-      add("cpu/families: agrees with float64, masked positions skipped" + suffix, [=] {
-        agree_with_reference(isa, model, {.compute_masked_positions = false, .pooling = {Pooling::kCls}});
-      });
+      add("cpu/families: agrees with float64, masked positions skipped" + suffix,
+          [=] { agree_with_reference(isa, model, {.compute_masked_positions = false, .pooling = {Pooling::kCls}}); });
       add("cpu/families: same bits in any company" + suffix, [=] { same_bits_in_any_company(isa, model); });
       add("cpu/families: same bits whatever is wanted" + suffix, [=] { same_bits_whatever_is_wanted(isa, model); });
-      for (const auto& [type, type_name] : {std::pair(MatrixType::kF16, ", f16"), std::pair(MatrixType::kBf16, ", bf16"),
-                                            std::pair(MatrixType::kInt8, ", int8")}) {
-        add("cpu/families: same bits in any company" + suffix + type_name,
-            [=, type = type] { same_bits_in_any_company({*kernel_table(isa), type}, model); });
+      for (const auto& [type, type_name] :
+           {std::pair(MatrixType::kF16, ", f16"), std::pair(MatrixType::kBf16, ", bf16"),
+            std::pair(MatrixType::kInt8, ", int8")}) {
+        add("cpu/families: same bits in any company" + suffix + type_name, [=, type = type] {
+          same_bits_in_any_company({*kernel_table(isa), type}, model);
+        });
       }
     }
     const Setup parts{emulated_amx_kernels(), MatrixType::kBf16x3};

@@ -34,8 +34,9 @@ HeadStep activation_step(Activation activation) {
 }
 HeadStep normalize_step() { return {.kind = HeadStepKind::kNormalize}; }
 
-const std::vector<Pooling> kAllModes = {Pooling::kCls,           Pooling::kMax,          Pooling::kMean,
-                                        Pooling::kMeanSqrtLength, Pooling::kWeightedMean, Pooling::kLastToken};
+const std::vector<Pooling> kAllModes = {Pooling::kCls,          Pooling::kMax,
+                                        Pooling::kMean,         Pooling::kMeanSqrtLength,
+                                        Pooling::kWeightedMean, Pooling::kLastToken};
 
 // Every kind of input and of step, alone and behind others.
 EncoderSpecification with_heads(EncoderSpecification specification) {
@@ -102,7 +103,8 @@ std::vector<HeadRequest> make_head_requests(const EncoderSpecification& specific
   Numbers numbers(seed);
   std::vector<HeadRequest> requests;
   for (Request& request : make_requests(specification, seed, {1, 2, 7, 33, 64})) {
-    HeadRequest made{.request = std::make_unique<Request>(std::move(request)), .positions = {}, .outputs = {}, .pooled = {}};
+    HeadRequest made{
+        .request = std::make_unique<Request>(std::move(request)), .positions = {}, .outputs = {}, .pooled = {}};
     made.listed = numbers.below(2) == 0;
     for (size_t position = 0; made.listed && position < made.request->sequence.length; ++position) {
       if (numbers.below(4) == 0) made.positions.push_back(static_cast<int32_t>(position));
@@ -399,9 +401,8 @@ void add_tests() {
     add_agreement("pieces of the depth", make_specification({801, 1, 9, 5, 1}), {});
     add_agreement("words in f16", make_specification(kOddSizes), {}, MatrixType::kF16);
     add_agreement("words in bf16", make_specification(kOddSizes), {}, MatrixType::kInt8);
-    add("cpu/heads: same bits in any company" + suffix, [isa, model = Model(with_heads(make_specification(kOddSizes)))] {
-      same_bits_in_any_company(isa, model);
-    });
+    add("cpu/heads: same bits in any company" + suffix,
+        [isa, model = Model(with_heads(make_specification(kOddSizes)))] { same_bits_in_any_company(isa, model); });
     add("cpu/heads: same bits in any company, words in bf16" + suffix,
         [isa, model = Model(with_heads(make_specification(kOddSizes)))] {
           same_bits_in_any_company({*kernel_table(isa), MatrixType::kBf16}, model);

@@ -137,7 +137,8 @@ struct Request {
     sequence.input_ids = input_ids.data();
     if (explicit_ids) {
       for (size_t i = 0; i < length; ++i) {
-        token_type_ids.push_back(static_cast<int32_t>(numbers.below(std::max<size_t>(1, specification.embeddings.type_vocab_size))));
+        token_type_ids.push_back(
+            static_cast<int32_t>(numbers.below(std::max<size_t>(1, specification.embeddings.type_vocab_size))));
         position_ids.push_back(static_cast<int32_t>(numbers.below(specification.embeddings.max_position_embeddings)));
       }
       sequence.token_type_ids = token_type_ids.data();

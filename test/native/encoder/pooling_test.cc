@@ -71,8 +71,7 @@ void add_tests() {
     add(std::string("encoder/pooling: agrees with float64, ") + isa_name(isa), [isa] {
       for (const size_t length : {1, 2, 9, 130}) {
         for (const size_t width : {1, 7, 64, 300, 513}) {
-          for (const Mask mask :
-               {Mask::kAll, Mask::kRight, Mask::kLeft, Mask::kInterior, Mask::kNothing, Mask::kOne}) {
+          for (const Mask mask : {Mask::kAll, Mask::kRight, Mask::kLeft, Mask::kInterior, Mask::kNothing, Mask::kOne}) {
             for (const size_t skip : {0, 1, 4, 200}) agrees_with_naive(isa, length, width, mask, skip);
           }
         }

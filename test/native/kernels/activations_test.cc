@@ -147,8 +147,8 @@ void gates_are_products(const KernelTable& kernels) {
       kernels.gate_f32[index](row.data(), x_bias.data(), y.data(), y_bias.data(), n);
       row.check_margins();
       for (size_t i = 0; i < n; ++i) {
-        BN_CHECK(row[i] == activated[i] * added[i], std::string(named.name) + ": element " + std::to_string(i) + " of " +
-                                                        std::to_string(n) + " is " + number(row[i]));
+        BN_CHECK(row[i] == activated[i] * added[i], std::string(named.name) + ": element " + std::to_string(i) +
+                                                        " of " + std::to_string(n) + " is " + number(row[i]));
       }
     }
   }
