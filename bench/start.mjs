@@ -69,7 +69,10 @@ async function ensureModel() {
   }));
   write('modules.json', modules);
   write('sentence_bert_config.json', { max_seq_length: 256, do_lower_case: false });
-  write(join('1_Pooling', 'config.json'), { word_embedding_dimension: config.hidden_size, pooling_mode_mean_tokens: true });
+  write(join('1_Pooling', 'config.json'), {
+    word_embedding_dimension: config.hidden_size,
+    pooling_mode_mean_tokens: true,
+  });
   renameSync(unfinished, folder);
 }
 
@@ -104,7 +107,9 @@ function median(values) {
 
 await ensureModel();
 const load = loadavg()[0].toFixed(1);
-console.log(`${cpus()[0]?.model}, ${availableParallelism()} threads, Node ${process.versions.node}, load average ${load}`);
+console.log(
+  `${cpus()[0]?.model}, ${availableParallelism()} threads, Node ${process.versions.node}, load average ${load}`,
+);
 
 /** @type {Map<string, { wall_ms: number, processor_ms: number }[]>} */
 const measured = new Map(Object.keys(programs).map((name) => [name, []]));

@@ -2,11 +2,7 @@ import { spawnSync } from 'node:child_process';
 import { cpSync, mkdirSync, readFileSync, symlinkSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { beforeAll, expect, test } from 'vitest';
-import {
-  AutoModelForSequenceClassification,
-  AutoModelForTokenClassification,
-  AutoTokenizer,
-} from '../../lib/index.ts';
+import { AutoModelForSequenceClassification, AutoModelForTokenClassification, AutoTokenizer } from '../../lib/index.ts';
 import { families } from '../../lib/models/families.ts';
 import { classifierFolder, smallConfig } from '../pipelines/support.ts';
 import { fixturesFolder } from '../support/fixtures.ts';
@@ -16,15 +12,12 @@ import { temporaryFolder } from '../support/temporary.ts';
 
 const root = join(import.meta.dirname, '..', '..');
 const readme = readFileSync(join(root, 'README.md'), 'utf8');
-const snippets = [...readme.matchAll(/^## (.*)$|^```ts\n([\s\S]*?)^```$/gm)].reduce<[string, string][]>(
-  (found, [, title, code]) => {
-    if (title !== undefined) return [...found.filter(([, code]) => code !== ''), [title, '']];
-    const heading = found.at(-1)![0];
-    return [...found, [heading, code!]];
-  },
-  [],
-);
-const ours = snippets.filter(([, code]) => code !== '' && !code.includes("from '@huggingface/"));
+const ours: [heading: string, code: string][] = [];
+let heading = '';
+for (const [, title, code] of readme.matchAll(/^## (.*)$|^```ts\n([\s\S]*?)^```$/gm)) {
+  if (title !== undefined) heading = title;
+  else if (!code!.includes("from '@huggingface/")) ours.push([heading, code!]);
+}
 
 /** What the reader of a piece has already. */
 const given = `
@@ -61,7 +54,12 @@ beforeAll(async () => {
   writeFileSync(at('given.mjs'), given);
   writeFileSync(at('texts.txt'), 'good movie\n안녕하세요\n');
   // BertModel and BertForSequenceClassification of 768 dimensions, as snippets allocate memory for them.
-  const wide = smallConfig({ hidden_size: 768, num_hidden_layers: 1, num_attention_heads: 12, id2label: { 0: 'a', 1: 'b' } });
+  const wide = smallConfig({
+    hidden_size: 768,
+    num_hidden_layers: 1,
+    num_attention_heads: 12,
+    id2label: { 0: 'a', 1: 'b' },
+  });
   const model = AutoModelForSequenceClassification.from_config(wide, { engine: 'reference' });
   for (const name of ['my-model', 'xlm-roberta-base']) {
     await model.save_pretrained(at(name));
@@ -90,6 +88,8 @@ test.each(ours.map(([heading, code], i) => [`${i + 1}: ${heading}`, code]))('%s'
 
 test('every family is in the table', () => {
   const [, table] = /^## Models\n([\s\S]*?)^## /m.exec(readme)!;
-  const listed = [...table!.matchAll(/^\| ((?:`[a-z0-9_-]+`(?:, )?)+) \|/gm)].flatMap(([, names]) => names!.split(', '));
+  const listed = [...table!.matchAll(/^\| ((?:`[a-z0-9_-]+`(?:, )?)+) \|/gm)].flatMap(([, names]) =>
+    names!.split(', '),
+  );
   expect(listed.sort()).toEqual(families.map(({ config }) => `\`${config.model_type}\``).sort());
 });
