@@ -6,12 +6,12 @@ import { encoderGflop } from './flops.mjs';
 import { models } from './parts.mjs';
 import { referenceVectors, textsToVerify } from './prepare.mjs';
 import { batchesToTime, intoBatches, spreadSample } from './sample.mjs';
-import { median, paddingShare, quantile, sum } from './statistics.mjs';
+import { disturbance, median, paddingShare, quantile, sum } from './statistics.mjs';
 import { TextMaker } from './text/texts.mjs';
 
 /** @import { ModelFolder } from './prepare.mjs' */
 /** @import { BenchText, CaseResult, Contender, ContenderResult, Measurement } from './types.ts' */
-/** @import { ModelSize, Part, Peak, Sample } from './types.ts' */
+/** @import { ModelSize, Part, Peak, Sample, Throughput } from './types.ts' */
 
 /**
  * @typedef {object} Settings
@@ -177,7 +177,7 @@ export class CaseRunner {
         round,
         import_ms: start.import_ms,
         load_ms: start.load_ms,
-        first_vector_ms: start.first_vector_ms,
+        first_vector_ms: start.first_result_ms,
         latency: describeLatency(latencies),
         busy_latency: busyLatencies && describeLatency(busyLatencies),
         idle_loop_delay,
@@ -206,7 +206,7 @@ export class CaseRunner {
   async #verify(process, contender, result) {
     if (contender.options.engine === 'reference') return; // what the others are compared with
     const { texts, vectors } = this.#verified;
-    const accuracy = compareVectors(await process.vectors(texts), vectors, texts.length, contender.arithmetic);
+    const accuracy = compareVectors(await process.results(texts), vectors, texts.length, contender.arithmetic);
     result.accuracy = accuracy;
     if (!accuracy.passed) {
       throw new Error(
@@ -243,8 +243,8 @@ export class CaseRunner {
   }
 }
 
-/** @param {Settings} settings @returns {NodeJS.ProcessEnv} */
-function childEnvironment({ isa, threads }) {
+/** @param {Pick<Settings, 'isa' | 'threads'>} settings @returns {NodeJS.ProcessEnv} */
+export function childEnvironment({ isa, threads }) {
   /** @type {NodeJS.ProcessEnv} */
   const environment = { ...process.env, BERT_NATIVE_THREADS: String(threads) };
   if (isa !== undefined) environment.BERT_NATIVE_ISA = isa;
@@ -252,7 +252,7 @@ function childEnvironment({ isa, threads }) {
 }
 
 /** @param {readonly number[]} times_ms */
-const describeLatency = (times_ms) => ({
+export const describeLatency = (times_ms) => ({
   runs: times_ms.length,
   median_ms: median(times_ms),
   p95_ms: quantile(times_ms, 0.95),
@@ -298,18 +298,22 @@ async function verifyTokens(process, texts) {
 
 /** @param {Measurement} measurement @param {Sample} sample */
 function describeMeasurement({ tokens_per_s, latency, load_ms, peak_rss_mb, throughput }, { texts }) {
-  const others = throughput.foreign_cores ?? 0;
   return [
     `${Math.round(tokens_per_s).toLocaleString('en').padStart(8)} tokens/s over ${texts} texts`,
     `one short text ${latency.median_ms.toFixed(1)} ms`,
     `load ${(load_ms / 1000).toFixed(1)} s`,
-    `${Math.round(peak_rss_mb)} MB`,
-    ...(others > 0.1 ? [`DISTURBED: others used ${others.toFixed(1)} cores`] : []),
+    `${Math.round(peak_rss_mb)} MB${othersNote(throughput)}`,
   ].join(', ');
 }
 
+/** @param {Throughput} throughput */
+export function othersNote({ foreign_cores }) {
+  const others = foreign_cores ?? 0;
+  return others > disturbance ? `, DISTURBED: others used ${others.toFixed(1)} cores` : '';
+}
+
 /** @param {unknown} error */
-function firstLine(error) {
+export function firstLine(error) {
   const message = error instanceof Error ? error.message : String(error);
   return message.trim().split('\n').slice(0, 2).join(' ').slice(0, 400);
 }

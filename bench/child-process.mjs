@@ -6,7 +6,7 @@ import { fileURLToPath } from 'node:url';
 
 const program = fileURLToPath(new URL('child.mjs', import.meta.url));
 
-/** @typedef {{ load_ms: number, first_vector_ms: number, import_ms: number, facts: Record<string, string | number> }} Start */
+/** @typedef {{ load_ms: number, first_result_ms: number, import_ms: number, facts: Record<string, string | number> }} Start */
 
 /** A contender that runs in a process of its own. */
 export class ContenderProcess {
@@ -25,13 +25,13 @@ export class ContenderProcess {
   /**
    * @param {Contender} contender
    * @param {ContenderJob} job
-   * @param {string} firstText the text of the first vector
+   * @param {unknown} first what the first result is of
    * @param {NodeJS.ProcessEnv} environment
    * @param {AbortSignal} signal
    */
-  static async start(contender, job, firstText, environment, signal) {
+  static async start(contender, job, first, environment, signal) {
     const module = new URL(contender.module, import.meta.url).href;
-    const child = fork(program, [JSON.stringify({ module, job, firstText })], {
+    const child = fork(program, [JSON.stringify({ module, job, first })], {
       serialization: 'advanced', // typed arrays as they are
       stdio: ['ignore', 'ignore', 'pipe', 'ipc'],
       env: environment,
@@ -44,9 +44,9 @@ export class ContenderProcess {
     return { process, start };
   }
 
-  /** @param {string[]} texts @returns {Promise<Float32Array>} */
-  vectors(texts) {
-    return this.#ask({ request: 'vectors', texts });
+  /** @param {readonly unknown[]} items @returns {Promise<any>} what the contender's `run` gives */
+  results(items) {
+    return this.#ask({ request: 'results', items });
   }
 
   /** @param {string[]} texts @returns {Promise<Int32Array[]>} */
@@ -54,19 +54,22 @@ export class ContenderProcess {
     return this.#ask({ request: 'tokenize', texts });
   }
 
-  /** @param {string[][]} batches @returns {Promise<number[]>} */
+  /** @param {readonly unknown[][]} batches @returns {Promise<number[]>} */
   warmUp(batches) {
     return this.#ask({ request: 'warmUp', batches });
   }
 
-  /** @param {string[]} texts @param {number} limit_ms @returns {Promise<number[]>} */
-  latency(texts, limit_ms) {
-    return this.#ask({ request: 'latency', texts, limit_ms });
+  /** @param {readonly unknown[]} items @param {number} limit_ms @returns {Promise<number[]>} */
+  latency(items, limit_ms) {
+    return this.#ask({ request: 'latency', items, limit_ms });
   }
 
-  /** @param {string[]} texts @param {number} limit_ms @param {string[][]} batches @returns {Promise<number[]>} */
-  busyLatency(texts, limit_ms, batches) {
-    return this.#ask({ request: 'busyLatency', texts, limit_ms, batches });
+  /**
+   * @param {readonly unknown[]} items @param {number} limit_ms @param {readonly unknown[][]} batches
+   * @returns {Promise<number[]>}
+   */
+  busyLatency(items, limit_ms, batches) {
+    return this.#ask({ request: 'busyLatency', items, limit_ms, batches });
   }
 
   /** @param {number} ms @returns {Promise<LoopDelay>} */
@@ -74,7 +77,7 @@ export class ContenderProcess {
     return this.#ask({ request: 'idle', ms });
   }
 
-  /** @param {string[][]} batches @param {Feeding} feeding @returns {Promise<Throughput>} */
+  /** @param {readonly unknown[][]} batches @param {Feeding} feeding @returns {Promise<Throughput>} */
   throughput(batches, feeding) {
     return this.#ask({ request: 'throughput', batches, feeding });
   }

@@ -2,7 +2,7 @@
  * One contender in a process of its own: loads at once, then does what the parent asks for, one request after another.
  * Nothing but Node's own modules is loaded before the contender, so that its start is its own.
  *
- * Usage: fork(child.mjs, [JSON of { module, job, firstText }])
+ * Usage: fork(child.mjs, [JSON of { module, job, first }])
  */
 
 import { readFileSync } from 'node:fs';
@@ -17,44 +17,44 @@ process.on('disconnect', () => process.exit(1));
 // A terminal interrupts parent and child at once; the parent decides.
 process.on('SIGINT', () => {});
 
-const { module, job, firstText } = JSON.parse(process.argv[2] ?? '');
+const { module, job, first } = JSON.parse(process.argv[2] ?? '');
 
-/** @type {LoadedContender} */
+/** @type {LoadedContender<any, unknown>} */
 let contender;
 try {
   contender = await /** @type {ContenderModule} */ (await import(module)).load(job);
   const load_ms = performance.now(); // since the process started
-  await contender.embed([firstText]);
-  const first_vector_ms = performance.now();
-  send({ load_ms, first_vector_ms, import_ms: contender.import_ms, facts: contender.facts });
+  await contender.run([first]);
+  const first_result_ms = performance.now();
+  send({ load_ms, first_result_ms, import_ms: contender.import_ms, facts: contender.facts });
 } catch (error) {
   send(null, error, () => process.exit(1));
 }
 
 /** @type {Record<string, (request: any) => Promise<unknown>>} */
 const requests = {
-  /** Vectors of texts that go through as one batch. */
-  vectors: ({ texts }) => contender.embed(texts),
+  /** Results of items that go through as one batch. */
+  results: ({ items }) => (contender.compared ?? contender.run)(items),
 
   /** Ids of every text alone. */
   tokenize: async ({ texts }) =>
-    texts.map((/** @type {string} */ text) => Int32Array.from(contender.tokenize(text), Number)),
+    texts.map((/** @type {string} */ text) => Int32Array.from(contender.tokenize?.(text) ?? [], Number)),
 
   /** Milliseconds of every batch. */
   warmUp: ({ batches }) => timeEach(batches),
 
-  latency: ({ texts, limit_ms }) => latency(texts, limit_ms),
+  latency: ({ items, limit_ms }) => latency(items, limit_ms),
 
   /** The same while somebody else has batch after batch computed. */
-  busyLatency: async ({ texts, limit_ms, batches }) => {
+  busyLatency: async ({ items, limit_ms, batches }) => {
     let over = false;
     const others = (async () => {
       while (!over) {
-        for (const batch of batches) if (!over) await contender.embed(batch);
+        for (const batch of batches) if (!over) await contender.run(batch);
       }
     })();
     await sleep(50); // a batch has begun
-    const times = await latency(texts, limit_ms);
+    const times = await latency(items, limit_ms);
     over = true;
     await others;
     return times;
@@ -87,29 +87,29 @@ function send(answer, error, done) {
   process.send?.(message, undefined, undefined, done);
 }
 
-/** @param {string[][]} batches */
+/** @param {unknown[][]} batches */
 async function timeEach(batches) {
   const times = [];
-  for (const texts of batches) {
+  for (const items of batches) {
     const start = performance.now();
-    await contender.embed(texts);
+    await contender.run(items);
     times.push(performance.now() - start);
   }
   return times;
 }
 
-/** @param {string[]} texts @param {number} limit_ms */
-async function latency(texts, limit_ms) {
+/** @param {unknown[]} items @param {number} limit_ms */
+async function latency(items, limit_ms) {
   const start = performance.now();
   const times = [];
-  for (const text of texts) {
-    times.push(...(await timeEach([[text]])));
+  for (const item of items) {
+    times.push(...(await timeEach([[item]])));
     if (performance.now() - start > limit_ms && times.length >= 3) break;
   }
   return times;
 }
 
-/** @type {Record<Feeding, (batches: string[][]) => Promise<number[]>>} */
+/** @type {Record<Feeding, (batches: unknown[][]) => Promise<number[]>>} */
 const feedings = {
   'one-by-one': timeEach,
 
@@ -118,9 +118,9 @@ const feedings = {
     const times = [];
     /** @type {Promise<void>[]} */
     const running = [];
-    for (const texts of batches) {
+    for (const items of batches) {
       if (running.length === 2) await running.shift();
-      running.push(timeEach([texts]).then(([time]) => void times.push(time)));
+      running.push(timeEach([items]).then(([time]) => void times.push(time)));
     }
     await Promise.all(running);
     return times;
@@ -129,7 +129,7 @@ const feedings = {
   'all-at-once': (batches) => timeEach([batches.flat()]),
 };
 
-/** @param {string[][]} batches @param {Feeding} feeding @returns {Promise<Throughput>} */
+/** @param {unknown[][]} batches @param {Feeding} feeding @returns {Promise<Throughput>} */
 async function throughput(batches, feeding) {
   const delays = monitorEventLoopDelay({ resolution: 1 });
   delays.enable();

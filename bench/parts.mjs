@@ -63,7 +63,17 @@ const familyModels = {
   'tiny-gte': { ...tiny, ...gte },
 };
 
+/** @type {Readonly<Record<string, ModelSize>>} */
 export const models = { ...bertModels, ...familyModels };
+
+/**
+ * @param {string} name of a model, or of one with a task's head: `bert-base+fill-mask`
+ * @returns {{ size: ModelSize | undefined, task: string | undefined }}
+ */
+export function modelNamed(name) {
+  const [model = '', task] = name.split('+');
+  return { size: models[model], task };
+}
 
 export const modelSeed = 20_260_101;
 
@@ -120,11 +130,16 @@ export const familyParts = allParts.filter(
  * @returns {Part[]} in the order of the list
  */
 export function selectParts(patterns) {
+  return partsMatching(patterns, parts);
+}
+
+/** @template {{ name: string }} Part @param {readonly string[]} patterns @param {readonly Part[]} all @returns {Part[]} */
+export function partsMatching(patterns, all) {
   const expressions = patterns.map((pattern) => ({
     pattern,
     expression: new RegExp(`^${pattern.replaceAll(/[^\w*/]/g, '\\$&').replaceAll('*', '[^/]*')}$`),
   }));
-  const unmatched = expressions.find(({ expression }) => !parts.some(({ name }) => expression.test(name)));
+  const unmatched = expressions.find(({ expression }) => !all.some(({ name }) => expression.test(name)));
   if (unmatched) throw new Error(`there is no part '${unmatched.pattern}': --list shows them all`);
-  return parts.filter(({ name }) => expressions.some(({ expression }) => expression.test(name)));
+  return all.filter(({ name }) => expressions.some(({ expression }) => expression.test(name)));
 }

@@ -7,17 +7,18 @@ import { dirname, join, relative } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { ContenderProcess } from './child-process.mjs';
 import { contenders } from './contenders.mjs';
-import { modelSeed, models } from './parts.mjs';
+import { modelNamed, modelSeed } from './parts.mjs';
 import { sum } from './statistics.mjs';
+import { taskNamed } from './tasks/tasks.mjs';
 import { makeVocabulary } from './text/vocabulary.mjs';
 
 /** @import { BenchText, Contender } from './types.ts' */
 
 const benchFolder = dirname(fileURLToPath(import.meta.url));
-const libraryFolder = join(dirname(benchFolder), 'lib');
+export const libraryFolder = join(dirname(benchFolder), 'lib');
 
 /** @param {string | Uint8Array} bytes */
-const sha256 = (bytes) => createHash('sha256').update(bytes).digest('hex');
+export const sha256 = (bytes) => createHash('sha256').update(bytes).digest('hex');
 
 /** Every file below a folder, as paths relative to it. @param {string} folder @returns {string[]} */
 function filesBelow(folder) {
@@ -28,7 +29,7 @@ function filesBelow(folder) {
 }
 
 /** One hash for the code below a folder of the library. @param {string} folder */
-function hashOfCode(folder) {
+export function hashOfCode(folder) {
   const hash = createHash('sha256');
   for (const name of filesBelow(folder).filter((file) => file.endsWith('.ts'))) {
     hash.update(name).update(readFileSync(join(folder, name)));
@@ -54,9 +55,9 @@ function hashOfCode(folder) {
 export function ensureModel(name, cacheFolder, log) {
   const folder = join(cacheFolder, 'models', name);
   const manifestPath = join(cacheFolder, 'models', `${name}.json`);
-  const made_from = sha256(
-    JSON.stringify([models[name], modelSeed, sha256(makeVocabulary().join('\n')), hashOfCode(libraryFolder)]),
-  );
+  const { size, task } = modelNamed(name);
+  const what = [size, task === undefined ? null : taskNamed(task), modelSeed, sha256(makeVocabulary().join('\n'))];
+  const made_from = sha256(JSON.stringify([...what, hashOfCode(libraryFolder)]));
   if (existsSync(manifestPath)) {
     const manifest = JSON.parse(readFileSync(manifestPath, 'utf8'));
     const files = existsSync(folder) ? sizesOf(folder) : {};
@@ -82,10 +83,10 @@ function sizesOf(folder) {
   return Object.fromEntries(filesBelow(folder).map((name) => [name, statSync(join(folder, name)).size]));
 }
 
-/** @param {string} path @param {string} text */
-export function writeAtomically(path, text) {
+/** @param {string} path @param {string | Uint8Array | Float32Array} content */
+export function writeAtomically(path, content) {
   mkdirSync(dirname(path), { recursive: true });
-  writeFileSync(`${path}.tmp`, text);
+  writeFileSync(`${path}.tmp`, content);
   renameSync(`${path}.tmp`, path);
 }
 
@@ -99,10 +100,15 @@ const verifiedTokens = 512; // the reference engine computes some ten tokens of 
  * @param {readonly BenchText[]} texts
  */
 export function textsToVerify(texts) {
-  const sorted = [...texts].sort((a, b) => a.tokens - b.tokens);
+  return itemsToVerify(texts).map(({ text }) => text);
+}
+
+/** @template {{ tokens: number }} Item @param {readonly Item[]} items @returns {Item[]} */
+export function itemsToVerify(items) {
+  const sorted = [...items].sort((a, b) => a.tokens - b.tokens);
   for (let count = Math.min(verifiedTexts, sorted.length); ; count--) {
     const chosen = Array.from({ length: count }, (_, i) => sorted[Math.floor(((i + 0.5) / count) * sorted.length)]);
-    if (count === 1 || sum(chosen.map(({ tokens }) => tokens)) <= verifiedTokens) return chosen.map(({ text }) => text);
+    if (count === 1 || sum(chosen.map(({ tokens }) => tokens)) <= verifiedTokens) return chosen;
   }
 }
 
@@ -128,10 +134,8 @@ export async function referenceVectors(model, texts, cacheFolder, environment, s
   const first = texts[0];
   const { process } = await ContenderProcess.start(reference, job, first, environment, signal);
   try {
-    const vectors = await process.vectors([...texts]);
-    mkdirSync(dirname(path), { recursive: true });
-    writeFileSync(`${path}.tmp`, vectors);
-    renameSync(`${path}.tmp`, path);
+    const vectors = await process.results(texts);
+    writeAtomically(path, vectors);
     return vectors;
   } finally {
     await process.stop();

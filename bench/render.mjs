@@ -4,13 +4,10 @@ import { isNative } from './contenders.mjs';
 import { encoderWeightGb } from './flops.mjs';
 import { models, parts } from './parts.mjs';
 import { casesToReport, settingOf } from './results.mjs';
-import { median } from './statistics.mjs';
+import { disturbance, median } from './statistics.mjs';
 
 /** @import { CaseToReport } from './results.mjs' */
-/** @import { CaseResult, ContenderResult, Measurement, Peak, Run } from './types.ts' */
-
-/** From this many processors in use by others on, a figure is marked. */
-const disturbance = 0.1;
+/** @import { CaseResult, ContenderResult, Measurement, Peak, ReportedRun, Run } from './types.ts' */
 
 /**
  * @param {readonly Run[]} runs of one or several settings, oldest first
@@ -75,9 +72,19 @@ function highestPeak(runs) {
 
 /** @param {readonly CaseToReport[]} cases @param {Peak | null} peak */
 function describeSetting(cases, peak) {
-  const runs = [...new Set(cases.map(({ run }) => run))];
-  const { machine, threads, isa, versions } = /** @type {Run} */ (runs.at(-1));
-  const each = (/** @type {(run: Run) => string} */ text) => [...new Set(runs.map(text))].sort().join(', ');
+  return [
+    ...describeRuns(cases.map(({ run }) => run)),
+    peak === null
+      ? "The machine's peak was not measured."
+      : `The machine's peak on registers alone: ${peakRates(peak)}; ${peak.read_gb_per_s.toFixed(1)} GB/s read from memory.`,
+  ];
+}
+
+/** The machine and the versions of runs of one setting. @param {readonly ReportedRun[]} all at least one */
+export function describeRuns(all) {
+  const runs = [...new Set(all)];
+  const { machine, threads, isa, versions } = /** @type {ReportedRun} */ (runs.at(-1));
+  const each = (/** @type {(run: ReportedRun) => string} */ text) => [...new Set(runs.map(text))].sort().join(', ');
   const loads = runs.map((run) => run.machine.load_average);
   const { 'bert-native': _, ...others } = versions;
   const load = `load average at the start ${Math.max(...loads).toFixed(1)}`;
@@ -88,9 +95,6 @@ function describeSetting(cases, peak) {
       `${load}${runs.length > 1 ? ' at most' : ''}.`,
     `Measured ${each((run) => run.started.slice(0, 10))}. ` +
       `bert-native ${each((run) => run.versions['bert-native'] ?? '')}, ${versionLine(others)}.`,
-    peak === null
-      ? "The machine's peak was not measured."
-      : `The machine's peak on registers alone: ${peakRates(peak)}; ${peak.read_gb_per_s.toFixed(1)} GB/s read from memory.`,
   ];
 }
 
@@ -137,7 +141,11 @@ function throughputTable(cases, peak) {
   return table(header, 2, rows);
 }
 
-/** This library's native engine first, each group as it was measured. @param {readonly ContenderResult[]} results */
+/**
+ * This library's native engine first, each group as it was measured.
+ *
+ * @template {{ contender: string }} Result @param {readonly Result[]} results
+ */
 export function inOrder(results) {
   return [...results].sort((a, b) => Number(isNative(b.contender)) - Number(isNative(a.contender)));
 }
@@ -266,14 +274,15 @@ const weightBytes = ({ dtype = 'fp32' }) => ({ fp32: 4, fp16: 2, bf16: 2, q8: 1 
 /** fp16 is computed in fp32; the others have other peaks. @param {ContenderResult['facts']} facts */
 const computesInFp32 = ({ dtype = 'fp32' }) => dtype === 'fp32' || dtype === 'fp16';
 
-/** @param {ContenderResult} result */
-const isDisturbed = ({ rounds }) => rounds.some(({ throughput }) => (throughput.foreign_cores ?? 0) > disturbance);
+/** @param {{ rounds: readonly Pick<Measurement, 'throughput'>[] }} result */
+export const isDisturbed = ({ rounds }) =>
+  rounds.some(({ throughput }) => (throughput.foreign_cores ?? 0) > disturbance);
 
 /** @param {CaseResult} result */
 const modelOf = ({ part }) => part.split('/')[0];
 
-/** @param {readonly Measurement[]} rounds @returns {(value: (round: Measurement) => number) => number} */
-const medianOver = (rounds) => (value) => median(rounds.map(value));
+/** @template Round @param {readonly Round[]} rounds @returns {(value: (round: Round) => number) => number} */
+export const medianOver = (rounds) => (value) => median(rounds.map(value));
 
 /** @param {readonly Measurement[]} rounds */
 function busyLatencyCell(rounds) {
@@ -333,7 +342,7 @@ function ratioCell(own, other) {
  * @param {number} texts columns of text, which come first
  * @param {readonly (readonly string[])[]} rows shorter ones are filled up
  */
-function table(header, texts, rows) {
+export function table(header, texts, rows) {
   const line = (/** @type {readonly string[]} */ cells) => `| ${header.map((_, i) => cells[i] ?? '').join(' | ')} |`;
   const alignment = header.map((_, i) => (i < texts ? '---' : '---:'));
   return [header, alignment, ...rows].map(line).join('\n');
@@ -343,16 +352,16 @@ function table(header, texts, rows) {
 export const integer = (value) => Math.round(value).toLocaleString('en');
 
 /** Three digits, or all before the point. @param {number} value */
-const short = (value) => (value >= 100 ? integer(value) : value.toPrecision(3));
+export const short = (value) => (value >= 100 ? integer(value) : value.toPrecision(3));
 
 /** @param {number} share */
-const percent = (share) => `${(100 * share).toFixed(share < 0.1 ? 1 : 0)}%`;
+export const percent = (share) => `${(100 * share).toFixed(share < 0.1 ? 1 : 0)}%`;
 
 /** @param {number[]} values */
-const milliseconds = (...values) => `${values.map((value) => value.toFixed(value < 100 ? 1 : 0)).join(', ')} ms`;
+export const milliseconds = (...values) => `${values.map((value) => value.toFixed(value < 100 ? 1 : 0)).join(', ')} ms`;
 
 /** @param {number} ms */
-const seconds = (ms) => `${(ms / 1000).toFixed(2)} s`;
+export const seconds = (ms) => `${(ms / 1000).toFixed(2)} s`;
 
 /** @param {number} count @param {string} noun */
 const plural = (count, noun) => `${count} ${noun}${count === 1 ? '' : 's'}`;

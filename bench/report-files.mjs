@@ -1,7 +1,9 @@
 import { renderChart } from './chart.mjs';
 import { writeAtomically } from './prepare.mjs';
 import { renderReport } from './render.mjs';
+import { renderTasks } from './tasks/render.mjs';
 
+/** @import { TaskRun } from './tasks/types.ts' */
 /** @import { Run } from './types.ts' */
 
 /**
@@ -24,4 +26,11 @@ export function writeReport(resultsPath, runs) {
     writeAtomically(path, text);
     return [path];
   });
+}
+
+/** The same of tasks: tables alone. @param {string} resultsPath @param {readonly TaskRun[]} runs @returns {string} */
+export function writeTaskReport(resultsPath, runs) {
+  const path = resultsPath.replace(/\.json$/, '.md');
+  writeAtomically(path, renderTasks(runs));
+  return path;
 }

@@ -3,11 +3,11 @@ import { join } from 'node:path';
 
 import { isNative } from './contenders.mjs';
 
-/** @import { CaseResult, ResultsFile, Run } from './types.ts' */
+/** @import { CaseResult, ReportedCase, ReportedRun, ResultsFile, Run } from './types.ts' */
 
 const peers = ['transformers.js-fp32', 'transformers.js-q8', 'transformers.js-fp32-pipeline'];
 
-/** @param {string} path @returns {ResultsFile} */
+/** @param {string} path @returns {ResultsFile<any>} */
 export function readResults(path) {
   if (!existsSync(path)) return { format: 1, runs: [] };
   const results = JSON.parse(readFileSync(path, 'utf8'));
@@ -27,7 +27,7 @@ export function resultFiles(folder) {
 /**
  * Runs of one setting stand in one table, row by row: everything that decides speed is equal but this library itself.
  *
- * @param {Run} run
+ * @param {ReportedRun} run
  */
 export function settingOf({ machine, threads, isa, versions }) {
   const { processor, cores, platform } = machine;
@@ -36,18 +36,21 @@ export function settingOf({ machine, threads, isa, versions }) {
 
 /** @typedef {{ run: Run, result: CaseResult }} CaseToReport */
 
+/** @template {ReportedRun} Of @typedef {{ run: Of, result: Of['cases'][number] }} Reported */
+
 /**
  * Of each part the case to report: the newest in which this library and a peer were measured side by side, else the
  * newest. Figures of different runs are never put together.
  *
- * @param {readonly Run[]} runs oldest first
- * @returns {CaseToReport[]}
+ * @template {ReportedRun} Of
+ * @param {readonly Of[]} runs oldest first
+ * @returns {Reported<Of>[]}
  */
 export function casesToReport(runs) {
-  /** @type {Map<string, { run: Run, result: CaseResult, compares: boolean }>} */
+  /** @type {Map<string, Reported<Of> & { compares: boolean }>} */
   const newest = new Map();
   for (const run of runs) {
-    for (const result of run.cases) {
+    for (const result of /** @type {readonly ReportedCase[]} */ (run.cases)) {
       const tried = result.contenders.filter(({ rounds, failure }) => rounds.length > 0 || failure !== null);
       const measured = tried.filter(({ rounds }) => rounds.length > 0).map(({ contender }) => contender);
       const compares = measured.some(isNative) && measured.some((name) => peers.includes(name));

@@ -2,11 +2,10 @@
 // The benchmark's command line; README.md beside this file says what is measured.
 // Usage: npm run bench [-- --help]
 
-import { existsSync } from 'node:fs';
-import { dirname, join } from 'node:path';
-import { fileURLToPath } from 'node:url';
+import { join } from 'node:path';
 import { parseArgs } from 'node:util';
 import { CaseRunner } from './case.mjs';
+import { forEachPart, positive, root, settingHere, warnOfLoad } from './command-line.mjs';
 import { contenders, defaultContenders, familyContenders, selectContenders } from './contenders.mjs';
 import { estimateSeconds } from './estimate.mjs';
 import {
@@ -26,8 +25,6 @@ import { makeVocabulary } from './text/vocabulary.mjs';
 
 /** @import { Settings } from './case.mjs' */
 /** @import { Contender, Part, Run } from './types.ts' */
-
-const root = dirname(dirname(fileURLToPath(import.meta.url)));
 
 const help = `Measures bert-native beside its peers, every contender in processes of its own.
 
@@ -84,12 +81,7 @@ async function main() {
   if (values.help) return console.log(help);
   const rounds = positive('rounds', values.rounds);
   const machine = describeMachine();
-  const info = await systemInfo();
-  if (values.isa !== undefined && !info.available_isas.includes(values.isa)) {
-    throw new Error(`--isa is ${values.isa}: this processor has ${info.available_isas.join(', ')}`);
-  }
-  const isa = values.isa ?? info.isa;
-  const threads = values.threads === undefined ? info.threads : positive('threads', values.threads);
+  const { isa, threads } = await settingHere(values);
   /** @type {Settings} */
   const settings = {
     texts: positive('texts', values.texts),
@@ -137,37 +129,16 @@ async function main() {
  * @param {() => void} save
  */
 async function measureAll(run, chosenParts, chosen, settings, save) {
-  const controller = new AbortController();
-  let interrupted = Infinity;
-  const interrupt = () => {
-    // npm passes on what the terminal has sent already: only a later signal is a second one.
-    if (performance.now() - interrupted > 2000) process.exit(130);
-    if (controller.signal.aborted) return;
-    interrupted = performance.now();
-    console.error('\ninterrupted: what was measured so far is kept');
-    controller.abort();
-    process.exitCode = 130;
-  };
-  process.on('SIGINT', interrupt).on('SIGTERM', interrupt);
   const log = (/** @type {string} */ line) => console.log(line);
   const machinePeak = buildProgram('machine_peak', settings.cache);
   const vocabulary = makeVocabulary();
-  for (const [i, part] of chosenParts.entries()) {
-    if (controller.signal.aborted) break;
-    console.log(`\n[${i + 1}/${chosenParts.length}] ${part.name}`);
-    try {
-      const model = ensureModel(part.model, settings.cache, log);
-      const peak = await measurePeak(machinePeak, settings.threads);
-      const runner = new CaseRunner(part, chosen, model, vocabulary, peak, settings, log, controller.signal);
-      run.cases.push(runner.result);
-      await runner.run(save);
-    } catch (error) {
-      if (controller.signal.aborted) break;
-      console.error(`  FAILED: ${error instanceof Error ? error.message : error}`);
-      process.exitCode = 1;
-    }
-  }
-  process.off('SIGINT', interrupt).off('SIGTERM', interrupt);
+  await forEachPart(chosenParts, async (part, signal) => {
+    const model = ensureModel(part.model, settings.cache, log);
+    const peak = await measurePeak(machinePeak, settings.threads);
+    const runner = new CaseRunner(part, chosen, model, vocabulary, peak, settings, log, signal);
+    run.cases.push(runner.result);
+    await runner.run(save);
+  });
 }
 
 /** @param {readonly Contender[]} chosen @param {Settings} settings */
@@ -202,27 +173,5 @@ function announce({ machine, threads, isa, versions }, chosenParts, chosen, sett
   console.log(
     `${chosenParts.length} parts, about ${Math.ceil(seconds / 60)} min; Ctrl-C keeps what was measured so far`,
   );
-  if (machine.load_average > machine.cores / 4) {
-    console.log(
-      `WARNING: the load average is ${machine.load_average.toFixed(1)}: other work will disturb the measurement`,
-    );
-  }
-}
-
-/**
- * The instruction set that bert-native takes here, and its default number of threads: what its addon says.
- *
- * @returns {Promise<{ isa: string, available_isas: string[], threads: number }>}
- */
-async function systemInfo() {
-  const path = join(root, 'dist', 'binding', 'load.js');
-  if (!existsSync(path)) throw new Error('the library is not built: npm run build');
-  const { nativeBinding } = await import(path);
-  return nativeBinding().system_info();
-}
-
-/** @param {string} name @param {string} text */
-function positive(name, text) {
-  if (!/^[1-9]\d{0,6}$/.test(text)) throw new Error(`--${name} is ${text}: expected a whole number, at least 1`);
-  return Number(text);
+  warnOfLoad(machine);
 }

@@ -1,3 +1,6 @@
+/** From this many processors in use by others on, a figure is marked. */
+export const disturbance = 0.1;
+
 /** @param {readonly number[]} values at least one @param {number} share 0.5: the median */
 export function quantile(values, share) {
   const sorted = [...values].sort((a, b) => a - b);

@@ -41,20 +41,21 @@ export interface Part {
   readonly sorted: boolean;
 }
 
-/** Something that makes vectors of texts, loaded. */
-export interface LoadedContender {
+/** Something that makes results of items, loaded: of texts mean-pooled vectors, one after another, unless a task says else. */
+export interface LoadedContender<Item = string, Results = Float32Array> {
   /** The library's own `import`, in milliseconds. */
   readonly import_ms: number;
-  /** Mean-pooled vectors, one after another. */
-  embed(texts: string[]): Promise<Float32Array>;
-  /** Token ids of one text alone, truncated as `embed` does. */
-  tokenize(text: string): ArrayLike<number | bigint>;
+  run(items: Item[]): Promise<Results>;
+  /** What is compared with the reference, where that is not what `run` gives. */
+  compared?(items: Item[]): Promise<unknown>;
+  /** Token ids of one text alone, truncated as `run` does. */
+  tokenize?(text: string): ArrayLike<number | bigint>;
   /** What it runs on, for the record: instruction set, threads. */
   readonly facts: Readonly<Record<string, string | number>>;
 }
 
 export interface ContenderModule {
-  load(job: ContenderJob): Promise<LoadedContender>;
+  load(job: ContenderJob): Promise<LoadedContender<any, unknown>>;
 }
 
 export interface ContenderJob {
@@ -194,7 +195,21 @@ export interface Run {
   readonly cases: CaseResult[];
 }
 
-export interface ResultsFile {
+/** What runs of all kinds have in common. */
+export interface ReportedRun extends Omit<Run, 'cases'> {
+  readonly cases: readonly ReportedCase[];
+}
+
+export interface ReportedCase {
+  readonly part: string;
+  readonly contenders: readonly {
+    readonly contender: string;
+    readonly rounds: readonly unknown[];
+    readonly failure: string | null;
+  }[];
+}
+
+export interface ResultsFile<Of = Run> {
   readonly format: 1;
-  readonly runs: Run[];
+  readonly runs: Of[];
 }

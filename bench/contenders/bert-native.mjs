@@ -19,7 +19,7 @@ export async function load({ folder, threads, options }) {
       dtype: model.dtype,
       fp32_precision: model.fp32_precision,
     },
-    async embed(texts) {
+    async run(texts) {
       const vectors = await model.embed(tokenizer(texts, { padding: true, truncation: true }), { pooling: 'mean' });
       return vectors.data;
     },

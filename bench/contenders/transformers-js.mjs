@@ -23,7 +23,7 @@ export async function load({ folder, threads, options }) {
     return {
       import_ms,
       facts,
-      embed: async (texts) => /** @type {Float32Array} */ ((await extractor(texts, { pooling: 'mean' })).data),
+      run: async (texts) => /** @type {Float32Array} */ ((await extractor(texts, { pooling: 'mean' })).data),
       tokenize: (text) => extractor.tokenizer(text, { truncation: true }).input_ids.data,
     };
   }
@@ -32,7 +32,7 @@ export async function load({ folder, threads, options }) {
   return {
     import_ms,
     facts,
-    async embed(texts) {
+    async run(texts) {
       const features = tokenizer(texts, { padding: true, truncation: true });
       const { last_hidden_state } = await model(features);
       return meanPool(last_hidden_state.data, last_hidden_state.dims, features.attention_mask.data);

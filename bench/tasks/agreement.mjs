@@ -1,0 +1,55 @@
+/** @import { Arithmetic } from '../types.ts' */
+/** @import { Agreement, Entry } from './types.ts' */
+
+/**
+ * What results have to meet to be timed, beside the reference engine's: how far a score may be from the one at its place, as
+ * a share of it, and how many labels have to be the same. A score at a place, the highest of a text, hardly changes where two
+ * labels change places; labels of random weights lie closer together than those of trained ones.
+ *
+ * @type {Readonly<Record<Arithmetic, { score: number, labels: number }>>}
+ */
+const bars = {
+  fp32: { score: 1e-4, labels: 1 },
+  'fp32-high': { score: 1e-4, labels: 1 },
+  fp16: { score: 1e-2, labels: 0.5 },
+  bf16: { score: 5e-2, labels: 0.5 },
+  q8: { score: 2e-1, labels: 0.5 },
+};
+
+/**
+ * Compares results with the reference engine's, entry by entry.
+ *
+ * @param {readonly (readonly Entry[])[]} results
+ * @param {readonly (readonly Entry[])[]} expected
+ * @param {Arithmetic} arithmetic
+ * @returns {Agreement}
+ */
+export function compareResults(results, expected, arithmetic) {
+  if (results.length !== expected.length) {
+    throw new Error(`${results.length} results where the reference engine has ${expected.length}`);
+  }
+  let entries = 0;
+  let same = 0;
+  let max_score_error = 0;
+  for (const [i, wanted] of expected.entries()) {
+    const got = results[i];
+    if (got.length !== wanted.length) {
+      throw new Error(`${got.length} entries in a result where the reference engine has ${wanted.length}`);
+    }
+    for (const [j, { label, score }] of wanted.entries()) {
+      entries++;
+      if (got[j].label === label) same++;
+      const error = Math.abs(got[j].score - score) / score;
+      max_score_error = Number.isNaN(error) ? Infinity : Math.max(max_score_error, error);
+    }
+  }
+  const { score, labels } = bars[arithmetic];
+  const same_labels = entries === 0 ? 0 : same / entries;
+  return {
+    items: expected.length,
+    same_labels,
+    max_score_error,
+    bar: `scores within ${score.toExponential()}, at least ${100 * labels}% of the labels the same`,
+    passed: max_score_error <= score && same_labels >= labels,
+  };
+}
