@@ -1,8 +1,18 @@
 /** Results of tasks as Markdown. */
 
 import { isNative } from '../contenders.mjs';
-import { describeRuns, inOrder, integer, isDisturbed, medianOver, milliseconds, percent } from '../render.mjs';
-import { seconds, short, table } from '../render.mjs';
+import {
+  describeRuns,
+  inOrder,
+  integer,
+  isDisturbed,
+  medianOver,
+  milliseconds,
+  percent,
+  seconds,
+  short,
+  table,
+} from '../render.mjs';
 import { casesToReport, settingOf } from '../results.mjs';
 import { median } from '../statistics.mjs';
 import { taskParts } from './parts.mjs';

@@ -110,7 +110,8 @@ export const tasks = {
 /** @param {string | undefined} name @returns {Task} */
 export function taskNamed(name) {
   const task = tasks[/** @type {TaskName} */ (name)];
-  if (task === undefined) throw new Error(`there is no task '${name}': expected one of ${Object.keys(tasks).join(', ')}`);
+  if (task === undefined)
+    throw new Error(`there is no task '${name}': expected one of ${Object.keys(tasks).join(', ')}`);
   return task;
 }
 
