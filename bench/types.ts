@@ -55,7 +55,7 @@ export interface LoadedContender<Item = string, Results = Float32Array> {
 }
 
 export interface ContenderModule {
-  load(job: ContenderJob): Promise<LoadedContender<any, unknown>>;
+  load(job: ContenderJob): Promise<LoadedContender<never, unknown>>;
 }
 
 export interface ContenderJob {

@@ -1,10 +1,10 @@
 #include "cpu/attention.h"
 
 #include <algorithm>
-#include <cmath>
 #include <limits>
 
 #include "cpu/product.h"
+#include "cpu/relative_scores.h"
 
 namespace bert_native {
 
@@ -12,6 +12,9 @@ namespace {
 
 // Queries are taken in blocks of a few strips, few enough that their scores stay in the cache.
 constexpr size_t kQueryStrips = 4;
+// With key distances in more strips, at least so many: a key is multiplied with the vectors of all its distances from a
+// block's queries, and these are more than the queries by a strip and a panel.
+constexpr size_t kKeyDistanceQueries = 128;
 // Keys of which the values are packed at a time, where they are not packed as f32; whole steps of any type's depth.
 constexpr size_t kValueStep = 64;
 static_assert(kAttentionKeyBlock % kValueStep == 0, "a block is whole steps of packed values");
@@ -40,9 +43,13 @@ class HeadAttention {
         context_stride_(ceil_div(layer.head_size, gemm_.cols) * gemm_.cols),
         query_strip_bytes_(gemm_.strip_bytes(layer.head_size)),
         key_panel_bytes_(gemm_.panel_bytes(layer.head_size)),
-        root_(std::sqrt(static_cast<float>(layer.head_size) * layer.scale_factor)),
-        scale_(1.0f / root_),
-        visible_keys_(block, sequence_, layer.mask) {}
+        scale_(1.0f / layer.root()),
+        query_block_rows_((layer.key_distances.panels == nullptr
+                               ? kQueryStrips
+                               : std::max(kQueryStrips, ceil_div(kKeyDistanceQueries, gemm_.rows))) *
+                          gemm_.rows),
+        visible_keys_(block, sequence_, layer.mask),
+        relative_scores_(layer, task.head, visible_keys_, scratch, kernels) {}
 
   void run(size_t query_begin, size_t query_end) {
     const TileScope scope(gemm_);
@@ -58,16 +65,6 @@ class HeadAttention {
  private:
   using Slot = AttentionScratch;
 
-  // Rows [row, row + count) as queries, packed, and the keys that each sees.
-  struct Queries {
-    size_t row, count;
-    const std::byte* strips;
-    const KeyRange* seen;
-
-    // What the queries [first, first + rows) see together.
-    KeyRange seen_by(size_t first, size_t rows) const { return {seen[first].begin, seen[first + rows - 1].end}; }
-  };
-
   // What a block's queries have summed up: context [count, context_stride_], and for each the maximum and the sum of
   // its exponentials so far.
   struct Running {
@@ -77,8 +74,7 @@ class HeadAttention {
   };
 
   size_t depth() const { return layer_.head_size; }
-  size_t column(size_t row) const { return block_.rows[row].position; }
-  KeyRange visible(size_t row) const { return visible_keys_.from(column(row)); }
+  KeyRange visible(size_t row) const { return visible_keys_.from(block_.rows[row].position); }
 
   // --- parts of the work ---
 
@@ -179,10 +175,11 @@ class HeadAttention {
   // The keys as rows, to be multiplied with distances.
   void pack_key_strips() {
     const size_t rows = kernels_.gemm_rows, count = packed_.size(), strips = ceil_div(count, rows);
-    key_strips_ = scratch_.get(Slot::kKeyStrips, strips * rows * depth());
+    float* key_strips = scratch_.get(Slot::kKeyStrips, strips * rows * depth());
     for (size_t strip = 0; strip < strips; ++strip) {
-      pack_strip(kernels_, key_strips_, packed_row(keys_, packed_.begin), stride_, count, depth(), strip);
+      pack_strip(kernels_, key_strips, packed_row(keys_, packed_.begin), stride_, count, depth(), strip);
     }
+    relative_scores_.set_keys(key_strips, packed_);
   }
 
   const std::byte* key_panel(size_t key) const {
@@ -205,12 +202,13 @@ class HeadAttention {
     if (row_begin == row_end) return;
     if (zero) return store_zeros(row_begin, row_end);
     pack({visible(row_begin).begin, visible(row_end - 1).end});
-    const size_t block_rows = kQueryStrips * gemm_.rows;
-    for (size_t row = row_begin; row < row_end; row += block_rows) run_block(row, std::min(block_rows, row_end - row));
+    for (size_t row = row_begin; row < row_end; row += query_block_rows_) {
+      run_block(row, std::min(query_block_rows_, row_end - row));
+    }
   }
 
   void run_block(size_t row, size_t count) {
-    const Queries queries{row, count, pack_queries(row, count), find_seen(row, count)};
+    const ScoredQueries queries{block_, row, count, pack_queries(row, count), find_seen(row, count)};
     const Running running = start(count);
     for_each_block(queries.seen_by(0, count), [&](KeyRange keys) {
       float* scores = score(queries, keys);
@@ -260,7 +258,7 @@ class HeadAttention {
 
   // Turns the scores of a query over a block of keys into numerators of its probabilities, or into these themselves
   // where there is one block. Keys of its strip's `range` that it does not see get 0.
-  void exponentiate(const Queries& queries, size_t r, KeyRange range, float* scores, const Running& running) {
+  void exponentiate(const ScoredQueries& queries, size_t r, KeyRange range, float* scores, const Running& running) {
     const KeyRange own = queries.seen[r].within(range);
     float* row = score_row(scores, r, range);
     if (own.empty()) {
@@ -299,7 +297,7 @@ class HeadAttention {
   }
 
   // The contexts take the queries' place.
-  void finish(const Queries& queries, const Running& running) {
+  void finish(const ScoredQueries& queries, const Running& running) {
     for (size_t r = 0; r < queries.count; ++r) {
       float* out = queries_ + (queries.row + r) * stride_;
       if (queries.seen[r].empty()) {
@@ -316,9 +314,9 @@ class HeadAttention {
   // --- scores ---
 
   // Q Kᵀ + relative positions [count, block of keys], where the strips see them.
-  float* score(const Queries& queries, KeyRange keys) {
+  float* score(const ScoredQueries& queries, KeyRange keys) {
     const size_t cols = gemm_.cols;
-    float* scores = scratch_.get(Slot::kScores, kQueryStrips * gemm_.rows * score_stride_);
+    float* scores = scratch_.get(Slot::kScores, query_block_rows_ * score_stride_);
     for (size_t key = keys.begin - keys.begin % cols; key < keys.end; key += cols) {
       for_each_strip(queries.count, [&](size_t first, size_t rows) {
         const KeyRange panel{key, key + cols};
@@ -327,96 +325,8 @@ class HeadAttention {
                    queries.strips + first / gemm_.rows * query_strip_bytes_, key_panel(key), rows, depth(), false, {});
       });
     }
-    if (layer_.query_distances.panels != nullptr) add_query_distances(queries, keys, scores);
-    if (layer_.key_distances.panels != nullptr) add_key_distances(queries, keys, scores);
-    if (layer_.bias != nullptr) add_biases(queries, keys, scores);
+    relative_scores_.add(queries, keys, {scores, score_stride_});
     return scores;
-  }
-
-  // Calls add(x, row) for the score of each key in turn with the row for its distance from a query in column l.
-  template <class Add>
-  void for_each_distance(float* x, size_t l, KeyRange keys, Add add) const {
-    const DistanceRows& distances = *layer_.distance_rows;
-    if (keys.empty()) return;
-    const size_t r = visible_keys_.column(keys.begin), count = keys.size();
-    const uint32_t* rows = visible_keys_.contiguous() ? distances.run(l, r, count) : nullptr;
-    if (rows != nullptr) {
-      for (size_t i = 0; i < count; ++i) add(x[i], rows[i]);
-      return;
-    }
-    for (size_t i = 0; i < count; ++i) add(x[i], distances.of(l, visible_keys_.column(keys.begin + i)));
-  }
-
-  // Products of the rows of a strip with the vectors of `rows`.
-  struct DistanceProducts {
-    float* values;  // [gemm_rows, stride]
-    size_t stride;
-    size_t first;  // row of the table that column 0 belongs to
-  };
-
-  DistanceProducts multiply_distances(const float* strip, size_t count, DistanceVectors vectors,
-                                      DistanceRows::Range rows) {
-    const size_t cols = gemm_.cols;
-    const size_t panel_begin = rows.first / cols, panel_end = rows.last / cols + 1;
-    const size_t stride = row_stride((panel_end - panel_begin) * cols);
-    DistanceProducts products{scratch_.get(Slot::kDistanceProducts, gemm_.rows * stride), stride, panel_begin * cols};
-    const float* panels = vectors.panels + head_ * vectors.head_elements;
-    for (size_t panel = panel_begin; panel < panel_end; ++panel) {
-      kernels_.gemm_tile_f32(products.values + (panel - panel_begin) * cols, stride, strip,
-                             panels + panel * cols * depth(), count, depth(), false);
-    }
-    return products;
-  }
-
-  // scores[l, r] += q_l · a_{l-r}     Shaw et al. 2018, eq. 5; He et al. 2020, "content to position"
-  void add_query_distances(const Queries& queries, KeyRange keys, float* scores) {
-    for_each_strip(queries.count, [&](size_t first, size_t rows) {
-      const size_t row = queries.row + first;
-      const KeyRange range = queries.seen_by(first, rows).within(keys);
-      if (range.empty()) return;
-      const DistanceProducts products = multiply_distances(
-          reinterpret_cast<const float*>(queries.strips) + first * depth(), rows, layer_.query_distances,
-          layer_.distance_rows->between(column(row), column(row + rows - 1), visible_keys_.column(range.begin),
-                                        visible_keys_.column(range.end - 1)));
-      for (size_t r = 0; r < rows; ++r) {
-        const KeyRange own = queries.seen[first + r].within(range);
-        const float* values = products.values + r * products.stride;
-        for_each_distance(score_row(scores, first + r, own), column(row + r), own,
-                          [&](float& x, size_t d) { x += values[d - products.first]; });
-      }
-    });
-  }
-
-  // scores[l, r] += k_r · b_{l-r}     Huang et al. 2020, method 4; He et al. 2020, "position to content"
-  void add_key_distances(const Queries& queries, KeyRange keys, float* scores) {
-    const size_t strip_rows = gemm_.rows;
-    const size_t first_offset = (keys.begin - packed_.begin) / strip_rows * strip_rows;
-    for (size_t first = packed_.begin + first_offset; first < keys.end; first += strip_rows) {
-      const size_t last = std::min(first + strip_rows, packed_.end) - 1;
-      const DistanceProducts products =
-          multiply_distances(key_strips_ + (first - packed_.begin) * depth(), last + 1 - first, layer_.key_distances,
-                             layer_.distance_rows->between(column(queries.row), column(queries.row + queries.count - 1),
-                                                           visible_keys_.column(first), visible_keys_.column(last)));
-      for (size_t q = 0; q < queries.count; ++q) {
-        const KeyRange own = queries.seen[q].within(keys).within({first, last + 1});
-        if (own.empty()) continue;
-        const float* values = products.values + (own.begin - first) * products.stride;
-        for_each_distance(score_row(scores, q, own), column(queries.row + q), own, [&](float& x, size_t d) {
-          x += values[d - products.first];
-          values += products.stride;
-        });
-      }
-    }
-  }
-
-  // scores[l, r] += √(D · scale_factor) c_{l-r}, which the scaling takes back. Raffel et al. 2020
-  void add_biases(const Queries& queries, KeyRange keys, float* scores) const {
-    const float* biases = layer_.bias + head_;
-    for (size_t q = 0; q < queries.count; ++q) {
-      const KeyRange own = queries.seen[q].within(keys);
-      for_each_distance(score_row(scores, q, own), column(queries.row + q), own,
-                        [&](float& x, size_t d) { x += root_ * biases[d * layer_.heads]; });
-    }
   }
 
   // --- probabilities ---
@@ -430,14 +340,14 @@ class HeadAttention {
   template <class Write>
   void write_probabilities(size_t row, Write write) const {
     const Sequence& request = *sequence_.sequence;
-    const size_t l = column(row);
+    const size_t l = block_.rows[row].position;
     if (!is_shown(request, l)) return;
     const OutputAccess access(request);
     if (access) write(request.attentions[layer_.index] + (head_ * request.length + l) * request.length);
   }
 
   // Spreads the probabilities of keys `range`, part of what query r sees, to the columns of the request.
-  void store_probabilities(const Queries& queries, size_t r, const float* probabilities, KeyRange range) const {
+  void store_probabilities(const ScoredQueries& queries, size_t r, const float* probabilities, KeyRange range) const {
     write_probabilities(queries.row + r, [&](float* out) {
       if (range.begin == queries.seen[r].begin) std::fill_n(out, sequence_.sequence->length, 0.0f);
       for (size_t key = range.begin; key < range.end; ++key)
@@ -458,7 +368,7 @@ class HeadAttention {
   }
 
   // Scores the keys again, now that each query's maximum and sum are known.
-  void store_blocks(const Queries& queries, const Running& running) {
+  void store_blocks(const ScoredQueries& queries, const Running& running) {
     for_each_block(queries.seen_by(0, queries.count), [&](KeyRange keys) {
       float* scores = score(queries, keys);
       for (size_t r = 0; r < queries.count; ++r) {
@@ -509,12 +419,13 @@ class HeadAttention {
   size_t score_stride_;
   size_t context_stride_;
   size_t query_strip_bytes_, key_panel_bytes_, value_panel_bytes_ = 0;
-  float root_, scale_;  // √(D · scale_factor), and what scores are multiplied with
+  float scale_;              // what scores are multiplied with
+  size_t query_block_rows_;  // that are scored together
   VisibleKeys visible_keys_;
+  RelativeScores relative_scores_;
   KeyRange packed_;
   std::byte* key_panels_ = nullptr;
   std::byte* value_panels_ = nullptr;
-  float* key_strips_ = nullptr;
   float* mean_value_ = nullptr;
 };
 

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <cmath>
 #include <cstddef>
 #include <vector>
 
@@ -32,6 +33,9 @@ struct AttentionLayer {
   DistanceVectors key_distances;                // b
   const float* bias = nullptr;                  // c [rows, A]
   size_t index = 0;                             // of the layer, which selects the output among Sequence::attentions
+
+  // √(D · scale_factor)
+  float root() const { return std::sqrt(static_cast<float>(head_size) * scale_factor); }
 };
 
 // The products that attention of this kind is made of. `rounded`: whether the weights are kept in 16 bits or fewer,
@@ -54,9 +58,9 @@ std::vector<AttentionTask> attention_tasks(const PlannedBlock& block, size_t hea
 std::vector<AttentionTask> last_row_attention_tasks(const PlannedBlock& block, const std::vector<AttentionTask>& tasks);
 
 // The memory of one thread. It grows to what the task with the most keys needs: 2·D floats for each key that its
-// queries see (3·D with key_distances), and beside them up to 256 KiB, 512 KiB where strips have 32 rows, for head
-// sizes up to 128; distance vectors add up to gemm_rows floats for each of their rows that lies between two of those
-// needed.
+// queries see (3·D with key_distances), and beside them up to 256 KiB, 512 KiB where strips have 32 rows or with
+// key_distances, for head sizes up to 128; distance vectors add up to gemm_rows floats for each of their rows that lies
+// between two of those needed.
 class AttentionScratch {
  public:
   std::vector<KeyRange> seen;  // by each query of a block
@@ -75,10 +79,10 @@ class AttentionScratch {
 
   static constexpr size_t kKeyPanels = 0, kValuePanels = 1, kQueryStrips = 2, kScores = 3, kProbabilityStrip = 4,
                           kContext = 5, kKeyStrips = 6, kDistanceProducts = 7, kRunning = 8, kMeanValue = 9,
-                          kTurnedValues = 10;
+                          kTurnedValues = 10, kTurnedProducts = 11;
 
  private:
-  AlignedBuffer<float> buffers_[11];
+  AlignedBuffer<float> buffers_[12];
 };
 
 // Runs one task. projections: [rows, 3·A·D], row stride `stride`: queries, keys, values of every row of the block. The

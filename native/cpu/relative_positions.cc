@@ -11,7 +11,16 @@ namespace bert_native {
 
 // --- DistanceRows ---
 
-DistanceRows::DistanceRows(const std::vector<uint32_t>& row_of) : rows_(row_of.rbegin(), row_of.rend()) {}
+namespace {
+
+// Falling rows that are worth a run of their own.
+constexpr size_t kLeastFallingRows = 16;
+
+}  // namespace
+
+DistanceRows::DistanceRows(const std::vector<uint32_t>& row_of) : rows_(row_of.rbegin(), row_of.rend()) {
+  find_pieces();
+}
 
 DistanceRows DistanceRows::one_for_each(const EncoderSpecification& specification) {
   DistanceRows made;
@@ -20,27 +29,42 @@ DistanceRows DistanceRows::one_for_each(const EncoderSpecification& specificatio
     if (kind != AttentionPositionKind::kRelativeKey && kind != AttentionPositionKind::kRelativeKeyQuery) continue;
     made.rows_.resize(2 * specification.embeddings.max_position_embeddings - 1);
     std::iota(made.rows_.rbegin(), made.rows_.rend(), 0u);
+    made.find_pieces();
     break;
   }
   return made;
 }
 
-ptrdiff_t DistanceRows::index(size_t l, size_t r) const {
-  return static_cast<ptrdiff_t>(rows_.size() / 2 + r) - static_cast<ptrdiff_t>(l);
+void DistanceRows::find_pieces() {
+  for (size_t begin = 0, end; begin < rows_.size(); begin = end) {
+    for (end = begin + 1; end < rows_.size() && rows_[end] + 1 == rows_[end - 1];) ++end;
+    const bool falling = end - begin >= kLeastFallingRows;
+    if (falling || pieces_.empty() || pieces_.back().falling) {
+      pieces_.push_back({end, falling});
+    } else {
+      pieces_.back().end = end;
+    }
+  }
 }
 
-size_t DistanceRows::of(size_t l, size_t r) const {
-  return rows_[static_cast<size_t>(std::clamp<ptrdiff_t>(index(l, r), 0, static_cast<ptrdiff_t>(rows_.size()) - 1))];
+const DistanceRows::Piece& DistanceRows::piece_at(size_t index) const {
+  return *std::upper_bound(pieces_.begin(), pieces_.end(), index,
+                           [](size_t at, const Piece& piece) { return at < piece.end; });
 }
 
-const uint32_t* DistanceRows::run(size_t l, size_t r, size_t count) const {
-  const ptrdiff_t begin = index(l, r);
-  if (begin < 0 || static_cast<size_t>(begin) + count > rows_.size()) return nullptr;
-  return rows_.data() + begin;
+uint32_t DistanceRows::of(size_t l, size_t r) const {
+  return rows_[static_cast<size_t>(std::clamp<ptrdiff_t>(index(l, r), 0, size() - 1))];
+}
+
+bool DistanceRows::fall_between(size_t l_first, size_t l_last, size_t r_first, size_t r_last) const {
+  const ptrdiff_t first = index(l_last, r_first), last = index(l_first, r_last);
+  if (first < 0 || last >= size()) return false;
+  const Piece& piece = piece_at(static_cast<size_t>(first));
+  return piece.falling && static_cast<size_t>(last) < piece.end;
 }
 
 DistanceRows::Range DistanceRows::between(size_t l_first, size_t l_last, size_t r_first, size_t r_last) const {
-  const ptrdiff_t end = static_cast<ptrdiff_t>(rows_.size()) - 1;
+  const ptrdiff_t end = size() - 1;
   const ptrdiff_t first = std::clamp<ptrdiff_t>(index(l_last, r_first), 0, end);
   const ptrdiff_t last = std::clamp<ptrdiff_t>(index(l_first, r_last), 0, end);
   const auto [lowest, highest] = std::minmax_element(rows_.begin() + first, rows_.begin() + last + 1);

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <algorithm>
 #include <cstddef>
 #include <cstdint>
 #include <string>
@@ -24,9 +25,28 @@ class DistanceRows {
   // Row l - r + P - 1, as in Shaw et al. 2018; none where no layer has such positions.
   static DistanceRows one_for_each(const EncoderSpecification& specification);
 
-  size_t of(size_t l, size_t r) const;
-  // The rows of l to r, r + 1, … r + count - 1 one behind the other; null where a distance is past the ends.
-  const uint32_t* run(size_t l, size_t r, size_t count) const;
+  uint32_t of(size_t l, size_t r) const;
+
+  // Calls body(i, n, rows, falling) with the rows [n] of l to r + i, r + i + 1, …, for i that make up [0, count).
+  // falling: each is one less than the one before it, and there are many of them.
+  template <class Body>
+  void for_each_run(size_t l, size_t r, size_t count, Body body) const {
+    const ptrdiff_t first = index(l, r);
+    for (size_t i = 0; i < count;) {
+      const ptrdiff_t at = first + static_cast<ptrdiff_t>(i);
+      if (at < 0 || at >= size()) {
+        body(i++, 1, at < 0 ? rows_.data() : rows_.data() + size() - 1, false);
+        continue;
+      }
+      const Piece& piece = piece_at(static_cast<size_t>(at));
+      const size_t n = std::min(count - i, piece.end - static_cast<size_t>(at));
+      body(i, n, rows_.data() + at, piece.falling);
+      i += n;
+    }
+  }
+
+  // Whether one falling run takes in all distances between queries l_first … l_last and keys r_first … r_last.
+  bool fall_between(size_t l_first, size_t l_last, size_t r_first, size_t r_last) const;
 
   struct Range {
     size_t first, last;
@@ -34,12 +54,24 @@ class DistanceRows {
   // The lowest and the highest row between queries l_first … l_last and keys r_first … r_last.
   Range between(size_t l_first, size_t l_last, size_t r_first, size_t r_last) const;
 
-  size_t size_in_bytes() const { return rows_.size() * sizeof(uint32_t); }
+  size_t size_in_bytes() const { return rows_.size() * sizeof(uint32_t) + pieces_.size() * sizeof(Piece); }
 
  private:
-  ptrdiff_t index(size_t l, size_t r) const;
+  // Part of rows_, from the end of the piece before it on.
+  struct Piece {
+    size_t end;
+    bool falling;
+  };
+
+  ptrdiff_t size() const { return static_cast<ptrdiff_t>(rows_.size()); }
+  ptrdiff_t index(size_t l, size_t r) const {
+    return size() / 2 + static_cast<ptrdiff_t>(r) - static_cast<ptrdiff_t>(l);
+  }
+  const Piece& piece_at(size_t index) const;
+  void find_pieces();
 
   std::vector<uint32_t> rows_;  // by r - l + N - 1
+  std::vector<Piece> pieces_;
 };
 
 // Vectors by distance, as panels for products in f32: panel p of a head, gemm_cols rows of the table of depth D, begins

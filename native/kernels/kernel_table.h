@@ -63,10 +63,11 @@ struct KernelTable {
 
   // --- element-wise ---
 
-  void (*add_f32)(float* out, const float* x, size_t n);       // out += x
-  void (*max_f32)(float* out, const float* x, size_t n);       // out = max(out, x), NaN if either is
-  void (*scale_f32)(float* out, float factor, size_t n);       // out *= factor
-  float (*dot_f32)(const float* x, const float* y, size_t n);  // Σ x y
+  void (*add_f32)(float* out, const float* x, size_t n);           // out += x
+  void (*add_reversed_f32)(float* out, const float* x, size_t n);  // out_i += x_{n-1-i}; they overlap nowhere
+  void (*max_f32)(float* out, const float* x, size_t n);           // out = max(out, x), NaN if either is
+  void (*scale_f32)(float* out, float factor, size_t n);           // out *= factor
+  float (*dot_f32)(const float* x, const float* y, size_t n);      // Σ x y
 
   // --- rotations of pairs, in place: Su et al. 2021, eq. 34. cos and sin overlap no x ---
 

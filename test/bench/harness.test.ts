@@ -1,10 +1,16 @@
 import { describe, expect, test } from 'vitest';
 import { compareVectors } from '../../bench/accuracy.mjs';
 import { encoderGflop, encoderWeightGb } from '../../bench/flops.mjs';
-import { allParts, models, parts, quickParts, selectParts } from '../../bench/parts.mjs';
+import { allParts, familyParts, models, parts, quickParts, selectParts } from '../../bench/parts.mjs';
 import { textsToVerify } from '../../bench/prepare.mjs';
 import { batchesToTime, intoBatches, spreadSample } from '../../bench/sample.mjs';
 import { paddingShare, quantile } from '../../bench/statistics.mjs';
+import { compareResults } from '../../bench/tasks/agreement.mjs';
+import { selectTaskParts, taskParts } from '../../bench/tasks/parts.mjs';
+import { tasks } from '../../bench/tasks/tasks.mjs';
+import { TextMaker } from '../../bench/text/texts.mjs';
+import { makeVocabulary } from '../../bench/text/vocabulary.mjs';
+import type { ModelSize } from '../../bench/types.ts';
 
 describe('arithmetic', () => {
   test('BERT-base takes 175 MFLOP a token at 128 tokens and 189 at 512', () => {
@@ -22,6 +28,25 @@ describe('arithmetic', () => {
     const layer = 4 * product(S, H, H) + product(S, H, I) + product(S, I, H) + product(S, H, S) + product(S, S, H);
     const size = { ...models['tiny']!, hidden_size: H, intermediate_size: I, num_hidden_layers: L };
     expect(encoderGflop(size, [S])).toBeCloseTo((L * layer) / 1e9, 15);
+  });
+
+  test('gated MLPs, windows and distances', () => {
+    const [H, I, L, S] = [6, 10, 4, 9];
+    const size = { ...models['tiny']!, hidden_size: H, intermediate_size: I, num_hidden_layers: L };
+    const product = (m: number, k: number, n: number) => 2 * m * k * n;
+    const scores = product(S, H, S) + product(S, S, H);
+    const gate = L * product(S, H, I);
+    const flop = (more: Partial<ModelSize>) => encoderGflop({ ...size, ...more }, [S]) * 1e9;
+    expect(flop({ gated: true }) - flop({})).toBeCloseTo(gate, 6);
+    expect(flop({ distance_terms: 2 }) - flop({})).toBeCloseTo(L * scores, 6);
+    // Two layers of four see five positions, fewer at the ends: 9 · 5 - 2 · (1 + 2) pairs.
+    const window = { size: 4, full_every: 2 };
+    expect(flop({}) - flop({ window })).toBeCloseTo(2 * scores * (1 - 39 / 81), 6);
+    expect(flop({ window: { size: 64, full_every: 2 } })).toBeCloseTo(flop({}), 6);
+    expect(encoderWeightGb({ ...size, gated: true }, 4) - encoderWeightGb(size, 4)).toBeCloseTo(
+      (4 * L * H * I) / 1e9,
+      15,
+    );
   });
 
   test('quantiles lie between values', () => {
@@ -128,9 +153,11 @@ describe('exactness', () => {
 
 describe('parts', () => {
   test('every model, language and set of texts; the tiny model only when it is asked for', () => {
-    expect(parts).toHaveLength(4 * 2 * 5);
+    expect(parts).toHaveLength(4 * 2 * 5 + 14 * 4);
     expect(new Set(parts.map(({ name }) => name)).size).toBe(parts.length);
-    expect(allParts.map(({ model }) => model)).not.toContain('tiny');
+    expect(allParts.map(({ model }) => model).filter((model) => model.startsWith('tiny'))).toEqual([]);
+    expect(familyParts).toHaveLength(7 * 2);
+    expect(quickParts.filter((part) => familyParts.includes(part))).toEqual([]);
     expect(allParts).toEqual(expect.arrayContaining(quickParts));
   });
 
@@ -139,5 +166,61 @@ describe('parts', () => {
     expect(selectParts(['*/en/16', 'tiny/en/*'])).toHaveLength(4 + 5 - 1);
     expect(() => selectParts(['bert-base/en/16', 'bert-huge/*/*'])).toThrow("no part 'bert-huge/*/*'");
     expect(() => selectParts(['bert-base'])).toThrow("no part 'bert-base'");
+  });
+});
+
+describe('tasks', () => {
+  const expected = [
+    [
+      { label: 'joy', score: 0.5 },
+      { label: 'fear', score: 0.25 },
+    ],
+    [{ label: 'love', score: 1e-4 }],
+  ];
+  const changed = (label: string, score: number) => [expected[0]!, [{ label, score }]];
+
+  test('a label or a score that is another fails in fp32', () => {
+    expect(compareResults(expected, expected, 'fp32')).toMatchObject({
+      items: 2,
+      same_labels: 1,
+      max_score_error: 0,
+      passed: true,
+    });
+    expect(compareResults(changed('love', 1e-4 * (1 + 0.9e-4)), expected, 'fp32').passed).toBe(true);
+    expect(compareResults(changed('love', 1e-4 * (1 + 1.1e-4)), expected, 'fp32').passed).toBe(false);
+    expect(compareResults(changed('hate', 1e-4), expected, 'fp32')).toMatchObject({
+      same_labels: 2 / 3,
+      passed: false,
+    });
+  });
+
+  test('reduced weights have bars of their own; no number passes none', () => {
+    expect(compareResults(changed('hate', 1.1e-4), expected, 'q8').passed).toBe(true);
+    expect(compareResults(changed('hate', 1.3e-4), expected, 'q8').passed).toBe(false);
+    expect(compareResults(changed('love', 1.1e-4), expected, 'bf16').passed).toBe(false);
+    for (const arithmetic of ['fp32', 'q8'] as const) {
+      expect(compareResults(changed('love', Number.NaN), expected, arithmetic).passed).toBe(false);
+    }
+  });
+
+  test('results of another shape are refused', () => {
+    expect(() => compareResults(expected.slice(1), expected, 'fp32')).toThrow('1 results where');
+    expect(() => compareResults([expected[0]!, []], expected, 'fp32')).toThrow('0 entries');
+  });
+
+  test('no two items are alike, and each text to fill has one mask', () => {
+    const maker = new TextMaker('en', makeVocabulary());
+    for (const { items } of Object.values(tasks)) {
+      const made = items(maker, 40);
+      expect(new Set(made.map(({ item }) => JSON.stringify(item))).size).toBe(40);
+      expect(made.every(({ tokens }) => tokens > 0)).toBe(true);
+    }
+    const masks = tasks['fill-mask'].items(maker, 40).map(({ item }) => String(item).split('[MASK]').length - 1);
+    expect(new Set(masks)).toEqual(new Set([1]));
+  });
+
+  test('parts are chosen by patterns', () => {
+    expect(selectTaskParts(['*/fill-mask'])).toEqual(taskParts.filter(({ task }) => task === 'fill-mask'));
+    expect(() => selectTaskParts(['distilbert-base/translation'])).toThrow("no part 'distilbert-base/translation'");
   });
 });

@@ -8,8 +8,19 @@ import { temporaryFolder } from '../support/temporary.ts';
 const root = join(import.meta.dirname, '..', '..');
 const cache = join(root, 'build', 'bench-test', 'smoke');
 
+interface Measured {
+  contender: string;
+  accuracy?: { passed: boolean };
+  agreement?: { same_labels: number };
+  rounds: unknown[];
+}
+
 function bench(...args: string[]) {
-  const command = [join(root, 'bench', 'run.mjs'), '--cache', cache, ...args];
+  return start('run.mjs', args);
+}
+
+function start(program: string, args: readonly string[]) {
+  const command = [join(root, 'bench', program), '--cache', cache, ...args];
   return spawnSync(process.execPath, command, { encoding: 'utf8' });
 }
 
@@ -48,9 +59,50 @@ test('the whole way, from nothing to tables, with a model that takes no time', (
   }
 });
 
+test('another family goes the whole way', () => {
+  const out = join(temporaryFolder(), 'results.json');
+  const some = ['--texts', '4', '--batch-size', '2', '--rounds', '1', '--time-budget', '1', '--latency-runs', '2'];
+  const names = ['transformers.js-fp32', 'native'];
+  const { status, stdout } = bench(
+    ...['--part', 'tiny-modernbert/en/mixed', '--contenders', names.join(','), ...some, '--out', out],
+  );
+  expect(stdout).not.toContain('FAILED');
+  expect(status).toBe(0);
+  const [{ cases }] = JSON.parse(readFileSync(out, 'utf8')).runs;
+  const passed = cases[0].contenders.map(({ contender, accuracy }: Measured) => [contender, accuracy?.passed]);
+  expect(passed).toEqual(names.map((name) => [name, true]));
+  expect(readFileSync(out.replace('.json', '-families.svg'), 'utf8')).toContain('tiny-modernbert');
+});
+
+test('tasks go the whole way, and both libraries give the same results', () => {
+  const out = join(temporaryFolder(), 'results.json');
+  const parts = ['text-classification', 'token-classification', 'fill-mask', 'question-answering']
+    .concat('zero-shot-classification')
+    .map((task) => `tiny-distilbert/${task}`);
+  const some = ['--items', '4', '--rounds', '1', '--time-budget', '1', '--latency-runs', '2'];
+  const names = ['transformers.js-fp32', 'native'];
+  const { status, stdout } = start('tasks.mjs', [
+    ...['--part', parts.join(','), '--contenders', names.join(','), ...some, '--out', out],
+  ]);
+  expect(stdout).not.toContain('FAILED');
+  expect(status).toBe(0);
+  const [{ cases }] = JSON.parse(readFileSync(out, 'utf8')).runs;
+  const agreed = cases.map(({ part, contenders }: { part: string; contenders: Measured[] }) => [
+    part,
+    contenders.map(({ agreement, rounds }) => [agreement?.same_labels, rounds.length]),
+  ]);
+  expect(agreed).toEqual(parts.map((part) => [part, names.map(() => [1, 1])]));
+  const report = readFileSync(out.replace('.json', '.md'), 'utf8');
+  for (const part of parts) expect(report).toContain(`| ${part} | bert-native fp32 |`);
+  expect(report).not.toMatch(/NaN|undefined|failed/);
+});
+
 test('what cannot be asked for is said', () => {
   expect(bench('--help').stdout).toContain('--contenders');
   expect(bench('--list').stdout).toMatch(/bert-base\/en\/mixed +about \d+ min {2}quick/);
+  const unknownTask = start('tasks.mjs', ['--part', 'tiny/translation']);
+  expect(unknownTask.stderr).toContain("no part 'tiny/translation'");
+  expect(unknownTask.status).toBe(1);
   for (const [args, message] of [
     [['--part', 'huge/*/*'], "no part 'huge/*/*'"],
     [['--contenders', 'native,tensorflow'], "no contender 'tensorflow'"],

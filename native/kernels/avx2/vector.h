@@ -52,6 +52,9 @@ struct Vector {
 
   // Lanes 2i and 2i + 1 in each other's place
   friend Vector swap_neighbours(Vector x) { return {_mm256_permute_ps(x.lanes, _MM_SHUFFLE(2, 3, 0, 1))}; }
+  friend Vector reverse(Vector x) {
+    return {_mm256_permutevar8x32_ps(x.lanes, _mm256_setr_epi32(7, 6, 5, 4, 3, 2, 1, 0))};
+  }
 
   friend Vector sqrt(Vector x) { return {_mm256_sqrt_ps(x.lanes)}; }
   friend Vector abs(Vector x) { return {_mm256_andnot_ps(sign_bits(), x.lanes)}; }

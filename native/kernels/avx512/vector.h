@@ -51,6 +51,9 @@ struct Vector {
 
   // Lanes 2i and 2i + 1 in each other's place
   friend Vector swap_neighbours(Vector x) { return {_mm512_permute_ps(x.lanes, _MM_SHUFFLE(2, 3, 0, 1))}; }
+  friend Vector reverse(Vector x) {
+    return {_mm512_permutexvar_ps(_mm512_setr_epi32(15, 14, 13, 12, 11, 10, 9, 8, 7, 6, 5, 4, 3, 2, 1, 0), x.lanes)};
+  }
 
   friend Vector sqrt(Vector x) { return {_mm512_sqrt_ps(x.lanes)}; }
   friend Vector abs(Vector x) { return {_mm512_andnot_ps(sign_bits(), x.lanes)}; }

@@ -62,6 +62,10 @@ struct Vector {
 
   // Lanes 2i and 2i + 1 in each other's place
   friend Vector swap_neighbours(Vector x) { return {vrev64q_f32(x.lanes)}; }
+  friend Vector reverse(Vector x) {
+    const float32x4_t pairs = vrev64q_f32(x.lanes);
+    return {vextq_f32(pairs, pairs, 2)};
+  }
 
   friend Vector sqrt(Vector x) { return {vsqrtq_f32(x.lanes)}; }
   friend Vector abs(Vector x) { return {vabsq_f32(x.lanes)}; }

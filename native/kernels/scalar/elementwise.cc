@@ -14,6 +14,10 @@ void add_f32(float* out, const float* x, size_t n) {
   for (size_t i = 0; i < n; ++i) out[i] += x[i];
 }
 
+void add_reversed_f32(float* out, const float* x, size_t n) {
+  for (size_t i = 0; i < n; ++i) out[i] += x[n - 1 - i];
+}
+
 // NaN wins, wherever it stands.
 void max_f32(float* out, const float* x, size_t n) {
   for (size_t i = 0; i < n; ++i) {

@@ -42,6 +42,7 @@ void softmax_f32(float* x, float scale, size_t n);
 float softmax_part_f32(float* x, float scale, size_t n, float* maximum, float* sum);
 
 void add_f32(float* out, const float* x, size_t n);
+void add_reversed_f32(float* out, const float* x, size_t n);
 void max_f32(float* out, const float* x, size_t n);
 void scale_f32(float* out, float factor, size_t n);
 float dot_f32(const float* x, const float* y, size_t n);

@@ -23,6 +23,7 @@ constexpr KernelTable kTable = {
     .softmax_f32 = softmax_f32,
     .softmax_part_f32 = softmax_part_f32,
     .add_f32 = add_f32,
+    .add_reversed_f32 = add_reversed_f32,
     .max_f32 = max_f32,
     .scale_f32 = scale_f32,
     .dot_f32 = dot_f32,

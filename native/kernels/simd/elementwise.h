@@ -21,6 +21,15 @@ void add_f32(float* out, const float* x, size_t n) {
 }
 
 template <class V>
+void add_reversed_f32(float* out, const float* x, size_t n) {
+  size_t i = 0;
+  for (; i + V::kLanes <= n; i += V::kLanes) {
+    (V::load(out + i) + reverse(V::load(x + (n - V::kLanes - i)))).store(out + i);
+  }
+  for (; i < n; ++i) out[i] += x[n - 1 - i];
+}
+
+template <class V>
 void max_f32(float* out, const float* x, size_t n) {
   for_each_part<V>(n,
                    [&](auto part, size_t i) { part.store(out + i, max_or_nan(part.load(out + i), part.load(x + i))); });

@@ -39,6 +39,7 @@ constexpr KernelTable make_table(Isa isa, const GemmKernels* int8) {
       .softmax_f32 = softmax_f32<V>,
       .softmax_part_f32 = softmax_part_f32<V>,
       .add_f32 = add_f32<V>,
+      .add_reversed_f32 = add_reversed_f32<V>,
       .max_f32 = max_f32<V>,
       .scale_f32 = scale_f32<V>,
       .dot_f32 = dot_f32<V>,

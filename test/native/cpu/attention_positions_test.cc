@@ -70,6 +70,12 @@ const std::map<std::string, std::vector<uint32_t>>& row_maps() {
       {"logarithmic",
        make(1200,
             [&](ptrdiff_t distance) { return 90 + (distance < 0 ? -logarithm(distance) : logarithm(distance)); })},
+      {"linear, then logarithmic", make(600,
+                                        [&](ptrdiff_t distance) {
+                                          const ptrdiff_t far = std::max<ptrdiff_t>(0, std::abs(distance) - 100);
+                                          const ptrdiff_t near = std::clamp<ptrdiff_t>(distance, -100, 100);
+                                          return 200 + near + (distance < 0 ? -logarithm(far) : logarithm(far));
+                                        })},
       {"folded", make(600, [&](ptrdiff_t distance) { return logarithm(distance) + (distance > 0 ? 80 : 0); })},
       {"single", {0}},
   };
@@ -355,7 +361,7 @@ void rounds_to_bf16(const KernelTable& kernels) {
 
 void memory_is_bounded(Isa isa) {
   const KernelTable& kernels = *kernel_table(isa);
-  constexpr size_t kLength = 8192, kRest = 256 << 10;
+  constexpr size_t kLength = 8192, kRest = 512 << 10;
   for (const auto& [name, row_of] : row_maps()) {
     Sequence sequence;
     float output = 0;

@@ -1,5 +1,6 @@
 #include "cpu/relative_positions.h"
 
+#include <algorithm>
 #include <cmath>
 #include <string>
 #include <vector>
@@ -18,9 +19,6 @@ void finds_rows() {
   const DistanceRows rows({7, 5, 9, 4, 8});  // of -2 … 2
   BN_CHECK(rows.of(3, 5) == 7 && rows.of(4, 4) == 9 && rows.of(6, 4) == 8, "inside the ends");
   BN_CHECK(rows.of(0, 100) == 7 && rows.of(100, 0) == 8, "past the ends");
-  const uint32_t* run = rows.run(5, 4, 3);
-  BN_CHECK(run != nullptr && run[0] == 4 && run[1] == 9 && run[2] == 5, "keys one behind the other");
-  BN_CHECK(rows.run(5, 4, 5) == nullptr && rows.run(8, 4, 2) == nullptr, "a run past the ends");
   const auto between = [&](size_t l_first, size_t l_last, size_t r_first, size_t r_last, size_t first, size_t last) {
     const DistanceRows::Range range = rows.between(l_first, l_last, r_first, r_last);
     BN_CHECK(range.first == first && range.last == last,
@@ -31,6 +29,41 @@ void finds_rows() {
   between(0, 0, 50, 60, 7, 7);
   between(50, 60, 0, 1, 8, 8);
   between(0, 60, 0, 60, 4, 9);
+}
+
+// Rows that fall while the key ascends, one by one near distance 0 and by the end of a run of `falling` rows.
+std::vector<uint32_t> rows_with_a_run(size_t falling) {
+  std::vector<uint32_t> row_of(100, 0);
+  for (size_t i = 0; i < falling; ++i) row_of[40 + i] = static_cast<uint32_t>(7 + i);
+  for (size_t i = 40 + falling; i < row_of.size(); ++i) row_of[i] = static_cast<uint32_t>(6 + falling);
+  row_of.push_back(3);
+  return row_of;
+}
+
+void finds_runs() {
+  for (const size_t falling : {size_t{1}, size_t{15}, size_t{16}, size_t{30}}) {
+    const std::vector<uint32_t> row_of = rows_with_a_run(falling);
+    const DistanceRows rows(row_of);
+    for (const size_t l : {size_t{0}, size_t{20}, size_t{70}, size_t{200}}) {
+      for (const size_t r : {size_t{0}, size_t{1}, size_t{33}, size_t{100}}) {
+        std::vector<uint32_t> found;
+        size_t longest = 0;
+        rows.for_each_run(l, r, 120, [&](size_t i, size_t n, const uint32_t* run, bool falls) {
+          BN_CHECK(i == found.size() && n > 0, "runs do not follow each other");
+          found.insert(found.end(), run, run + n);
+          for (size_t j = 1; falls && j < n; ++j) BN_CHECK(run[j] + 1 == run[j - 1], "a run does not fall");
+          if (falls) longest = std::max(longest, n);
+        });
+        BN_CHECK(found.size() == 120, "keys are missing");
+        for (size_t i = 0; i < 120; ++i) BN_CHECK(found[i] == rows.of(l, r + i), "row of l - r");
+        if (l == 70 && r == 0) BN_CHECK(longest == (falling < 16 ? 0 : falling), "the falling rows are one run");
+      }
+    }
+  }
+  const DistanceRows rows(rows_with_a_run(30));  // distances -10 to 19
+  BN_CHECK(rows.fall_between(10, 19, 0, 20) && rows.fall_between(19, 19, 0, 29), "one run");
+  BN_CHECK(!rows.fall_between(10, 20, 0, 20) && !rows.fall_between(10, 19, 0, 21), "beyond the run");
+  BN_CHECK(!rows.fall_between(0, 100, 0, 0) && !rows.fall_between(0, 0, 0, 100), "past the ends");
 }
 
 void has_a_row_for_each_distance() {
@@ -106,6 +139,7 @@ void projects(Isa isa, Shape shape, bool norm, bool norm_bias, bool has_bias) {
 
 void add_tests() {
   add("cpu/relative positions: finds rows of distances", finds_rows);
+  add("cpu/relative positions: finds runs of rows", finds_runs);
   add("cpu/relative positions: a row for each distance", has_a_row_for_each_distance);
   for (const Isa isa : available_isas()) {
     const std::string suffix = std::string(", ") + isa_name(isa);

@@ -43,6 +43,19 @@ void adds(const KernelTable& kernels) {
                 [](float x, float y, float) { return x + y; });
 }
 
+void adds_the_other_way_round(const KernelTable& kernels) {
+  Random random(36);
+  for (const size_t n : row_lengths()) {
+    const std::vector<float> x = random.uniforms(n, -3, 3), y = random.uniforms(n, -3, 3);
+    Guarded row(x, n % 5);
+    kernels.add_reversed_f32(row.data(), y.data(), n);
+    row.check_margins();
+    for (size_t i = 0; i < n; ++i) {
+      BN_CHECK(f32_bits(row[i]) == f32_bits(x[i] + y[n - 1 - i]), "element " + std::to_string(i));
+    }
+  }
+}
+
 void takes_the_maximum(const KernelTable& kernels) {
   check_exactly([&](float* x, const float* y, const float*, size_t n) { kernels.max_f32(x, y, n); },
                 [](float x, float y, float) { return x > y ? x : y; });
@@ -157,6 +170,7 @@ void add_tests() {
   add_kernel_test("add_bias_f32: exact", adds_bias);
   add_kernel_test("add_bias_residual_f32: exact", adds_bias_and_residual);
   add_kernel_test("add_f32: exact", adds);
+  add_kernel_test("add_reversed_f32: exact", adds_the_other_way_round);
   add_kernel_test("max_f32: exact", takes_the_maximum);
   add_kernel_test("max_f32: NaN on either side stays", maximum_keeps_nan);
   add_kernel_test("scale_f32: exact", scales);
