@@ -30,6 +30,13 @@ function wholeNumber(text: string): number {
   return value;
 }
 
+/** Words between commas: an option that took any number of arguments would take the texts behind it, too. */
+function commaList(text: string): string[] {
+  const words = text.split(',').map((word) => word.trim());
+  if (words.includes('')) throw new InvalidArgumentError('Expected words with commas between them.');
+  return words;
+}
+
 const program = new Command('bert-native')
   .description('BERT-family encoders: texts to tokens, ids and vectors.')
   .version(version)
@@ -56,7 +63,7 @@ program
 program
   .command('info')
   .description('what a model folder holds, and what would run it here')
-  .argument('<folder>', 'a model folder, or an id in the local models or the hub cache')
+  .argument('<folder>', 'a folder, or the id of a model on the hub')
   .action(runInfo);
 
 program
@@ -101,7 +108,7 @@ function taskCommand(name: string, description: string): Command {
     .command(name)
     .description(description)
     .argument('[texts...]', 'texts; none: those of --input')
-    .requiredOption('--model <folder>', 'a model folder, or an id in the local models or the hub cache')
+    .requiredOption('--model <folder>', 'a folder, or the id of a model on the hub')
     .option('--input <file>', 'UTF-8: .txt, a text per line; .jsonl, an object per line; - for standard input', '-')
     .addOption(new Option('--input-format <format>', 'where the name does not tell').choices(['txt', 'jsonl']))
     .option('--field <name>', 'jsonl: where the text stands, such as text or document.body (default: "text")')
@@ -133,7 +140,7 @@ taskCommand(
     ]),
   )
   .option('--pair-field <name>', 'jsonl: where the second text of a pair stands')
-  .option('--labels <names...>', 'labels to choose among, in any words')
+  .option('--labels <a,b,…>', 'labels to choose among, in any words', commaList)
   .option('--template <text>', 'with --labels: a sentence with {} where a label goes (default: "This example is {}.")')
   .option('--multi-label', 'with --labels: several may be true')
   .option(...maxLength, positiveInteger)
@@ -146,7 +153,7 @@ taskCommand('ner', 'names, places and the like in texts, with where they stand')
       .default('simple'),
   )
   .option('--stride <n>', 'read long texts whole, in windows with so many tokens in common', wholeNumber)
-  .option('--ignore <labels...>', 'labels to leave out', ['O'])
+  .option('--ignore <a,b,…>', 'labels to leave out', commaList, ['O'])
   .option(...maxLength, positiveInteger)
   .action((texts: string[], options: NerArguments) => runNer(texts, options));
 
@@ -162,7 +169,7 @@ taskCommand('ask', 'the pieces of texts that answer a question; long texts are r
 
 taskCommand('fill-mask', 'what may stand in place of [MASK], or what the model’s tokenizer calls it')
   .option('--top-k <n>', 'so many tokens for each mask, best first', positiveInteger, 5)
-  .option('--targets <words...>', 'only these')
+  .option('--targets <a,b,…>', 'only these', commaList)
   .option(...maxLength, positiveInteger)
   .action((texts: string[], options: FillMaskArguments) => runFillMask(texts, options));
 
@@ -182,7 +189,7 @@ taskCommand('similar', 'how alike texts are to another one, -1 to 1')
 program
   .command('export')
   .description('an ONNX model for transformers.js and onnxruntime, with its tokenizer')
-  .requiredOption('--model <folder>', 'a model folder, or an id in the local models or the hub cache')
+  .requiredOption('--model <folder>', 'a folder, or the id of a model on the hub')
   .requiredOption('--output <folder>', 'where to: a folder that is empty or not there yet')
   .addOption(
     new Option('--task <task>', 'what for: the encoder, or one with its head (default: "feature-extraction")').choices(

@@ -104,7 +104,7 @@ describe('classify', () => {
   test('labels of the caller’s own', async () => {
     const pipe = await pipeline('zero-shot-classification', folders.inference, options);
     const found = await pipe(texts, ['좋', 'bad'], { multi_label: true, hypothesis_template: 'it is {}' });
-    const given = ['--labels', '좋', 'bad', '--multi-label', '--template', 'it is {}', '--all'];
+    const given = ['--labels', '좋, bad', '--multi-label', '--template', 'it is {}', '--all'];
     expect(readJsonLines(call('classify', folders.inference, ...texts, ...given))).toEqual(
       found.map(({ labels, scores }) => labels.map((label, i) => ({ label, score: scores[i] }))),
     );
