@@ -11,9 +11,9 @@
 const bars = {
   fp32: { score: 1e-4, labels: 1 },
   'fp32-high': { score: 1e-4, labels: 1 },
-  fp16: { score: 1e-2, labels: 0.5 },
-  bf16: { score: 5e-2, labels: 0.5 },
-  q8: { score: 2e-1, labels: 0.5 },
+  fp16: { score: 4e-3, labels: 0.5 },
+  bf16: { score: 3e-2, labels: 0.5 },
+  q8: { score: 1.5e-1, labels: 0.5 },
 };
 
 /**
