@@ -203,6 +203,25 @@ describe('tasks', () => {
     }
   });
 
+  test('labels may change places only in reduced weights, and only where their scores are near', () => {
+    const labels = (first: number, second: number) => [
+      [
+        { label: 'joy', score: first },
+        { label: 'fear', score: second },
+      ],
+    ];
+    const exchanged = ([row]: { label: string; score: number }[][]) => [
+      [
+        { ...row![0]!, label: 'fear' },
+        { ...row![1]!, label: 'joy' },
+      ],
+    ];
+    const [near, far] = [labels(0.51, 0.49), labels(0.6, 0.4)];
+    expect(compareResults(exchanged(near), near, 'q8')).toMatchObject({ same_labels: 0, passed: true });
+    expect(compareResults(exchanged(near), near, 'fp32').passed).toBe(false);
+    expect(compareResults(exchanged(far), far, 'q8').passed).toBe(false);
+  });
+
   test('results of another shape are refused', () => {
     expect(() => compareResults(expected.slice(1), expected, 'fp32')).toThrow('1 results where');
     expect(() => compareResults([expected[0]!, []], expected, 'fp32')).toThrow('0 entries');
