@@ -196,11 +196,30 @@ describe('tasks', () => {
 
   test('reduced weights have bars of their own; no number passes none', () => {
     expect(compareResults(changed('hate', 1.1e-4), expected, 'q8').passed).toBe(true);
-    expect(compareResults(changed('hate', 1.3e-4), expected, 'q8').passed).toBe(false);
+    expect(compareResults(changed('hate', 1.2e-4), expected, 'q8').passed).toBe(false);
     expect(compareResults(changed('love', 1.1e-4), expected, 'bf16').passed).toBe(false);
     for (const arithmetic of ['fp32', 'q8'] as const) {
       expect(compareResults(changed('love', Number.NaN), expected, arithmetic).passed).toBe(false);
     }
+  });
+
+  test('labels may change places only in reduced weights, and only where their scores are near', () => {
+    const labels = (first: number, second: number) => [
+      [
+        { label: 'joy', score: first },
+        { label: 'fear', score: second },
+      ],
+    ];
+    const exchanged = ([row]: { label: string; score: number }[][]) => [
+      [
+        { ...row![0]!, label: 'fear' },
+        { ...row![1]!, label: 'joy' },
+      ],
+    ];
+    const [near, far] = [labels(0.51, 0.49), labels(0.6, 0.4)];
+    expect(compareResults(exchanged(near), near, 'q8')).toMatchObject({ same_labels: 0, passed: true });
+    expect(compareResults(exchanged(near), near, 'fp32').passed).toBe(false);
+    expect(compareResults(exchanged(far), far, 'q8').passed).toBe(false);
   });
 
   test('results of another shape are refused', () => {

@@ -78,11 +78,10 @@ Values hide(Values values, const Request& request, size_t columns, const OutputO
   return values;
 }
 
-double compare_with_reference(const Model& model, const Request& request, const OutputOptions& options,
-                              const std::string& name) {
+double compare_with_reference(const Model& model, const ReferenceOutput& expected, const Request& request,
+                              const OutputOptions& options, const std::string& name) {
   const EncoderSpecification& specification = model.specification;
   const size_t hidden_size = specification.hidden_size;
-  ReferenceOutput expected = reference_encode(specification, model.parameters, request.sequence);
   double worst = 0;
   const auto check = [&](const std::string& what, const std::vector<float>& actual, const Values& values) {
     worst = std::max(worst, compare(name + ", " + what, actual, values));
@@ -91,8 +90,9 @@ double compare_with_reference(const Model& model, const Request& request, const 
         reference_pool(expected.last_hidden_state, request.sequence, hidden_size, options.pooling.front(),
                        options.normalize));
   if (specification.pooler) {
-    expected.pooler_output.resize(hidden_size, 0.0);  // of an empty sequence: zeros
-    check("pooler_output", request.pooler_output, expected.pooler_output);
+    Values pooler_output = expected.pooler_output;
+    pooler_output.resize(hidden_size, 0.0);  // of an empty sequence: zeros
+    check("pooler_output", request.pooler_output, pooler_output);
   }
   for (size_t i = 0; i < expected.hidden_states.size(); ++i) {
     const Values shown = hide(expected.hidden_states[i], request, hidden_size, options);
@@ -113,14 +113,21 @@ double compare_with_reference(const Model& model, const Request& request, const 
 
 }  // namespace
 
-void agree_with_reference(const Setup& setup, const Model& model, const OutputOptions& options) {
+void agree_with_reference(const Setup& setup, const Model& model, const OutputOptions& options, size_t every) {
   ThreadPool pool(2);
   const auto encoder = model.load(setup, pool);
-  std::vector<Request> requests = make_requests(model.specification, 5);
+  std::vector<Request> all = make_requests(model.specification, 5), requests;
+  if (model.reference->empty()) {
+    for (const Request& request : all) {
+      model.reference->push_back(reference_encode(model.specification, model.parameters, request.sequence));
+    }
+  }
+  for (size_t i = 0; i < all.size(); i += every) requests.push_back(std::move(all[i]));
   run(*encoder, requests, options, pool);
   double worst = 0;
   for (size_t i = 0; i < requests.size(); ++i) {
-    worst = std::max(worst, compare_with_reference(model, requests[i], options, "sequence " + std::to_string(i)));
+    const std::string name = "sequence " + std::to_string(i * every);
+    worst = std::max(worst, compare_with_reference(model, model.reference->at(i * every), requests[i], options, name));
   }
   note("largest error " + std::to_string(worst * 1e6) + "e-6");
 }
@@ -145,8 +152,8 @@ std::vector<Request> take(std::vector<Request>& requests, const std::vector<size
 
 }  // namespace
 
-void same_bits_in_any_company(const Setup& setup, const Model& model) {
-  const auto make = [&] { return make_requests(model.specification, 9, {1, 3, 16, 31, 50, 64}); };
+void same_bits_in_any_company(const Setup& setup, const Model& model, const std::vector<size_t>& lengths) {
+  const auto make = [&] { return make_requests(model.specification, 9, lengths); };
   const OutputOptions options;
   ThreadPool one(1), two(2), three(3);
   const auto encoder = model.load(setup, two);

@@ -11,6 +11,7 @@
 #include <vector>
 
 #include "cpu/encoder.h"
+#include "cpu/reference_encoder.h"
 #include "encoder/parameter_source.h"
 #include "encoder/specification.h"
 #include "kernels/random.h"
@@ -104,6 +105,8 @@ struct Setup {
 struct Model {
   EncoderSpecification specification;
   ParameterSources parameters;
+  // What agree_with_reference() compares with, computed once for all copies.
+  std::shared_ptr<std::vector<ReferenceOutput>> reference = std::make_shared<std::vector<ReferenceOutput>>();
 
   explicit Model(EncoderSpecification made)
       : specification(std::move(made)), parameters(make_parameters(specification)) {}
