@@ -30,6 +30,7 @@ const folder = './my-model';
 Object.assign(globalThis, {
   createReadStream, createInterface,
   texts: ['안녕하세요', 'hello world'],
+  articles: ['한국 영화', 'good movie'],
   lines: ['안녕하세요 저는 한국 사람입니다', 'hello world', 'good movie'],
   database: { iterate: () => [{ id: 1, body: 'good movie' }], texts: () => ['good movie', 'bad story'].values() },
   index: { add: async () => {} },
