@@ -17,6 +17,7 @@ class EmbeddingTable {
   // The parameter `name`; nothing is read yet. `type`: kF32, kF16 or kBf16.
   EmbeddingTable(std::string name, size_t rows, size_t width, MatrixType type);
 
+  size_t width() const { return width_; }
   size_t size_in_bytes() const { return rows_ * width_ * element_bytes(); }
   // Where its size_in_bytes() lie, aligned to a cache line.
   void place(std::byte* memory) { elements_ = memory; }

@@ -29,6 +29,12 @@ size_t widest_row(const Head& head) {
   return widest;
 }
 
+size_t panel_size(const GemmKernels& gemm, const DepthPieces& pieces) {
+  size_t size = 0;
+  for (size_t piece = 0; piece < pieces.count(); ++piece) size += gemm.panel_bytes(pieces.length(piece));
+  return size;
+}
+
 }  // namespace
 
 size_t HeadScratch::size_in_bytes() const {
@@ -189,9 +195,13 @@ void HeadRunner::multiply_columns(const Columns& part, size_t worker, const Sink
   const size_t panels = part.panel_end - part.panel_begin, ld = panels * gemm.cols;
   const size_t col_begin = part.panel_begin * gemm.cols, columns = std::min(ld, part.operation.width - col_begin);
   scratch.products.reserve(gemm.rows * ld);
-  const std::byte* packed = panels_of(part, scratch);
-  size_t panel_bytes = 0;
-  for (size_t piece = 0; piece < pieces.count(); ++piece) panel_bytes += gemm.panel_bytes(pieces.length(piece));
+  const bool from_table = part.operation.matrix == nullptr;
+  const size_t panel_bytes = panel_size(gemm, pieces);
+  const std::byte* packed = from_table ? nullptr : part.operation.matrix->panel(part.panel_begin);
+  if (from_table) {
+    scratch.panels.reserve(panels * panel_bytes);
+    packed = scratch.panels.data();
+  }
   const auto activate = kernels_.add_bias_activate_f32[static_cast<size_t>(part.operation.activation)];
   for (size_t strip = part.strip_begin; strip < part.strip_end; ++strip) {
     const size_t row = strip * gemm.rows, rows = std::min(gemm.rows, part.strips.rows() - row);
@@ -199,9 +209,16 @@ void HeadRunner::multiply_columns(const Columns& part, size_t worker, const Sink
       const TileScope scope(gemm);
       for (size_t panel = 0; panel < panels; ++panel) {
         const std::byte* w = packed + panel * panel_bytes;
+        Ahead ahead;
+        // Packed when the first strip needs them, the rows of the next on their way meanwhile.
+        if (from_table && strip == part.strip_begin) {
+          pack_words(part, part.panel_begin + panel, scratch, panel * panel_bytes);
+          ahead = words_ahead(part, part.panel_begin + panel + 1, pieces.count());
+        }
         for (size_t piece = 0; piece < pieces.count(); ++piece) {
           gemm.tile(scratch.products.data() + panel * gemm.cols, ld, part.strips.strip(strip, piece), w, rows,
-                    pieces.length(piece), piece > 0, {});
+                    pieces.length(piece), piece > 0, ahead);
+          ahead.memory += ahead.bytes;
           w += gemm.panel_bytes(pieces.length(piece));
         }
       }
@@ -218,30 +235,31 @@ void HeadRunner::multiply_columns(const Columns& part, size_t worker, const Sink
   }
 }
 
-// The panels of a share: the matrix's own, or packed here from rows of the table of words.
-const std::byte* HeadRunner::panels_of(const Columns& part, HeadScratch::Thread& scratch) const {
-  if (part.operation.matrix != nullptr) return part.operation.matrix->panel(part.panel_begin);
+// Packs a panel of rows of the table of words.
+void HeadRunner::pack_words(const Columns& part, size_t panel, HeadScratch::Thread& scratch, size_t at) const {
   const GemmKernels& gemm = part.gemm;
   const DepthPieces& pieces = part.strips.pieces();
-  const size_t depth = pieces.begin(pieces.count() - 1) + pieces.length(pieces.count() - 1);
-  size_t panel_bytes = 0;
-  for (size_t piece = 0; piece < pieces.count(); ++piece) panel_bytes += gemm.panel_bytes(pieces.length(piece));
-  scratch.panels.reserve((part.panel_end - part.panel_begin) * panel_bytes);
-  std::byte* out = scratch.panels.data();
-  for (size_t panel = part.panel_begin; panel < part.panel_end; ++panel) {
-    const size_t begin = panel * gemm.cols, end = std::min(part.operation.width, begin + gemm.cols);
-    const float* rows = words_.rows_in_place(begin);
-    if (rows == nullptr) {
-      scratch.table_rows.reserve(gemm.cols * depth);
-      words_.read_rows(begin, end, scratch.table_rows.data(), kernels_);
-      rows = scratch.table_rows.data();
-    }
-    for (size_t piece = 0; piece < pieces.count(); ++piece) {
-      gemm.pack_panel(out, rows + pieces.begin(piece), depth, end - begin, pieces.length(piece));
-      out += gemm.panel_bytes(pieces.length(piece));
-    }
+  const size_t depth = words_.width(), begin = panel * gemm.cols,
+               end = std::min(part.operation.width, begin + gemm.cols);
+  const float* rows = words_.rows_in_place(begin);
+  if (rows == nullptr) {
+    scratch.table_rows.reserve(gemm.cols * depth);
+    words_.read_rows(begin, end, scratch.table_rows.data(), kernels_);
+    rows = scratch.table_rows.data();
   }
-  return scratch.panels.data();
+  std::byte* out = scratch.panels.data() + at;
+  for (size_t piece = 0; piece < pieces.count(); ++piece) {
+    gemm.pack_panel(out, rows + pieces.begin(piece), depth, end - begin, pieces.length(piece));
+    out += gemm.panel_bytes(pieces.length(piece));
+  }
+}
+
+// The share of each of some pieces of the rows that a panel will be packed from.
+Ahead HeadRunner::words_ahead(const Columns& part, size_t panel, size_t shares) const {
+  const size_t begin = panel * part.gemm.cols, end = std::min(part.operation.width, begin + part.gemm.cols);
+  const float* rows = begin < end ? words_.rows_in_place(begin) : nullptr;
+  if (rows == nullptr) return {};
+  return {reinterpret_cast<const std::byte*>(rows), (end - begin) * words_.width() * sizeof(float) / shares};
 }
 
 void HeadRunner::apply(const HeadOperation& operation, float* row) {

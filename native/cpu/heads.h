@@ -87,7 +87,8 @@ class HeadRunner {
                  const std::function<void(size_t source, float* row)>& read);
   void multiply(const HeadOperation& operation, size_t depth, size_t rows, size_t stride, const Sink& sink);
   void multiply_columns(const Columns& columns, size_t worker, const Sink& sink);
-  const std::byte* panels_of(const Columns& columns, HeadScratch::Thread& scratch) const;
+  void pack_words(const Columns& columns, size_t panel, HeadScratch::Thread& scratch, size_t at) const;
+  Ahead words_ahead(const Columns& columns, size_t panel, size_t shares) const;
   void apply(const HeadOperation& operation, float* row);
   const float* bias_or_zeros(const float* bias, size_t width);
   static void store(const HeadRow* rows, size_t row_begin, size_t row_end, size_t col_begin, size_t columns,

@@ -244,8 +244,9 @@ void add_tests() {
       add("cpu/families: agrees with float64" + suffix, [=] { agree_with_reference(isa, model); });
       add("cpu/families: agrees with float64, masked positions skipped" + suffix,
           [=] { agree_with_reference(isa, model, {.compute_masked_positions = false, .pooling = {Pooling::kCls}}); });
-      add("cpu/families: same bits in any company" + suffix,
-          [=] { same_bits_in_any_company(isa, model, {1, 16, 50}); });
+      add("cpu/families: same bits in any company" + suffix, [=] {
+        same_bits_in_any_company(isa, model, {1, 16, 50});
+      });
       add("cpu/families: same bits whatever is wanted" + suffix, [=] { same_bits_whatever_is_wanted(isa, model); });
       for (const auto& [type, type_name] :
            {std::pair(MatrixType::kF16, ", f16"), std::pair(MatrixType::kBf16, ", bf16"),
@@ -256,7 +257,8 @@ void add_tests() {
       }
     }
     const Setup parts{emulated_amx_kernels(), MatrixType::kBf16x3};
-    add("cpu/families: agrees with float64, f32 in three parts" + name, [=] { agree_with_reference(parts, model, {}, 3); });
+    add("cpu/families: agrees with float64, f32 in three parts" + name,
+        [=] { agree_with_reference(parts, model, {}, 3); });
     add("cpu/families: gives parameters back exactly" + name, [specification = family.specification] {
       gives_parameters_back(Isa::kScalar, specification);
       gives_parameters_back(available_isas().back(), specification);
