@@ -1,125 +1,17 @@
-import {
-  AlbertConfig,
-  AlbertForMaskedLM,
-  AlbertForMultipleChoice,
-  AlbertForPreTraining,
-  AlbertForQuestionAnswering,
-  AlbertForSequenceClassification,
-  AlbertForTokenClassification,
-  AlbertModel,
-} from './albert.ts';
-import {
-  BertConfig,
-  BertForMaskedLM,
-  BertForMultipleChoice,
-  BertForNextSentencePrediction,
-  BertForPreTraining,
-  BertForQuestionAnswering,
-  BertForSequenceClassification,
-  BertForTokenClassification,
-  BertModel,
-} from './bert.ts';
-import {
-  CamembertConfig,
-  CamembertForMaskedLM,
-  CamembertForMultipleChoice,
-  CamembertForQuestionAnswering,
-  CamembertForSequenceClassification,
-  CamembertForTokenClassification,
-  CamembertModel,
-} from './camembert.ts';
+import * as albert from './albert.ts';
+import * as bert from './bert.ts';
+import * as camembert from './camembert.ts';
 import type { ConfigValues, PretrainedConfig } from './configuration.ts';
-import {
-  DebertaV2Config,
-  DebertaV2ForMaskedLM,
-  DebertaV2ForMultipleChoice,
-  DebertaV2ForQuestionAnswering,
-  DebertaV2ForSequenceClassification,
-  DebertaV2ForTokenClassification,
-  DebertaV2Model,
-} from './deberta-v2.ts';
-import {
-  DistilBertConfig,
-  DistilBertForMaskedLM,
-  DistilBertForMultipleChoice,
-  DistilBertForQuestionAnswering,
-  DistilBertForSequenceClassification,
-  DistilBertForTokenClassification,
-  DistilBertModel,
-} from './distilbert.ts';
-import {
-  ElectraConfig,
-  ElectraForMaskedLM,
-  ElectraForMultipleChoice,
-  ElectraForPreTraining,
-  ElectraForQuestionAnswering,
-  ElectraForSequenceClassification,
-  ElectraForTokenClassification,
-  ElectraModel,
-} from './electra.ts';
-import {
-  GteConfig,
-  GteForMaskedLM,
-  GteForMultipleChoice,
-  GteForQuestionAnswering,
-  GteForSequenceClassification,
-  GteForTokenClassification,
-  GteModel,
-  NewConfig,
-  NewForMaskedLM,
-  NewForMultipleChoice,
-  NewForQuestionAnswering,
-  NewForSequenceClassification,
-  NewForTokenClassification,
-  NewModel,
-} from './gte.ts';
+import * as debertaV2 from './deberta-v2.ts';
+import * as distilbert from './distilbert.ts';
+import * as electra from './electra.ts';
+import * as gte from './gte.ts';
 import type { PreTrainedModel } from './modeling.ts';
-import {
-  ModernBertConfig,
-  ModernBertForMaskedLM,
-  ModernBertForMultipleChoice,
-  ModernBertForQuestionAnswering,
-  ModernBertForSequenceClassification,
-  ModernBertForTokenClassification,
-  ModernBertModel,
-} from './modernbert.ts';
-import {
-  MPNetConfig,
-  MPNetForMaskedLM,
-  MPNetForMultipleChoice,
-  MPNetForQuestionAnswering,
-  MPNetForSequenceClassification,
-  MPNetForTokenClassification,
-  MPNetModel,
-} from './mpnet.ts';
-import {
-  NomicBertConfig,
-  NomicBertForMaskedLM,
-  NomicBertForMultipleChoice,
-  NomicBertForPreTraining,
-  NomicBertForQuestionAnswering,
-  NomicBertForSequenceClassification,
-  NomicBertForTokenClassification,
-  NomicBertModel,
-} from './nomic-bert.ts';
-import {
-  RobertaConfig,
-  RobertaForMaskedLM,
-  RobertaForMultipleChoice,
-  RobertaForQuestionAnswering,
-  RobertaForSequenceClassification,
-  RobertaForTokenClassification,
-  RobertaModel,
-} from './roberta.ts';
-import {
-  XLMRobertaConfig,
-  XLMRobertaForMaskedLM,
-  XLMRobertaForMultipleChoice,
-  XLMRobertaForQuestionAnswering,
-  XLMRobertaForSequenceClassification,
-  XLMRobertaForTokenClassification,
-  XLMRobertaModel,
-} from './xlm-roberta.ts';
+import * as modernbert from './modernbert.ts';
+import * as mpnet from './mpnet.ts';
+import * as nomicBert from './nomic-bert.ts';
+import * as roberta from './roberta.ts';
+import * as xlmRoberta from './xlm-roberta.ts';
 
 /** What the Auto classes find, one of each for a family. */
 export type AutoClass =
@@ -143,178 +35,178 @@ export interface ModelFamily {
 /** What `AutoConfig` gives: a configuration of one of the families. */
 export type AnyConfig = PretrainedConfig &
   (
-    | AlbertConfig
-    | BertConfig
-    | CamembertConfig
-    | DebertaV2Config
-    | DistilBertConfig
-    | ElectraConfig
-    | GteConfig
-    | NewConfig
-    | ModernBertConfig
-    | MPNetConfig
-    | NomicBertConfig
-    | RobertaConfig
-    | XLMRobertaConfig
+    | albert.AlbertConfig
+    | bert.BertConfig
+    | camembert.CamembertConfig
+    | debertaV2.DebertaV2Config
+    | distilbert.DistilBertConfig
+    | electra.ElectraConfig
+    | gte.GteConfig
+    | gte.NewConfig
+    | modernbert.ModernBertConfig
+    | mpnet.MPNetConfig
+    | nomicBert.NomicBertConfig
+    | roberta.RobertaConfig
+    | xlmRoberta.XLMRobertaConfig
   );
 
 /** Every family. A new one adds its entry. */
 export const families: readonly ModelFamily[] = [
   {
-    config: AlbertConfig,
+    config: albert.AlbertConfig,
     classes: {
-      model: AlbertModel,
-      masked_lm: AlbertForMaskedLM,
-      multiple_choice: AlbertForMultipleChoice,
-      question_answering: AlbertForQuestionAnswering,
-      sequence_classification: AlbertForSequenceClassification,
-      token_classification: AlbertForTokenClassification,
-      pretraining: AlbertForPreTraining,
+      model: albert.AlbertModel,
+      masked_lm: albert.AlbertForMaskedLM,
+      multiple_choice: albert.AlbertForMultipleChoice,
+      question_answering: albert.AlbertForQuestionAnswering,
+      sequence_classification: albert.AlbertForSequenceClassification,
+      token_classification: albert.AlbertForTokenClassification,
+      pretraining: albert.AlbertForPreTraining,
     },
   },
   {
-    config: BertConfig,
+    config: bert.BertConfig,
     classes: {
-      model: BertModel,
-      masked_lm: BertForMaskedLM,
-      multiple_choice: BertForMultipleChoice,
-      question_answering: BertForQuestionAnswering,
-      sequence_classification: BertForSequenceClassification,
-      token_classification: BertForTokenClassification,
-      next_sentence_prediction: BertForNextSentencePrediction,
-      pretraining: BertForPreTraining,
+      model: bert.BertModel,
+      masked_lm: bert.BertForMaskedLM,
+      multiple_choice: bert.BertForMultipleChoice,
+      question_answering: bert.BertForQuestionAnswering,
+      sequence_classification: bert.BertForSequenceClassification,
+      token_classification: bert.BertForTokenClassification,
+      next_sentence_prediction: bert.BertForNextSentencePrediction,
+      pretraining: bert.BertForPreTraining,
     },
   },
   {
-    config: CamembertConfig,
+    config: camembert.CamembertConfig,
     classes: {
-      model: CamembertModel,
-      masked_lm: CamembertForMaskedLM,
-      multiple_choice: CamembertForMultipleChoice,
-      question_answering: CamembertForQuestionAnswering,
-      sequence_classification: CamembertForSequenceClassification,
-      token_classification: CamembertForTokenClassification,
-      pretraining: CamembertForMaskedLM,
+      model: camembert.CamembertModel,
+      masked_lm: camembert.CamembertForMaskedLM,
+      multiple_choice: camembert.CamembertForMultipleChoice,
+      question_answering: camembert.CamembertForQuestionAnswering,
+      sequence_classification: camembert.CamembertForSequenceClassification,
+      token_classification: camembert.CamembertForTokenClassification,
+      pretraining: camembert.CamembertForMaskedLM,
     },
   },
   {
-    config: DebertaV2Config,
+    config: debertaV2.DebertaV2Config,
     classes: {
-      model: DebertaV2Model,
-      masked_lm: DebertaV2ForMaskedLM,
-      multiple_choice: DebertaV2ForMultipleChoice,
-      question_answering: DebertaV2ForQuestionAnswering,
-      sequence_classification: DebertaV2ForSequenceClassification,
-      token_classification: DebertaV2ForTokenClassification,
-      pretraining: DebertaV2ForMaskedLM,
+      model: debertaV2.DebertaV2Model,
+      masked_lm: debertaV2.DebertaV2ForMaskedLM,
+      multiple_choice: debertaV2.DebertaV2ForMultipleChoice,
+      question_answering: debertaV2.DebertaV2ForQuestionAnswering,
+      sequence_classification: debertaV2.DebertaV2ForSequenceClassification,
+      token_classification: debertaV2.DebertaV2ForTokenClassification,
+      pretraining: debertaV2.DebertaV2ForMaskedLM,
     },
   },
   {
-    config: DistilBertConfig,
+    config: distilbert.DistilBertConfig,
     classes: {
-      model: DistilBertModel,
-      masked_lm: DistilBertForMaskedLM,
-      multiple_choice: DistilBertForMultipleChoice,
-      question_answering: DistilBertForQuestionAnswering,
-      sequence_classification: DistilBertForSequenceClassification,
-      token_classification: DistilBertForTokenClassification,
-      pretraining: DistilBertForMaskedLM,
+      model: distilbert.DistilBertModel,
+      masked_lm: distilbert.DistilBertForMaskedLM,
+      multiple_choice: distilbert.DistilBertForMultipleChoice,
+      question_answering: distilbert.DistilBertForQuestionAnswering,
+      sequence_classification: distilbert.DistilBertForSequenceClassification,
+      token_classification: distilbert.DistilBertForTokenClassification,
+      pretraining: distilbert.DistilBertForMaskedLM,
     },
   },
   {
-    config: ElectraConfig,
+    config: electra.ElectraConfig,
     classes: {
-      model: ElectraModel,
-      masked_lm: ElectraForMaskedLM,
-      multiple_choice: ElectraForMultipleChoice,
-      question_answering: ElectraForQuestionAnswering,
-      sequence_classification: ElectraForSequenceClassification,
-      token_classification: ElectraForTokenClassification,
-      pretraining: ElectraForPreTraining,
+      model: electra.ElectraModel,
+      masked_lm: electra.ElectraForMaskedLM,
+      multiple_choice: electra.ElectraForMultipleChoice,
+      question_answering: electra.ElectraForQuestionAnswering,
+      sequence_classification: electra.ElectraForSequenceClassification,
+      token_classification: electra.ElectraForTokenClassification,
+      pretraining: electra.ElectraForPreTraining,
     },
   },
   {
-    config: GteConfig,
+    config: gte.GteConfig,
     classes: {
-      model: GteModel,
-      masked_lm: GteForMaskedLM,
-      multiple_choice: GteForMultipleChoice,
-      question_answering: GteForQuestionAnswering,
-      sequence_classification: GteForSequenceClassification,
-      token_classification: GteForTokenClassification,
-      pretraining: GteForMaskedLM,
+      model: gte.GteModel,
+      masked_lm: gte.GteForMaskedLM,
+      multiple_choice: gte.GteForMultipleChoice,
+      question_answering: gte.GteForQuestionAnswering,
+      sequence_classification: gte.GteForSequenceClassification,
+      token_classification: gte.GteForTokenClassification,
+      pretraining: gte.GteForMaskedLM,
     },
   },
   {
-    config: NewConfig,
+    config: gte.NewConfig,
     classes: {
-      model: NewModel,
-      masked_lm: NewForMaskedLM,
-      multiple_choice: NewForMultipleChoice,
-      question_answering: NewForQuestionAnswering,
-      sequence_classification: NewForSequenceClassification,
-      token_classification: NewForTokenClassification,
-      pretraining: NewForMaskedLM,
+      model: gte.NewModel,
+      masked_lm: gte.NewForMaskedLM,
+      multiple_choice: gte.NewForMultipleChoice,
+      question_answering: gte.NewForQuestionAnswering,
+      sequence_classification: gte.NewForSequenceClassification,
+      token_classification: gte.NewForTokenClassification,
+      pretraining: gte.NewForMaskedLM,
     },
   },
   {
-    config: ModernBertConfig,
+    config: modernbert.ModernBertConfig,
     classes: {
-      model: ModernBertModel,
-      masked_lm: ModernBertForMaskedLM,
-      multiple_choice: ModernBertForMultipleChoice,
-      question_answering: ModernBertForQuestionAnswering,
-      sequence_classification: ModernBertForSequenceClassification,
-      token_classification: ModernBertForTokenClassification,
-      pretraining: ModernBertForMaskedLM,
+      model: modernbert.ModernBertModel,
+      masked_lm: modernbert.ModernBertForMaskedLM,
+      multiple_choice: modernbert.ModernBertForMultipleChoice,
+      question_answering: modernbert.ModernBertForQuestionAnswering,
+      sequence_classification: modernbert.ModernBertForSequenceClassification,
+      token_classification: modernbert.ModernBertForTokenClassification,
+      pretraining: modernbert.ModernBertForMaskedLM,
     },
   },
   {
-    config: MPNetConfig,
+    config: mpnet.MPNetConfig,
     classes: {
-      model: MPNetModel,
-      masked_lm: MPNetForMaskedLM,
-      multiple_choice: MPNetForMultipleChoice,
-      question_answering: MPNetForQuestionAnswering,
-      sequence_classification: MPNetForSequenceClassification,
-      token_classification: MPNetForTokenClassification,
-      pretraining: MPNetForMaskedLM,
+      model: mpnet.MPNetModel,
+      masked_lm: mpnet.MPNetForMaskedLM,
+      multiple_choice: mpnet.MPNetForMultipleChoice,
+      question_answering: mpnet.MPNetForQuestionAnswering,
+      sequence_classification: mpnet.MPNetForSequenceClassification,
+      token_classification: mpnet.MPNetForTokenClassification,
+      pretraining: mpnet.MPNetForMaskedLM,
     },
   },
   {
-    config: NomicBertConfig,
+    config: nomicBert.NomicBertConfig,
     classes: {
-      model: NomicBertModel,
-      masked_lm: NomicBertForMaskedLM,
-      multiple_choice: NomicBertForMultipleChoice,
-      question_answering: NomicBertForQuestionAnswering,
-      sequence_classification: NomicBertForSequenceClassification,
-      token_classification: NomicBertForTokenClassification,
-      pretraining: NomicBertForPreTraining,
+      model: nomicBert.NomicBertModel,
+      masked_lm: nomicBert.NomicBertForMaskedLM,
+      multiple_choice: nomicBert.NomicBertForMultipleChoice,
+      question_answering: nomicBert.NomicBertForQuestionAnswering,
+      sequence_classification: nomicBert.NomicBertForSequenceClassification,
+      token_classification: nomicBert.NomicBertForTokenClassification,
+      pretraining: nomicBert.NomicBertForPreTraining,
     },
   },
   {
-    config: RobertaConfig,
+    config: roberta.RobertaConfig,
     classes: {
-      model: RobertaModel,
-      masked_lm: RobertaForMaskedLM,
-      multiple_choice: RobertaForMultipleChoice,
-      question_answering: RobertaForQuestionAnswering,
-      sequence_classification: RobertaForSequenceClassification,
-      token_classification: RobertaForTokenClassification,
-      pretraining: RobertaForMaskedLM,
+      model: roberta.RobertaModel,
+      masked_lm: roberta.RobertaForMaskedLM,
+      multiple_choice: roberta.RobertaForMultipleChoice,
+      question_answering: roberta.RobertaForQuestionAnswering,
+      sequence_classification: roberta.RobertaForSequenceClassification,
+      token_classification: roberta.RobertaForTokenClassification,
+      pretraining: roberta.RobertaForMaskedLM,
     },
   },
   {
-    config: XLMRobertaConfig,
+    config: xlmRoberta.XLMRobertaConfig,
     classes: {
-      model: XLMRobertaModel,
-      masked_lm: XLMRobertaForMaskedLM,
-      multiple_choice: XLMRobertaForMultipleChoice,
-      question_answering: XLMRobertaForQuestionAnswering,
-      sequence_classification: XLMRobertaForSequenceClassification,
-      token_classification: XLMRobertaForTokenClassification,
-      pretraining: XLMRobertaForMaskedLM,
+      model: xlmRoberta.XLMRobertaModel,
+      masked_lm: xlmRoberta.XLMRobertaForMaskedLM,
+      multiple_choice: xlmRoberta.XLMRobertaForMultipleChoice,
+      question_answering: xlmRoberta.XLMRobertaForQuestionAnswering,
+      sequence_classification: xlmRoberta.XLMRobertaForSequenceClassification,
+      token_classification: xlmRoberta.XLMRobertaForTokenClassification,
+      pretraining: xlmRoberta.XLMRobertaForMaskedLM,
     },
   },
 ];
