@@ -11,6 +11,7 @@ import { type ConfigValues, PretrainedConfig } from './configuration.ts';
 import { EncoderModel, type EncoderModelOptions } from './encoder-model.ts';
 import type { BareEncoder, Family, HeadPlan } from './family.ts';
 import type { TensorInput } from './inputs.ts';
+import { postNormLayers } from './layers.ts';
 import type { LoadedParameters } from './loading.ts';
 import type { InitOptions } from './modeling.ts';
 import {
@@ -122,28 +123,15 @@ export class BertConfig extends BertLikeConfig {
 /** The layers of BERT, which several families have. */
 export function bertLayers(config: BertLikeConfig): LayerSpecification[] {
   const { hidden_size, num_attention_heads, position_embedding_type, layer_norm_eps } = config;
-  const norm = { eps: layer_norm_eps, bias: true };
-  return Array.from({ length: config.num_hidden_layers }, (_, parameters) => ({
-    norm_placement: 'post',
+  return postNormLayers(config.num_hidden_layers, {
+    norm: { eps: layer_norm_eps, bias: true },
     attention: {
       num_attention_heads,
       head_size: hidden_size / num_attention_heads,
       position: { kind: position_embedding_type === 'absolute' ? 'none' : position_embedding_type },
-      mask: { kind: 'full' },
-      scale_factor: 1,
-      masked_queries: 'attend',
-      bias: { query_key_value: true, output: true },
     },
-    attention_norm: norm,
-    mlp: {
-      intermediate_size: config.intermediate_size,
-      activation: activations[config.hidden_act]!,
-      gated: false,
-      bias: { up: true, down: true },
-    },
-    mlp_norm: norm,
-    parameters,
-  }));
+    mlp: { intermediate_size: config.intermediate_size, activation: activations[config.hidden_act]! },
+  });
 }
 
 const positionEmbeddingsKey = 'embeddings.position_embeddings.weight';

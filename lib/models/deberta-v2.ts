@@ -10,6 +10,7 @@ import { activationNames, activations } from './activations.ts';
 import { type ConfigValues, PretrainedConfig } from './configuration.ts';
 import { EncoderModel } from './encoder-model.ts';
 import type { BareEncoder, Family, HeadPlan } from './family.ts';
+import { postNormLayers } from './layers.ts';
 import {
   MaskedLanguageModel,
   MultipleChoiceModel,
@@ -226,29 +227,19 @@ function debertaEncoder(config: DebertaV2Config): BareEncoder {
         projection: embedding_size === hidden_size ? null : { placement: 'before_norm', bias: false },
         zero_masked: true,
       },
-      layers: Array.from({ length: config.num_hidden_layers }, (_, parameters) => ({
-        norm_placement: 'post',
+      layers: postNormLayers(config.num_hidden_layers, {
+        norm,
         attention: {
           num_attention_heads,
           head_size: config.attention_head_size ?? hidden_size / num_attention_heads,
           position: relative_attention
             ? { kind: 'disentangled', to_key, to_query, shared_projections: config.share_att_key }
             : { kind: 'none' },
-          mask: { kind: 'full' },
           scale_factor: 1 + Number(to_key) + Number(to_query),
           masked_queries: 'zero',
-          bias: { query_key_value: true, output: true },
         },
-        attention_norm: norm,
-        mlp: {
-          intermediate_size: config.intermediate_size,
-          activation: activations[config.hidden_act]!,
-          gated: false,
-          bias: { up: true, down: true },
-        },
-        mlp_norm: norm,
-        parameters,
-      })),
+        mlp: { intermediate_size: config.intermediate_size, activation: activations[config.hidden_act]! },
+      }),
       relative_positions: relative_attention ? relativePositions(config) : null,
       convolution:
         conv_kernel_size > 0

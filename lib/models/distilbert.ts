@@ -8,6 +8,7 @@ import { activationNames, activations } from './activations.ts';
 import { type ConfigValues, PretrainedConfig } from './configuration.ts';
 import { EncoderModel } from './encoder-model.ts';
 import type { BareEncoder, Family } from './family.ts';
+import { postNormLayers } from './layers.ts';
 import {
   MaskedLanguageModel,
   MultipleChoiceModel,
@@ -87,27 +88,11 @@ function distilbertEncoder(config: DistilBertConfig): BareEncoder {
         projection: null,
         zero_masked: false,
       },
-      layers: Array.from({ length: n_layers }, (_, parameters) => ({
-        norm_placement: 'post',
-        attention: {
-          num_attention_heads: n_heads,
-          head_size: dim / n_heads,
-          position: { kind: 'none' },
-          mask: { kind: 'full' },
-          scale_factor: 1,
-          masked_queries: 'attend',
-          bias: { query_key_value: true, output: true },
-        },
-        attention_norm: norm,
-        mlp: {
-          intermediate_size: hidden_dim,
-          activation: activations[config.activation]!,
-          gated: false,
-          bias: { up: true, down: true },
-        },
-        mlp_norm: norm,
-        parameters,
-      })),
+      layers: postNormLayers(n_layers, {
+        norm,
+        attention: { num_attention_heads: n_heads, head_size: dim / n_heads },
+        mlp: { intermediate_size: hidden_dim, activation: activations[config.activation]! },
+      }),
       relative_positions: null,
       convolution: null,
       final_norm: null,

@@ -11,6 +11,7 @@ import { activationNames, activations } from './activations.ts';
 import { type ConfigValues, PretrainedConfig } from './configuration.ts';
 import { EncoderModel } from './encoder-model.ts';
 import type { BareEncoder, CheckpointKeys, Family } from './family.ts';
+import { postNormLayers } from './layers.ts';
 import { inverseFrequencies } from './rotary.ts';
 import {
   MaskedLanguageModel,
@@ -192,27 +193,16 @@ function newEncoder(config: NewLikeConfig): BareEncoder {
         projection: null,
         zero_masked: false,
       },
-      layers: Array.from({ length: config.num_hidden_layers }, (_, parameters) => ({
-        norm_placement: 'post',
-        attention: {
-          num_attention_heads,
-          head_size: hidden_size / num_attention_heads,
-          position,
-          mask: { kind: 'full' },
-          scale_factor: 1,
-          masked_queries: 'attend',
-          bias: { query_key_value: true, output: true },
-        },
-        attention_norm: norm,
+      layers: postNormLayers(config.num_hidden_layers, {
+        norm,
+        attention: { num_attention_heads, head_size: hidden_size / num_attention_heads, position },
         mlp: {
           intermediate_size: config.intermediate_size,
           activation: activations[config.hidden_act]!,
           gated: true,
           bias: { up: false, down: true },
         },
-        mlp_norm: norm,
-        parameters,
-      })),
+      }),
       relative_positions: null,
       convolution: null,
       final_norm: null,

@@ -9,6 +9,7 @@ import type { Activation, LayerSpecification } from '../engines/specification.ts
 import { type ConfigValues, PretrainedConfig } from './configuration.ts';
 import { EncoderModel } from './encoder-model.ts';
 import type { BareEncoder, Family, HeadPlan } from './family.ts';
+import { postNormLayers } from './layers.ts';
 import { inverseFrequencies } from './rotary.ts';
 import {
   MaskedLanguageModel,
@@ -180,22 +181,16 @@ function nomicBertEncoder(config: NomicBertConfig): BareEncoder {
         projection: null,
         zero_masked: false,
       },
-      layers: Array.from({ length: config.n_layer }, (_, parameters) => ({
-        norm_placement: 'post',
+      layers: postNormLayers(config.n_layer, {
+        norm,
         attention: {
           num_attention_heads: n_head,
           head_size: n_embd / n_head,
           position: rotarySize > 0 ? rotary : { kind: 'none' },
-          mask: { kind: 'full' },
-          scale_factor: 1,
-          masked_queries: 'attend',
           bias: { query_key_value: qkv_proj_bias, output: qkv_proj_bias },
         },
-        attention_norm: norm,
         mlp,
-        mlp_norm: norm,
-        parameters,
-      })),
+      }),
       relative_positions: null,
       convolution: null,
       final_norm: null,
