@@ -260,6 +260,11 @@ describe('progress, aborts, errors', () => {
       train_wordpiece([...texts, ...texts.map((text) => [...text].reverse().join(''))], options),
     ).rejects.toEqual(aborted);
 
+    // So short a training that its last report is its first.
+    const late = new AbortController();
+    const last = train_wordpiece(['a'], { signal: late.signal, progress_callback: () => late.abort('enough') });
+    await expect(last).rejects.toEqual(aborted);
+
     const silent = new AbortController();
     const returned = vi.fn(async () => ({ done: true as const, value: undefined }));
     const source: AsyncIterable<string> = {

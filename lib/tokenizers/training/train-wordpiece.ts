@@ -113,6 +113,8 @@ export async function train_wordpiece(
     await countWords(trainer, batches, given.signal);
     const vocab = [...stringsOf(await trainer.train())];
     watch.end();
+    // The last report may be where the caller aborts.
+    throwIfAborted(given.signal);
     return new TrainedWordPiece(vocab, native.continuing_subword_prefix, tokenizerOptions(given));
   } catch (error) {
     trainer.abort();
@@ -163,7 +165,7 @@ class Watch {
     if (progress_callback) this.#timer = setInterval(() => this.#reportOrAbort(), progressEvery_ms);
   }
 
-  /** Reports for the last time. @throws what the callback throws */
+  /** Reports for the last time. @throws what the callback throws, now or earlier */
   end(): void {
     if (this.failure !== undefined) throw this.failure;
     this.#report();
