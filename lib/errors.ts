@@ -18,6 +18,7 @@ export const errorCodes = {
   ERR_HUB: 'the model hub refused or failed',
   ERR_DEVICE: 'the machine lacks what was asked for',
   ERR_ADDON: 'the native addon cannot be loaded',
+  ERR_ENGINE: 'the engine asked for is not installed, or cannot be used here',
   ERR_MEMORY: 'an allocation failed',
   ERR_QUEUE_FULL: 'more work queued than allowed',
   ERR_DISPOSED: 'the model was disposed',

@@ -16,7 +16,26 @@ export interface NativeBinding {
     parameters: readonly (readonly [name: string, source: ParameterSource])[],
     options: NativeLoadOptions,
   ): Promise<NativeEncoder>;
-  /** @throws BertNativeError `ERR_OPTION` for a description that does not hold together */
+  /**
+   * ONNX Runtime as far as this process has opened it; `supported`: whether the addon was built with its headers. Opening
+   * a library that is open already does nothing.
+   *
+   * @throws BertNativeError `ERR_ENGINE`, with the remedy
+   */
+  open_onnxruntime(path: string): NativeOnnxRuntime;
+  onnxruntime_info(): { readonly supported: boolean; readonly opened: NativeOnnxRuntime | null };
+  /**
+   * Makes a session on a thread of the library. Needs `open_onnxruntime`. Equal loads of one process share it.
+   *
+   * @param source the path of a file, which has been checked, or the bytes of a graph
+   * @throws (rejects) BertNativeError `ERR_FILE_FORMAT`, `ERR_UNSUPPORTED_MODEL`, `ERR_DEVICE`, `ERR_MEMORY`, `ERR_IO`
+   */
+  load_graph(
+    source: { readonly path: string; readonly identity: readonly string[] } | Uint8Array,
+    specification: EncoderSpecification,
+    binding: GraphBinding,
+    settings: NativeSessionSettings,
+  ): Promise<NativeGraphEncoder>;
   /** @throws BertNativeError `ERR_FILE_FORMAT`, naming the entry, for data that do not fit together */
   create_tokenizer_model(description: NativeTokenizerModelDescription): NativeTokenizerModel;
   /** The same on a thread of the library. The arrays are read at the call. */
@@ -61,6 +80,81 @@ export interface NativeEncoder {
   read_parameter(name: string): Promise<Float32Array>;
   /** Calls in flight finish; later ones throw `ERR_DISPOSED`. */
   dispose(): void;
+  readonly weights_size_bytes: number;
+}
+
+/** ONNX Runtime's shared library. */
+export interface NativeOnnxRuntime {
+  readonly path: string;
+  readonly version: string;
+  /** As the library names them: `CPUExecutionProvider`, `CUDAExecutionProvider`, … */
+  readonly providers: readonly string[];
+}
+
+/**
+ * Which of a graph's inputs and outputs is what of a forward pass, by the graph's names; null: it has none. The widths are
+ * the specification's.
+ */
+export interface GraphBinding {
+  /** `[B, S]`, or `[B, C, S]` where `has_choices`. */
+  readonly input_ids: string | null;
+  readonly attention_mask: string | null;
+  readonly token_type_ids: string | null;
+  readonly position_ids: string | null;
+  /** `[B, S, E]`. */
+  readonly inputs_embeds: string | null;
+  readonly has_choices: boolean;
+  /** What stands where a row is shorter than its batch. */
+  readonly padding_token_id: number;
+  /** Static lengths of the inputs; 0: any. */
+  readonly fixed_rows: number;
+  readonly fixed_columns: number;
+  readonly last_hidden_state: string | null;
+  readonly pooler_output: string | null;
+  readonly hidden_states: readonly string[];
+  readonly attentions: readonly string[];
+  /** For each of the specification's heads the outputs that hold its numbers: all of them (`column` -1) or one column. */
+  readonly heads: readonly (readonly { readonly name: string; readonly column: number }[])[];
+}
+
+/** How a session is made, and how calls are cut for it. Names as in ONNX Runtime. */
+export interface NativeSessionSettings {
+  /** 0: as the addon finds best for the threads of the process. */
+  readonly intra_op_threads: number;
+  readonly inter_op_threads: number;
+  readonly parallel_execution: boolean;
+  readonly optimization: 'disabled' | 'basic' | 'extended' | 'layout' | 'all';
+  /** Where the optimised graph is written; empty: nowhere. */
+  readonly optimized_model_path: string;
+  readonly memory_arena: boolean;
+  readonly memory_pattern: boolean;
+  /** 0 verbose … 4 fatal. */
+  readonly log_severity: number;
+  /** In order of preference: `cpu`, `cuda`, `coreml`, `dml`, … */
+  readonly providers: readonly {
+    readonly name: string;
+    readonly settings: readonly (readonly [key: string, value: string])[];
+  }[];
+  readonly entries: readonly (readonly [key: string, value: string])[];
+  readonly free_dimensions: readonly (readonly [name: string, length: number])[];
+  /** Rows times columns of a batch, at most (a longer row alone); 0: as the addon finds best. */
+  readonly token_budget: number;
+}
+
+/** A session that this environment holds until `dispose`. */
+export interface NativeGraphEncoder {
+  /**
+   * As {@link NativeEncoder.forward}; outputs that the graph lacks throw `ERR_OPTION`. Rejects with `ERR_ABORTED` at once
+   * where it is aborted.
+   */
+  forward(request: ForwardRequest & { readonly call_id: number }): Promise<ForwardResult>;
+  new_call_id(): number;
+  abort(call_id: number): void;
+  stats(): EncoderStats;
+  dispose(): void;
+  /** Of the providers asked for, those that the session was made with, as asked for; `cpu` last. */
+  readonly providers: readonly string[];
+  /** The size of the graph's files. */
   readonly weights_size_bytes: number;
 }
 

@@ -43,7 +43,7 @@ export interface ForwardRequest {
   readonly masked_positions: 'compute' | 'skip';
   /**
    * In place of every array above: rows of the addon's memory, B of them, each of its own length (at most S), without
-   * padding. Of the native engine. What other requests give per position (`last_hidden_state`, heads over tokens) comes
+   * padding. Of engines that say so (`LoadedEncoder.takes_token_rows`). What other requests give per position (`last_hidden_state`, heads over tokens) comes
    * packed then: the T positions of all rows back to back, `[T, …]`. Hidden states and attentions can't be asked for.
    */
   readonly token_rows?: { readonly handle: NativeTokenRows; readonly rows: Int32Array } | null;
@@ -136,6 +136,8 @@ export const defaultLoadOptions: LoadOptions = { dtype: 'fp32', fp32_precision: 
 
 /** An encoder with its weights in place. */
 export interface LoadedEncoder {
+  /** Whether requests may have `token_rows`. */
+  readonly takes_token_rows: boolean;
   /** When the signal aborts, the call stops and the memory it writes to is free at once; the promise rejects. */
   forward(request: ForwardRequest, signal?: AbortSignal | null): Promise<ForwardResult>;
   stats(): EncoderStats;
@@ -146,9 +148,12 @@ export interface LoadedEncoder {
   dispose(): void;
 }
 
-/** Something that can run a specification. */
+/** By whom a model is run. `onnxruntime` runs a graph that somebody exported; the others run a checkpoint's weights. */
+export type EngineName = 'native' | 'onnxruntime' | 'reference';
+
+/** Something that can run a specification with a checkpoint's weights. */
 export interface Engine {
-  readonly name: 'native' | 'reference';
+  readonly name: Exclude<EngineName, 'onnxruntime'>;
   readonly dtypes: readonly ModelDtype[];
   /**
    * @param options of a dtype that the engine has; unless given, {@link defaultLoadOptions}

@@ -22,8 +22,12 @@ const char* error_code_name(ErrorCode code) {
       return "ERR_CONFIG";
     case ErrorCode::kFileFormat:
       return "ERR_FILE_FORMAT";
+    case ErrorCode::kUnsupportedModel:
+      return "ERR_UNSUPPORTED_MODEL";
     case ErrorCode::kDevice:
       return "ERR_DEVICE";
+    case ErrorCode::kEngine:
+      return "ERR_ENGINE";
     case ErrorCode::kMemory:
       return "ERR_MEMORY";
     case ErrorCode::kQueueFull:

@@ -16,7 +16,9 @@ enum class ErrorCode {
   kWeightShape,      // a parameter has another shape than the configuration says
   kConfig,           // a configuration that describes no model
   kFileFormat,       // a file that does not follow its format
-  kDevice,           // the processor lacks what was asked for
+  kUnsupportedModel, // a model that cannot be run
+  kDevice,           // the machine lacks what was asked for
+  kEngine,           // the engine asked for is not installed, or cannot be used here
   kMemory,           // an allocation failed
   kQueueFull,        // more work would wait than allowed
   kDisposed,         // the model was disposed
