@@ -15,7 +15,8 @@ struct GraphEncoder {
   std::shared_ptr<const GraphSession> session;
   EncoderSpecification specification;
   GraphBinding binding;
-  size_t token_budget = 0;  // of a batch: rows times columns
+  size_t token_budget = 0;      // of a batch: rows times columns
+  size_t intra_op_threads = 1;  // that each run computes on, as the session was made
 };
 
 }  // namespace bert_native
