@@ -19,10 +19,10 @@
 #include "cpu/background.h"
 #include "cpu/encoder.h"
 #include "cpu/encoder_registry.h"
-#include "cpu/forward_task.h"
 #include "cpu/scheduler.h"
 #include "encoder/batch.h"
 #include "encoder/compute_limits.h"
+#include "encoder/forward_call.h"
 #include "encoder/parameter_source.h"
 #include "encoder/specification.h"
 #include "kernels/kernel_table.h"
@@ -246,19 +246,7 @@ class NativeEncoder : public Napi::ObjectWrap<NativeEncoder> {
   Napi::Value stats(const Napi::CallbackInfo& info) {
     const Napi::Env env = info.Env();
     return guarded(env, [&]() -> Napi::Value {
-      Scheduler& scheduler = Scheduler::instance();
-      const Napi::Object result = Napi::Object::New(env);
-      const auto set = [&](const char* name, uint64_t value) {
-        result.Set(name, Napi::Number::New(env, static_cast<double>(value)));
-      };
-      set("queued_calls", counters_->queued_calls);
-      set("running_calls", counters_->running_calls);
-      set("finished_calls", counters_->finished_calls);
-      set("queued_tokens", counters_->queued_tokens);
-      set("computed_tokens", counters_->computed_tokens);
-      set("threads", ComputeLimits::instance().thread_count());
-      set("workspace_size_bytes", scheduler.workspace_size_bytes());
-      return result;
+      return forward_stats(env, *counters_, Scheduler::instance().workspace_size_bytes());
     });
   }
 

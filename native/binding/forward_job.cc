@@ -10,6 +10,7 @@
 #include "binding/values.h"
 #include "cpu/scheduler.h"
 #include "encoder/batch.h"
+#include "encoder/compute_limits.h"
 #include "onnxruntime/graph_runner.h"
 #include "onnxruntime/graph_values.h"
 
@@ -226,6 +227,21 @@ void ForwardJob::add_head_positions(const Napi::Object& wanted) {
     for (size_t i = 0; i < sequence.head_position_count; i++) positions[begin + i] -= static_cast<int32_t>(first);
     first += sequence.length;
   }
+}
+
+Napi::Object forward_stats(Napi::Env env, const ForwardCounters& counters, size_t workspace_size_bytes) {
+  const Napi::Object result = Napi::Object::New(env);
+  const auto set = [&](const char* name, uint64_t value) {
+    result.Set(name, Napi::Number::New(env, static_cast<double>(value)));
+  };
+  set("queued_calls", counters.queued_calls);
+  set("running_calls", counters.running_calls);
+  set("finished_calls", counters.finished_calls);
+  set("queued_tokens", counters.queued_tokens);
+  set("computed_tokens", counters.computed_tokens);
+  set("threads", ComputeLimits::instance().thread_count());
+  set("workspace_size_bytes", workspace_size_bytes);
+  return result;
 }
 
 // ---------- an encoder on the processor ----------

@@ -57,6 +57,9 @@ class ForwardJob : public Job {
   Napi::ObjectReference outputs_;
 };
 
+// An EncoderStats of lib/engines/engine.ts.
+Napi::Object forward_stats(Napi::Env env, const ForwardCounters& counters, size_t workspace_size_bytes);
+
 // By the library's own kernels.
 class CpuForwardJob : public ForwardJob {
  public:

@@ -51,25 +51,9 @@ class Resolver {
     for (size_t value = 0; value < inputs.size(); ++value) {
       const auto is_it = [&](const auto& entry) { return entry.first == inputs[value].name; };
       const auto found = std::find_if(std::begin(known), std::end(known), is_it);
-      if (found == std::end(known)) {
-        throw Error(ErrorCode::kUnsupportedModel, "the graph has an input '" + inputs[value].name +
-                                                      "' for which nothing is known that it may be given");
-      }
-      check_input(inputs[value], found->second);
-      values_.inputs.push_back({found->second, value, inputs[value].type});
+      if (found != std::end(known)) values_.inputs.push_back({found->second, value, inputs[value].type});
     }
     check_given();
-  }
-
-  void check_input(const GraphValue& input, GraphInputKind kind) const {
-    const bool whole = input.type == GraphType::kInt32 || input.type == GraphType::kInt64;
-    const bool floating = input.type == GraphType::kF16 || input.type == GraphType::kF32;
-    const bool mask = kind == GraphInputKind::kAttentionMask && input.type != GraphType::kOther;
-    if (kind == GraphInputKind::kInputsEmbeds ? floating : whole || mask) return;
-    throw Error(ErrorCode::kUnsupportedModel, "the graph's input '" + input.name + "' is of an unexpected type: " +
-                                                  (floating || kind != GraphInputKind::kInputsEmbeds
-                                                       ? "expected int64 or int32"
-                                                       : "expected float32 or float16"));
   }
 
   void check_given() const {
@@ -147,9 +131,6 @@ class Resolver {
       const GraphLayout layout =
           heads[head].input == HeadInputKind::kTokens ? GraphLayout::kPositions : GraphLayout::kRows;
       for (const auto& [name, column] : binding_.heads[head]) {
-        if (column >= 0 && static_cast<size_t>(column) >= width) {
-          throw Error(ErrorCode::kOption, what + " has no column " + std::to_string(column));
-        }
         const size_t output = add_output(name, what, layout, column < 0 ? width : 1);
         values_.uses.push_back({GraphUse::Kind::kHead, head, output, column, width});
       }
@@ -161,10 +142,6 @@ class Resolver {
     const auto found =
         std::find_if(declared.begin(), declared.end(), [&](const GraphValue& value) { return value.name == name; });
     if (name.empty() || found == declared.end()) throw_no_output(encoder_, what);
-    if (found->type != GraphType::kF32 && found->type != GraphType::kF16) {
-      throw Error(ErrorCode::kUnsupportedModel,
-                  "the graph's output '" + name + "' is of an unexpected type: expected float32 or float16");
-    }
     const size_t value = static_cast<size_t>(found - declared.begin());
     for (size_t known = 0; known < values_.outputs.size(); ++known) {
       const GraphOutput& output = values_.outputs[known];
