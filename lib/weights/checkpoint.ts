@@ -108,7 +108,10 @@ async function openShards(folder: string, indexPath: string, format: CheckpointF
   const files: CheckpointFile[] = [];
   const tensors = new Map<string, CheckpointTensor>();
   for (const shardName of shardNames) {
-    const shard = await openWeights(await locateInside(folder, { named_in: indexPath, name: shardName, kind: 'shard' }), format);
+    const shard = await openWeights(
+      await locateInside(folder, { named_in: indexPath, name: shardName, kind: 'shard' }),
+      format,
+    );
     files.push(shard.file);
     addShard(tensors, shard);
     requireListedTensors(weightMap, shardName, shard, indexPath);

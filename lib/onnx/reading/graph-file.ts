@@ -63,7 +63,10 @@ export async function readGraph(source: ByteSource): Promise<GraphSummary> {
 const otherFormats: readonly { readonly starts: RegExp; readonly is: string }[] = [
   { starts: /^version https:\/\/git-lfs/, is: 'a pointer of Git LFS: run "git lfs pull" in its folder' },
   { starts: /^\s*<(!doctype|html|\?xml|error|head)/i, is: 'a web page, which a download left in its place' },
-  { starts: /^....ORTM/s, is: 'a model in the format of ONNX Runtime (.ort): expected the ONNX model it was made from' },
+  {
+    starts: /^....ORTM/s,
+    is: 'a model in the format of ONNX Runtime (.ort): expected the ONNX model it was made from',
+  },
   { starts: /^PK\x03\x04/, is: 'a zip archive, perhaps of PyTorch' },
   { starts: /^\x1f\x8b/, is: 'a gzip archive' },
   { starts: /^GGUF/, is: 'a GGUF model' },
