@@ -246,24 +246,8 @@ class NativeEncoder : public Napi::ObjectWrap<NativeEncoder> {
   Napi::Value stats(const Napi::CallbackInfo& info) {
     const Napi::Env env = info.Env();
     return guarded(env, [&]() -> Napi::Value {
-<<<<<<< HEAD
-      return forward_stats(env, *counters_, Scheduler::instance().workspace_size_bytes());
-=======
       Scheduler& scheduler = Scheduler::instance();
-      const Napi::Object result = Napi::Object::New(env);
-      const auto set = [&](const char* name, uint64_t value) {
-        result.Set(name, Napi::Number::New(env, static_cast<double>(value)));
-      };
-      const ForwardCounts counts = scheduler.read(*counters_);
-      set("queued_calls", counts.queued_calls);
-      set("running_calls", counts.running_calls);
-      set("finished_calls", counts.finished_calls);
-      set("queued_tokens", counts.queued_tokens);
-      set("computed_tokens", counts.computed_tokens);
-      set("threads", scheduler.thread_count());
-      set("workspace_size_bytes", scheduler.workspace_size_bytes());
-      return result;
->>>>>>> n1
+      return forward_stats(env, scheduler.read(*counters_), scheduler.workspace_size_bytes());
     });
   }
 

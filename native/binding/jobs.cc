@@ -105,21 +105,11 @@ void JobQueue::abort(uint64_t call_id) {
   Job* job = nullptr;
   {
     const std::lock_guard lock(shared_->mutex);
-<<<<<<< HEAD
+    // What is done and about to be settled, too: whether an abort comes in time is what JavaScript sees.
     auto node = shared_->waiting_or_running.extract(serial);
-    if (node.empty()) return;  // done, and about to be settled
+    if (node.empty()) node = shared_->finished.extract(serial);
     job = node.mapped().get();
     shared_->lingering.insert(std::move(node));
-=======
-    // What is done and about to be settled, too: whether an abort comes in time is what JavaScript sees.
-    for (auto* const jobs : {&shared_->waiting_or_running, &shared_->finished}) {
-      const auto entry = jobs->find(known->second);
-      if (entry == jobs->end()) continue;
-      job = std::move(entry->second);
-      jobs->erase(entry);
-      break;
-    }
->>>>>>> n1
   }
   // Jobs are destroyed on this thread alone: it stays, whatever the work tells in between.
   const bool lingers = job->cancel();

@@ -11,32 +11,8 @@
 
 namespace bert_native {
 
-<<<<<<< HEAD
 // One call on its way through the scheduler. `done` is not called after Scheduler::cancel().
 struct ForwardTask : ForwardCall {
-=======
-// What the calls of one model are doing and have done. Tokens are rows to compute: masked positions that no result
-// shows are not among them.
-struct ForwardCounters {
-  std::atomic<size_t> queued_calls{0}, running_calls{0}, queued_tokens{0};
-  std::atomic<uint64_t> finished_calls{0}, computed_tokens{0};
-};
-
-// All of them at one moment: each call is queued, running or finished.
-struct ForwardCounts {
-  size_t queued_calls, running_calls, queued_tokens;
-  uint64_t finished_calls, computed_tokens;
-};
-
-// One call on its way through the scheduler. Who makes it derives a class that owns the memory that `sequences` point
-// to, or ends their use of it by Scheduler::cancel(). Nothing in it may belong to one thread: the last to let go of it
-// can be any.
-struct ForwardTask {
-  using Clock = std::chrono::steady_clock;
-
-  virtual ~ForwardTask() = default;
-
->>>>>>> n1
   std::shared_ptr<const CpuEncoder> encoder;
 
   // Of the scheduler and its queue, under the scheduler's lock.

@@ -30,17 +30,8 @@ class Scheduler {
   // nobody else stops soon. `done` is not called, unless the task was computed already.
   void cancel(ForwardTask& task);
 
-<<<<<<< HEAD
-=======
-  // Threads that the pool has or will have: what set_thread_count() said, else BERT_NATIVE_THREADS, else
-  // usable_thread_count(). Throws kOption where the variable is not a whole number from 1 to kMaxThreads.
-  size_t thread_count();
-  // Takes effect before the next block. Throws kOption outside 1 to kMaxThreads.
-  void set_thread_count(size_t threads);
-  void set_max_queued_tokens(size_t tokens);
-  size_t max_queued_tokens();
   ForwardCounts read(const ForwardCounters& counters);
->>>>>>> n1
+
   // Whether a block runs at this moment.
   bool is_computing() const { return is_computing_; }
   size_t workspace_size_bytes() const { return workspace_size_bytes_; }
