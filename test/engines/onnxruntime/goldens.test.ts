@@ -11,6 +11,7 @@ import { temporaryFolder } from '../../support/temporary.ts';
 import { head, logits, spans, specification } from './support.ts';
 
 interface Loader {
+  readonly name: string;
   from_pretrained(folder: string): Promise<library.EncoderModel | library.TaskModel>;
 }
 
