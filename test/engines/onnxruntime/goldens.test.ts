@@ -75,6 +75,7 @@ describe.each(fixtures)('%s', (name, loader, headOf, task) => {
           vocab_size: config['vocab_size']!,
           max_position_embeddings: config['max_position_embeddings']!,
         },
+        pooler: { activation: 'tanh' },
         heads,
       }),
       task,
@@ -125,11 +126,12 @@ describe.each(fixtures)('%s', (name, loader, headOf, task) => {
   test('there are cases', () => expect(cases.length).toBeGreaterThan(0));
 
   test('a call that is aborted', async () => {
+    // So many rows that it is not over before it is aborted.
+    const row = Array.from({ length: 32 }, (_, i) => 1 + i);
+    const many: Case = { ...cases[0]!, input_ids: Array(2000).fill(row), attention_mask: null, token_type_ids: null };
     const controller = new AbortController();
-    const call = graph.forward(
-      requestOf(cases[0]!, task === null ? { last_hidden_state: true } : { heads: true }),
-      controller.signal,
-    );
+    const outputs = task === null ? { last_hidden_state: true } : { heads: true };
+    const call = graph.forward(requestOf(many, outputs), controller.signal);
     controller.abort();
     await expect(call).rejects.toMatchObject({ code: 'ERR_ABORTED' });
   });
