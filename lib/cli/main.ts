@@ -197,7 +197,7 @@ program
     ),
   )
   .addOption(
-    new Option('--dtype <kinds>', 'fp32, q8 (weights in eight bits) or both: fp32,q8')
+    new Option('--dtype <kinds>', 'fp32, fp16 (half the size), q8 (weights in eight bits) or several: fp32,q8')
       .argParser(parseDtypes)
       .default(['fp32'], 'fp32'),
   )

@@ -88,13 +88,17 @@ const noCalls: EncoderStats = {
 export interface SaveOptions {
   /**
    * `checkpoint` (default): weights for Python and this library. `onnx`: the encoder for onnxruntime and transformers.js,
-   * as `onnx/model.onnx` or `onnx/model_quantized.onnx`.
+   * as `onnx/model.onnx`, `onnx/model_fp16.onnx` or `onnx/model_quantized.onnx`.
    */
   readonly format?: 'checkpoint' | 'onnx' | null;
   /** `true` (default): `model.safetensors`; `false`: `pytorch_model.bin`, as `torch.load` reads it. */
   readonly safe_serialization?: boolean | null;
-  /** ONNX only. `fp32` (default), or `q8`: weights in eight bits, activations in eight bits where they meet them. */
-  readonly dtype?: 'fp32' | 'q8' | null;
+  /**
+   * ONNX only. `fp32` (default); `fp16`: weights in float16, those beyond its ±65504 at that, and computing in float16 but
+   * for norms, pooling, small heads and the residual stream of models whose norms stand in front of it; inputs and outputs
+   * as in `fp32`; or `q8`: weights in eight bits, activations in eight bits where they meet them.
+   */
+  readonly dtype?: 'fp32' | 'fp16' | 'q8' | null;
   /**
    * ONNX only. Whether the weights lie in a file of their own (`model.onnx_data`) beside the graph; unless given, they do
    * where the graph's file would pass protobuf's limit of 2 GB.
@@ -139,7 +143,7 @@ const fromPretrainedRules: OptionRules<FromPretrainedOptions> = {
 const saveRules: OptionRules<SaveOptions> = {
   format: oneOfRule('checkpoint', 'onnx'),
   safe_serialization: booleanRule,
-  dtype: oneOfRule('fp32', 'q8'),
+  dtype: oneOfRule('fp32', 'fp16', 'q8'),
   external_data: booleanRule,
   progress_callback: { expected: 'a function', accepts: (value) => typeof value === 'function' },
 };
@@ -312,7 +316,7 @@ export abstract class PreTrainedModel extends Callable {
    * `safe_serialization: false` a `model.safetensors` that the folder holds is removed: readers would prefer it.
    *
    * With `format: 'onnx'`, writes `config.json` and the encoder as a graph, in the layout in which transformers.js looks
-   * for it, so that both dtypes may lie in one folder, and a checkpoint beside them. `fp32` holds the weights exactly,
+   * for it, so that all dtypes may lie in one folder, and a checkpoint beside them. `fp32` holds the weights exactly,
    * whatever the element type they were stored in. Weights that the encoder does not read are left out.
    *
    * @throws BertNativeError `ERR_DTYPE` for a model of another dtype than `fp32`, or of `fp32_precision: 'high'`, which

@@ -72,7 +72,7 @@ function flattenChoices(network: Network, { input_ids, attention_mask, token_typ
 function addEncoder(network: Network, inputs: NetworkInputs): Value {
   const { graph, specification } = network;
   const { layers, convolution, final_norm } = specification;
-  const embedded = graph.within('embeddings', () => addEmbeddings(network, inputs));
+  const embedded = graph.within('embeddings', () => graph.cast(addEmbeddings(network, inputs), network.residualType));
   let hidden = embedded;
   layers.forEach((layer, index) => {
     hidden = graph.within(`layers.${index}`, () => addLayer(network, inputs, layer, hidden));
@@ -123,6 +123,11 @@ function addColumn({ graph }: Network, { column }: TaskOutput, x: Value): Value 
   return graph.node('Gather', [x, graph.constant('int64', column!)], { attributes: { axis: -1 } });
 }
 
+/** Outputs are float32, whatever the graph computes with. */
 function addOutput({ graph }: Network, name: string, value: Value, shape: readonly (string | number)[]): void {
-  graph.output({ name: graph.node('Identity', [value], { output: name }), dtype: 'float32', shape });
+  graph.output({
+    name: graph.node('Identity', [graph.cast(value, 'float32')], { output: name }),
+    dtype: 'float32',
+    shape,
+  });
 }

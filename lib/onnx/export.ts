@@ -19,6 +19,7 @@ const header = { ir_version: 8, opset_version: 17, producer_name: 'bert-native',
 const modelsFolder = 'onnx';
 const onnxFileNames: Readonly<Record<OnnxDtype, string>> = {
   fp32: 'model.onnx',
+  fp16: 'model_fp16.onnx',
   q8: 'model_quantized.onnx',
 };
 
@@ -28,7 +29,8 @@ export interface ExportOptions extends WriteModelOptions {
 }
 
 /**
- * Writes an encoder as `onnx/model.onnx` or `onnx/model_quantized.onnx` into a folder, which is made if need be.
+ * Writes an encoder as `onnx/model.onnx`, `onnx/model_fp16.onnx` or `onnx/model_quantized.onnx` into a folder, which is made
+ * if need be.
  *
  * @param read the parameters' values by canonical name
  * @returns the files written

@@ -16,7 +16,7 @@ export function addLayer(network: Network, inputs: NetworkInputs, layer: LayerSp
     graph.within(part, () =>
       norm_placement === 'post'
         ? normed(part, graph.node('Add', [add(x), x]))
-        : graph.node('Add', [add(normed(part, x)), x]),
+        : graph.node('Add', [graph.cast(add(normed(part, x)), graph.dtypeOf(x)), x]),
     );
   const attended = residual('attention', hidden, (x) =>
     addAttention(network, inputs, attention, `${name}.attention`, x),
@@ -42,11 +42,12 @@ export function addConvolution(
   x: Value,
 ): Value {
   const { graph } = network;
-  const channels = network.transpose(graph.node('Mul', [embedded, inputs.kept]), [0, 2, 1]);
-  const parameters = ['convolution.weight', 'convolution.bias'].map((name) => network.float32(name));
+  const channels = network.transpose(graph.node('Mul', [embedded, inputs.keptLike(embedded)]), [0, 2, 1]);
+  const parameters = ['convolution.weight', 'convolution.bias'].map((name) => network.parameter(name));
   const reach = (kernel_size - 1) / 2;
   const attributes = { group: groups, kernel_shape: [kernel_size], pads: [reach, reach] };
   const convolved = graph.node('Conv', [channels, ...parameters], { attributes });
   const added = network.activation(activation, network.transpose(convolved, [0, 2, 1]));
-  return graph.node('Mul', [network.norm('convolution.norm', graph.node('Add', [x, added]), norm), inputs.kept]);
+  const normed = network.norm('convolution.norm', graph.node('Add', [x, added]), norm);
+  return graph.node('Mul', [normed, inputs.keptLike(normed)]);
 }

@@ -6,8 +6,12 @@ import { BinaryWriter, WireType } from '@bufbuild/protobuf/wire';
 /** Element types by the numbers of `TensorProto.DataType`, and what an element takes. */
 export const dataTypes = {
   float32: { code: 1, size_bytes: 4 },
+  uint8: { code: 2, size_bytes: 1 },
   int8: { code: 3, size_bytes: 1 },
+  int32: { code: 6, size_bytes: 4 },
   int64: { code: 7, size_bytes: 8 },
+  bool: { code: 9, size_bytes: 1 },
+  float16: { code: 10, size_bytes: 2 },
 } as const;
 
 export type DataType = keyof typeof dataTypes;

@@ -1,5 +1,6 @@
 import type { AttentionPosition } from '../engines/specification.ts';
-import { asBytes, floatTensor, type Value } from './graph-builder.ts';
+import { asBytes, floatTensor } from './float-types.ts';
+import type { Value } from './graph-builder.ts';
 import type { Network, NetworkInputs } from './network.ts';
 
 type Rotary = Extract<AttentionPosition, { kind: 'rotary' }>;
@@ -19,7 +20,8 @@ export function addRotation(
   const { graph } = network;
   const R = position.inverse_frequencies.length;
   if (R === 0) return x;
-  const { cos, sin } = addTurns(network, inputs, position.inverse_frequencies);
+  const turns = addTurns(network, inputs, position.inverse_frequencies);
+  const [cos, sin] = [turns.cos, turns.sin].map((part) => graph.cast(part, graph.dtypeOf(x))) as [Value, Value];
   const turn = (a: Value, b: Value): [Value, Value] => [
     graph.node('Sub', [graph.node('Mul', [a, cos]), graph.node('Mul', [b, sin])]),
     graph.node('Add', [graph.node('Mul', [a, sin]), graph.node('Mul', [b, cos])]),

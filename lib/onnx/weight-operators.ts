@@ -1,8 +1,11 @@
-import { asBytes, floatTensor, type GraphBuilder, type Value } from './graph-builder.ts';
+import { encodeFloats, type FloatType, floatTensor } from './float-types.ts';
+import type { GraphBuilder, Value } from './graph-builder.ts';
 import type { ParameterReader } from './parameters.ts';
 
 /** The operators that meet the large parameters: what a dtype of the export changes. */
 export interface WeightOperators {
+  /** The element type of x and of what comes out. */
+  readonly dtype: FloatType;
   /** x Wᵀ for the parameter W `[out, in]` and x `[…, in]`. */
   matmul(x: Value, parameter: string): Value;
   /** x Wᵀ for a table W `[rows, width]` that is looked up, too; x `[N, width]`. */
@@ -11,12 +14,14 @@ export interface WeightOperators {
   lookup(parameter: string, indices: Value): Value;
 }
 
-/** Parameters as they are, in float32. */
-export class Float32Operators implements WeightOperators {
+/** Parameters as floats. */
+export class FloatOperators implements WeightOperators {
+  readonly dtype: FloatType;
   readonly #graph: GraphBuilder;
   readonly #parameters: ParameterReader;
 
-  constructor(graph: GraphBuilder, parameters: ParameterReader) {
+  constructor(graph: GraphBuilder, parameters: ParameterReader, dtype: FloatType) {
+    this.dtype = dtype;
     this.#graph = graph;
     this.#parameters = parameters;
   }
@@ -24,28 +29,28 @@ export class Float32Operators implements WeightOperators {
   matmul(x: Value, parameter: string): Value {
     const [outputs, inputs] = this.#parameters.shape(parameter) as [number, number];
     this.#graph.initializers({
-      tensors: [floatTensor(parameter, [inputs, outputs])],
-      read: async () => [asBytes(transposed(await this.#parameters.read(parameter), outputs, inputs))],
+      tensors: [floatTensor(parameter, [inputs, outputs], this.dtype)],
+      read: async () => [encodeFloats(transposed(await this.#parameters.read(parameter), outputs, inputs), this.dtype)],
     });
     return this.#graph.node('MatMul', [x, parameter]);
   }
 
   /** Gemm multiplies by the table as it lies there: a transposed copy would take as much again. */
   matmulTable(x: Value, parameter: string): Value {
-    const table = addFloat32(this.#graph, this.#parameters, parameter);
+    const table = addParameter(this.#graph, this.#parameters, parameter, this.dtype);
     return this.#graph.node('Gemm', [x, table], { attributes: { transB: 1 } });
   }
 
   lookup(parameter: string, indices: Value): Value {
-    return this.#graph.node('Gather', [addFloat32(this.#graph, this.#parameters, parameter), indices]);
+    return this.#graph.node('Gather', [addParameter(this.#graph, this.#parameters, parameter, this.dtype), indices]);
   }
 }
 
-/** Holds a parameter in float32, as it is stored. */
-export function addFloat32(graph: GraphBuilder, parameters: ParameterReader, name: string): Value {
+/** Holds a parameter in the shape in which it is stored. */
+export function addParameter(graph: GraphBuilder, parameters: ParameterReader, name: string, dtype: FloatType): Value {
   graph.initializers({
-    tensors: [floatTensor(name, parameters.shape(name))],
-    read: async () => [asBytes(await parameters.read(name))],
+    tensors: [floatTensor(name, parameters.shape(name), dtype)],
+    read: async () => [encodeFloats(await parameters.read(name), dtype)],
   });
   return name;
 }

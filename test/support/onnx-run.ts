@@ -1,6 +1,7 @@
-import { join } from 'node:path';
 import { InferenceSession, Tensor } from 'onnxruntime-node';
 import type { PreTrainedModel } from '../../lib/index.ts';
+import { onnxFiles } from '../../lib/onnx/export.ts';
+import type { OnnxDtype } from '../../lib/onnx/network.ts';
 
 /** `[B, S]`, or `[B, C, S]` where a task compares choices. */
 type Integers = readonly number[][] | readonly number[][][];
@@ -46,8 +47,8 @@ export async function runSession(session: InferenceSession, rows: Rows): Promise
 export async function exportTo(
   folder: string,
   model: PreTrainedModel,
-  options: { dtype?: 'fp32' | 'q8'; external_data?: boolean } = {},
+  options: { dtype?: OnnxDtype; external_data?: boolean } = {},
 ): Promise<string> {
   await model.save_pretrained(folder, { format: 'onnx', ...options });
-  return join(folder, 'onnx', options.dtype === 'q8' ? 'model_quantized.onnx' : 'model.onnx');
+  return onnxFiles(folder, options.dtype ?? 'fp32')[0];
 }
