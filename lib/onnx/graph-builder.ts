@@ -97,7 +97,7 @@ export class GraphBuilder {
     const name = this.#uniqueName(op_type);
     const outputs = suffixes.map((suffix) => `${name}_${suffix}`);
     this.#nodes.push({ op_type, name, inputs, outputs, attributes });
-    outputs.forEach((output, index) => this.#dtypes.set(output, dtypes[index]!));
+    for (const [index, output] of outputs.entries()) this.#dtypes.set(output, dtypes[index]!);
     return outputs as { [Index in keyof Suffixes]: Value };
   }
 

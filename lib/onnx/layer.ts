@@ -43,10 +43,12 @@ export function addConvolution(
 ): Value {
   const { graph } = network;
   const channels = network.transpose(graph.node('Mul', [embedded, inputs.keptLike(embedded)]), [0, 2, 1]);
-  const parameters = ['convolution.weight', 'convolution.bias'].map((name) => network.parameter(name));
+  // In float32: onnxruntime 1.30 on the CPU crashes while it rearranges a Conv of float16.
+  const operands = [channels, ...['convolution.weight', 'convolution.bias'].map((name) => network.parameter(name))];
+  const exact = operands.map((operand) => graph.cast(operand, 'float32'));
   const reach = (kernel_size - 1) / 2;
   const attributes = { group: groups, kernel_shape: [kernel_size], pads: [reach, reach] };
-  const convolved = graph.node('Conv', [channels, ...parameters], { attributes });
+  const convolved = graph.cast(graph.node('Conv', exact, { attributes }), graph.dtypeOf(x));
   const added = network.activation(activation, network.transpose(convolved, [0, 2, 1]));
   const normed = network.norm('convolution.norm', graph.node('Add', [x, added]), norm);
   return graph.node('Mul', [normed, inputs.keptLike(normed)]);

@@ -39,10 +39,14 @@ export class Network {
         : new FloatOperators(this.graph, this.#parameters, this.floatType);
   }
 
-  /** W x + b, where there is a b; in float32 where `exact`, else in what the weights are multiplied in. */
-  linear(name: string, x: Value, options: { exact?: boolean } = {}): Value {
+  /**
+   * W x + b, where there is a b. `exact`: of weights in float32; `constant`: x is none of the inputs' doing, so that runtimes
+   * can compute this once: in float32, for which they always have an operator on the CPU.
+   */
+  linear(name: string, x: Value, options: { exact?: boolean; constant?: boolean } = {}): Value {
     const weights = options.exact ? this.#exact : this.#weights;
-    return this.addBias(name, weights.matmul(this.graph.cast(x, weights.dtype), `${name}.weight`));
+    const dtype = options.constant ? 'float32' : weights.dtype;
+    return this.addBias(name, weights.matmul(this.graph.cast(x, dtype), `${name}.weight`));
   }
 
   /** x + b for the bias of the name, where there is one. */

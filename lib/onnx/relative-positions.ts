@@ -68,9 +68,10 @@ function addDisentangledScores(
   const own = position.shared_projections ? '' : 'position_';
   const products = (x: Value, part: string): Value => {
     const split = graph.constant('int64', [0, num_attention_heads, head_size]);
-    const projected = network.linear(`${name}.${own}${part}`, sharedVectors(inputs));
+    const projected = network.linear(`${name}.${own}${part}`, sharedVectors(inputs), { constant: true });
     const ofHeads = graph.node('Reshape', [projected, split]); // [N, A, D]
-    return graph.node('MatMul', [x, network.transpose(ofHeads, [1, 2, 0])]); // [B, A, S, N]
+    const factor = graph.cast(network.transpose(ofHeads, [1, 2, 0]), graph.dtypeOf(x));
+    return graph.node('MatMul', [x, factor]); // [B, A, S, N]
   };
   const choose = (x: Value, rows: Value) => graph.node('GatherElements', [x, rows], { attributes: { axis: 3 } });
   const expanded = (which: string, rows: () => Value) =>
@@ -101,10 +102,10 @@ export function addDistanceBias(inputs: NetworkInputs): Value {
   });
 }
 
-/** `[N, H]` behind their norm. */
+/** `[N, H]` behind their norm, in float32. */
 function sharedVectors(inputs: NetworkInputs): Value {
   return inputs.once('relative_positions/vectors', (network) => {
-    const vectors = network.parameter('relative_positions.weight');
+    const vectors = network.graph.cast(network.parameter('relative_positions.weight'), 'float32');
     const relative = network.specification.relative_positions!;
     const norm = relative.kind === 'vectors' ? relative.norm : null;
     return norm === null ? vectors : network.norm('relative_positions.norm', vectors, norm);

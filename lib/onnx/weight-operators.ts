@@ -4,9 +4,9 @@ import type { ParameterReader } from './parameters.ts';
 
 /** The operators that meet the large parameters: what a dtype of the export changes. */
 export interface WeightOperators {
-  /** The element type of x and of what comes out. */
+  /** The element type of what is multiplied and of what comes out, unless a method says otherwise. */
   readonly dtype: FloatType;
-  /** x Wᵀ for the parameter W `[out, in]` and x `[…, in]`. */
+  /** x Wᵀ for the parameter W `[out, in]` and x `[…, in]`, which may be of float32, too. */
   matmul(x: Value, parameter: string): Value;
   /** x Wᵀ for a table W `[rows, width]` that is looked up, too; x `[N, width]`. */
   matmulTable(x: Value, parameter: string): Value;
@@ -32,7 +32,7 @@ export class FloatOperators implements WeightOperators {
       tensors: [floatTensor(parameter, [inputs, outputs], this.dtype)],
       read: async () => [encodeFloats(transposed(await this.#parameters.read(parameter), outputs, inputs), this.dtype)],
     });
-    return this.#graph.node('MatMul', [x, parameter]);
+    return this.#graph.node('MatMul', [x, this.#graph.cast(parameter, this.#graph.dtypeOf(x) as FloatType)]);
   }
 
   /** Gemm multiplies by the table as it lies there: a transposed copy would take as much again. */
@@ -46,13 +46,13 @@ export class FloatOperators implements WeightOperators {
   }
 }
 
-/** Holds a parameter in the shape in which it is stored. */
+/** A parameter in the shape in which it is stored; held in the type in which it was first wanted. */
 export function addParameter(graph: GraphBuilder, parameters: ParameterReader, name: string, dtype: FloatType): Value {
   graph.initializers({
     tensors: [floatTensor(name, parameters.shape(name), dtype)],
     read: async () => [encodeFloats(await parameters.read(name), dtype)],
   });
-  return name;
+  return graph.cast(name, dtype);
 }
 
 /** Side of the square blocks by which a matrix is transposed: two of them fit into a first-level cache. */
