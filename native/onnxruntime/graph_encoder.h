@@ -9,8 +9,8 @@
 
 namespace bert_native {
 
-// A graph that computes what an encoder computes. `specification` says how wide inputs and outputs are; its layers may be
-// fewer than the graph's.
+// A graph that computes what an encoder computes. `specification` says how wide inputs and outputs are; its layers may
+// be fewer than the graph's.
 struct GraphEncoder {
   std::shared_ptr<const GraphSession> session;
   EncoderSpecification specification;
