@@ -80,9 +80,10 @@ function theirInputs() {
   return { input_ids: tensor(input_ids), attention_mask: tensor(attention_mask) };
 }
 
-async function check(model: PreTrainedModel, Theirs: TheirClass): Promise<void> {
-  const folder = join(temporary, `${model.config.model_type}-${model.constructor.name}`);
-  await model.save_pretrained(folder, { format: 'onnx' });
+async function check(model: PreTrainedModel, Theirs: TheirClass, fused_operators: boolean): Promise<void> {
+  const kind = fused_operators ? 'fused' : 'plain';
+  const folder = join(temporary, `${model.config.model_type}-${model.constructor.name}-${kind}`);
+  await model.save_pretrained(folder, { format: 'onnx', fused_operators });
   const theirs = await Theirs.from_pretrained(basename(folder), { dtype: 'fp32', local_files_only: true });
   const outputs = await theirs(theirInputs());
   const call = model as unknown as (inputs: object) => Promise<Record<string, { dims: number[]; data: Float32Array }>>;
@@ -107,7 +108,8 @@ for (const [family, config] of Object.entries(families)) {
       const values = Object.assign(await config(), { initializer_range: 0.3 });
       using model: PreTrainedModel = auto.from_config(values, { engine: 'reference', seed: 7 });
       const theirs = absent.includes(`${family} ${task}`) ? 'AutoModel' : task;
-      await check(model, (huggingFace as unknown as Record<string, TheirClass>)[theirs]!);
+      const Theirs = (huggingFace as unknown as Record<string, TheirClass>)[theirs]!;
+      for (const fused_operators of [false, true]) await check(model, Theirs, fused_operators);
     });
   });
 }
