@@ -13,11 +13,11 @@ export function addLayer(network: Network, inputs: NetworkInputs, layer: LayerSp
     return norm === null ? x : network.norm(`${name}.${part}.norm`, x, norm);
   };
   const residual = (part: 'attention' | 'mlp', x: Value, add: (input: Value) => Value): Value =>
-    graph.within(part, () =>
-      norm_placement === 'post'
-        ? normed(part, graph.node('Add', [add(x), x]))
-        : graph.node('Add', [graph.cast(add(normed(part, x)), graph.dtypeOf(x)), x]),
-    );
+    graph.within(part, () => {
+      const added = add(norm_placement === 'post' ? x : normed(part, x));
+      const sum = graph.node('Add', [graph.cast(added, graph.dtypeOf(x)), x]);
+      return norm_placement === 'post' ? normed(part, sum) : sum;
+    });
   const attended = residual('attention', hidden, (x) =>
     addAttention(network, inputs, attention, `${name}.attention`, x),
   );
