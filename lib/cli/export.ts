@@ -43,6 +43,7 @@ export interface ExportArguments {
   output: string;
   dtype: OnnxDtype[];
   externalData?: boolean;
+  fusedOperators?: boolean;
   pooler: boolean;
   tokenizer: boolean;
   force?: boolean;
@@ -143,7 +144,7 @@ function withHint(cause: unknown, hint: string): unknown {
 async function exportModel(
   model: PreTrainedModel,
   dtype: OnnxDtype,
-  { output, externalData }: ExportArguments,
+  { output, externalData, fusedOperators }: ExportArguments,
   interruption: Interruption,
 ): Promise<void> {
   const bar = new cliProgress.SingleBar({
@@ -161,6 +162,7 @@ async function exportModel(
       format: 'onnx',
       dtype,
       external_data: externalData ?? null,
+      fused_operators: fusedOperators ?? false,
       progress_callback({ written_bytes, total_bytes }) {
         // Thrown here, it takes the unfinished file away.
         throwIfAborted(interruption.signal);

@@ -202,6 +202,7 @@ program
       .default(['fp32'], 'fp32'),
   )
   .option('--external-data', 'put the weights into a file of their own, whatever their size')
+  .option('--fused-operators', 'use operators that ONNX Runtime alone has, for execution providers on accelerators')
   .option('--no-pooler', 'leave the pooler out, which some checkpoints lack')
   .option('--no-tokenizer', 'leave the tokenizer out')
   .option('--force', 'write into a folder that holds files already')

@@ -104,6 +104,13 @@ export interface SaveOptions {
    * where the graph's file would pass protobuf's limit of 2 GB.
    */
   readonly external_data?: boolean | null;
+  /**
+   * ONNX only. `true`: attention, sums with their norms and activations as operators of ONNX Runtime's own (`com.microsoft`)
+   * where one does what the model does, in the same files. No other runtime knows them, nor ONNX Runtime before 1.20. The
+   * numbers are those of the plain graph. Meant for execution providers on accelerators; on the CPU, plain graphs are as
+   * fast. `false` (default): operators of ONNX alone.
+   */
+  readonly fused_operators?: boolean | null;
   /** ONNX only. Called after each parameter that was written. */
   readonly progress_callback?: ((progress: SaveProgress) => void) | null;
 }
@@ -145,13 +152,14 @@ const saveRules: OptionRules<SaveOptions> = {
   safe_serialization: booleanRule,
   dtype: oneOfRule('fp32', 'fp16', 'q8'),
   external_data: booleanRule,
+  fused_operators: booleanRule,
   progress_callback: { expected: 'a function', accepts: (value) => typeof value === 'function' },
 };
 
 /** Options of `save_pretrained` that belong to one format. */
 const optionsOfFormats = {
   checkpoint: ['safe_serialization'],
-  onnx: ['dtype', 'external_data', 'progress_callback'],
+  onnx: ['dtype', 'external_data', 'fused_operators', 'progress_callback'],
 } as const;
 
 /** What transformers.js documents for `from_pretrained` and has no meaning for a checkpoint folder. */
@@ -334,7 +342,7 @@ export abstract class PreTrainedModel extends Callable {
         `save_pretrained: ${foreign} has no meaning for format '${format}'` +
           (format === 'checkpoint'
             ? ": expected format: 'onnx' with it"
-            : ': expected dtype, external_data or neither'),
+            : ': expected dtype, external_data, fused_operators or none of them'),
       );
     }
     if (!keepsBits(this.#arithmetic)) {
@@ -353,12 +361,13 @@ export abstract class PreTrainedModel extends Callable {
   }
 
   async #saveOnnx(folder: string, encoder: LoadedEncoder, options: GivenOptions<SaveOptions>): Promise<void> {
-    const { dtype = 'fp32', external_data = null, progress_callback } = options;
+    const { dtype = 'fp32', external_data = null, fused_operators = false, progress_callback } = options;
     const read = (name: string) => encoder.readParameter(name);
     const { exportEncoder } = await importOnnx();
     await exportEncoder(folder, this.#architecture.specification, dtype, read, {
       task: (this.constructor as unknown as ModelClass).task ?? null,
       external_data,
+      fused_operators,
       onProgress: (written_bytes, total_bytes) => progress_callback?.({ written_bytes, total_bytes }),
     });
   }

@@ -1,4 +1,5 @@
 import type { AttentionSpecification } from '../engines/specification.ts';
+import { addFusedAttention, canFuseAttention } from './fused.ts';
 import type { Value } from './graph-builder.ts';
 import { maskScores } from './masks.ts';
 import type { Network, NetworkInputs } from './network.ts';
@@ -7,8 +8,21 @@ import { addRotation } from './rotary.ts';
 
 // B batch, S sequence, A heads, D head size.
 
-/** softmax(scores / √(D · scale_factor) + mask) V, through the output's matrix. */
+/** softmax(scores / √(D · scale_factor) + mask) V, `[B, S, A·D]`: what goes through the output's matrix. */
 export function addAttention(
+  network: Network,
+  inputs: NetworkInputs,
+  attention: AttentionSpecification,
+  name: string,
+  x: Value,
+): Value {
+  const add = canFuseAttention(network, attention) ? addFusedAttention : addPlainAttention;
+  const context = add(network, inputs, attention, name, x);
+  if (attention.masked_queries === 'attend') return context;
+  return network.graph.node('Mul', [context, inputs.keptLike(context)]);
+}
+
+function addPlainAttention(
   network: Network,
   inputs: NetworkInputs,
   attention: AttentionSpecification,
@@ -42,7 +56,5 @@ export function addAttention(
 
   const rows = network.transpose(graph.node('MatMul', [probabilities, value!]), [0, 2, 1, 3]);
   const joined = graph.constant('int64', [0, 0, num_attention_heads * head_size]);
-  let context = graph.node('Reshape', [rows, joined]);
-  if (attention.masked_queries === 'zero') context = graph.node('Mul', [context, inputs.keptLike(context)]);
-  return graph.within('output', () => network.linear(`${name}.output`, context));
+  return graph.node('Reshape', [rows, joined]);
 }

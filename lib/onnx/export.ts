@@ -6,7 +6,7 @@ import { fileError, makeFolder } from '../files.ts';
 import { version } from '../version.ts';
 import { encoderGraph } from './encoder-graph.ts';
 import { externalDataPath, type WriteModelOptions, type WrittenFile, writeModel } from './model-file.ts';
-import type { OnnxDtype } from './network.ts';
+import type { NetworkOptions, OnnxDtype } from './network.ts';
 import type { ReadParameter } from './parameters.ts';
 
 /**
@@ -23,7 +23,7 @@ const onnxFileNames: Readonly<Record<OnnxDtype, string>> = {
   q8: 'model_quantized.onnx',
 };
 
-export interface ExportOptions extends WriteModelOptions {
+export interface ExportOptions extends WriteModelOptions, NetworkOptions {
   /** Whose outputs the graph gives; null: those of a bare encoder. */
   readonly task?: TaskDescription | null;
 }
@@ -43,7 +43,7 @@ export async function exportEncoder(
   read: ReadParameter,
   options: ExportOptions,
 ): Promise<WrittenFile[]> {
-  const graph = encoderGraph(specification, options.task ?? null, dtype, read);
+  const graph = encoderGraph(specification, options.task ?? null, dtype, read, options);
   await makeFolder(join(folder, modelsFolder));
   return writeModel(onnxFiles(folder, dtype)[0], header, graph, options);
 }

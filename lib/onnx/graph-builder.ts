@@ -25,10 +25,17 @@ export interface Graph extends GraphHeader {
 
 export interface NodeOptions {
   readonly attributes?: Readonly<Record<string, Attribute>>;
+  /** Whose operator it is; absent: ONNX's own. */
+  readonly domain?: string;
   /** The value's name where something outside the graph knows it. */
   readonly output?: Value;
   /** Its element type where that is not the first input's, and the operator alone does not tell. */
   readonly dtype?: DataType;
+}
+
+export interface NodesOptions extends Pick<NodeOptions, 'attributes' | 'domain'> {
+  /** The outputs' element types where they are not the first input's. */
+  readonly dtypes?: readonly DataType[];
 }
 
 /** What operators give, whatever they take. */
@@ -81,23 +88,24 @@ export class GraphBuilder {
   node(op_type: string, inputs: readonly Value[], options: NodeOptions = {}): Value {
     const name = this.#uniqueName(op_type);
     const output = options.output ?? `${name}_output`;
+    const { domain, attributes = {} } = options;
     this.#dtypes.set(output, options.dtype ?? resultTypes[op_type] ?? this.dtypeOf(inputs[0]!));
-    this.#nodes.push({ op_type, name, inputs, outputs: [output], attributes: options.attributes ?? {} });
+    this.#nodes.push({ op_type, ...(domain && { domain }), name, inputs, outputs: [output], attributes });
     return output;
   }
 
-  /** Adds an operator with several outputs, named by `suffixes`. */
+  /** Adds an operator with several outputs, named by `suffixes`; '': one that is left out. */
   nodes<const Suffixes extends readonly string[]>(
     op_type: string,
     inputs: readonly Value[],
     suffixes: Suffixes,
-    attributes: Node['attributes'] = {},
-    dtypes: readonly DataType[] = suffixes.map(() => this.dtypeOf(inputs[0]!)),
+    { attributes = {}, dtypes, domain }: NodesOptions = {},
   ): { [Index in keyof Suffixes]: Value } {
     const name = this.#uniqueName(op_type);
-    const outputs = suffixes.map((suffix) => `${name}_${suffix}`);
-    this.#nodes.push({ op_type, name, inputs, outputs, attributes });
-    for (const [index, output] of outputs.entries()) this.#dtypes.set(output, dtypes[index]!);
+    const outputs = suffixes.map((suffix) => suffix && `${name}_${suffix}`);
+    this.#nodes.push({ op_type, ...(domain && { domain }), name, inputs, outputs, attributes });
+    for (const [index, output] of outputs.entries())
+      this.#dtypes.set(output, dtypes?.[index] ?? this.dtypeOf(inputs[0]!));
     return outputs as { [Index in keyof Suffixes]: Value };
   }
 

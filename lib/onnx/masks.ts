@@ -19,10 +19,10 @@ export function maskScores(network: Network, inputs: NetworkInputs, mask: Attent
 }
 
 /**
- * `[B, 1, 1, S]`, or `[B, 1, S, S]` where the mask goes by distance: 0 for a key that a query sees, else the lowest float,
+ * In float32: `[B, 1, 1, S]`, or `[B, 1, S, S]` where the mask goes by distance: 0 for a key that a query sees, else the lowest float,
  * which swallows every score that it is added to.
  */
-function addedToScores(inputs: NetworkInputs, mask: AttentionMask): Value {
+export function addedToScores(inputs: NetworkInputs, mask: AttentionMask): Value {
   const lowest = ({ graph }: Network, hidden: Value) =>
     graph.node('Mul', [graph.cast(hidden, 'float32'), graph.constant('float32', lowestFloat)]);
   const padding = inputs.once('mask', (network) => {

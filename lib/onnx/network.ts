@@ -11,10 +11,16 @@ export const onnxDtypes = ['fp32', 'fp16', 'q8'] as const;
 
 export type OnnxDtype = (typeof onnxDtypes)[number];
 
+export interface NetworkOptions {
+  /** Whether operators may be ONNX Runtime's own, each of which does what several of ONNX's do; default false. */
+  readonly fused_operators?: boolean;
+}
+
 /** A graph that knows an encoder's parameters by their canonical names. */
 export class Network {
   readonly specification: EncoderSpecification;
   readonly dtype: OnnxDtype;
+  readonly fused: boolean;
   /** What the parts of a graph compute with that do not say otherwise. */
   readonly floatType: FloatType;
   /** That of the residual stream: what layers add up without norms between can pass what float16 holds. */
@@ -25,10 +31,16 @@ export class Network {
   /** For what is small or sensitive, whatever the dtype. */
   readonly #exact: WeightOperators;
 
-  constructor(specification: EncoderSpecification, dtype: OnnxDtype, read: ReadParameter) {
+  constructor(
+    specification: EncoderSpecification,
+    dtype: OnnxDtype,
+    read: ReadParameter,
+    { fused_operators = false }: NetworkOptions = {},
+  ) {
     this.specification = specification;
     this.#parameters = new ParameterReader(specification, read);
     this.dtype = dtype;
+    this.fused = fused_operators;
     this.floatType = dtype === 'fp16' ? 'float16' : 'float32';
     const summed = specification.layers.some(({ norm_placement }) => norm_placement === 'pre');
     this.residualType = summed ? 'float32' : this.floatType;
@@ -44,15 +56,26 @@ export class Network {
    * can compute this once: in float32, for which they always have an operator on the CPU.
    */
   linear(name: string, x: Value, options: { exact?: boolean; constant?: boolean } = {}): Value {
+    return this.addBias(name, this.product(name, x, options));
+  }
+
+  /** W x, to which the bias of the name is still to be added. */
+  product(name: string, x: Value, options: { exact?: boolean; constant?: boolean } = {}): Value {
     const weights = options.exact ? this.#exact : this.#weights;
     const dtype = options.constant ? 'float32' : weights.dtype;
-    return this.addBias(name, weights.matmul(this.graph.cast(x, dtype), `${name}.weight`));
+    return weights.matmul(this.graph.cast(x, dtype), `${name}.weight`);
   }
 
   /** x + b for the bias of the name, where there is one. */
   addBias(name: string, x: Value): Value {
+    const bias = this.bias(name, x);
+    return bias === null ? x : this.graph.node('Add', [x, bias]);
+  }
+
+  /** The bias of the name in the element type of a value; null where there is none. */
+  bias(name: string, like: Value): Value | null {
     const bias = `${name}.bias`;
-    return this.#parameters.has(bias) ? this.graph.node('Add', [x, this.parameter(bias, x)]) : x;
+    return this.#parameters.has(bias) ? this.parameter(bias, like) : null;
   }
 
   /** How many numbers a parameter holds. */

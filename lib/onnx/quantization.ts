@@ -85,7 +85,7 @@ export class QuantizedOperators implements WeightOperators {
     let known = this.#quantized.get(x);
     if (known === undefined) {
       const parts = ['output', 'scale', 'zero_point'] as const;
-      known = this.#graph.nodes('DynamicQuantizeLinear', [x], parts, {}, ['uint8', 'float32', 'uint8']);
+      known = this.#graph.nodes('DynamicQuantizeLinear', [x], parts, { dtypes: ['uint8', 'float32', 'uint8'] });
       this.#quantized.set(x, known);
     }
     return known;

@@ -3,7 +3,7 @@ import { asBytes, floatTensor } from './float-types.ts';
 import type { Value } from './graph-builder.ts';
 import type { Network, NetworkInputs } from './network.ts';
 
-type Rotary = Extract<AttentionPosition, { kind: 'rotary' }>;
+export type Rotary = Extract<AttentionPosition, { kind: 'rotary' }>;
 
 /**
  * The first 2R of D columns turned by the position's angles (see `AttentionPosition`).
@@ -56,7 +56,7 @@ function addTurns(network: Network, inputs: NetworkInputs, inverse_frequencies: 
   const { max_position_embeddings } = specification.embeddings;
   const stride = 2 ** Math.ceil(Math.log2(max_position_embeddings) / 2);
   const divisor = graph.constant('int64', stride);
-  const name = nameOf(network, inverse_frequencies);
+  const name = rotaryName(network, inverse_frequencies);
   const part = (which: 'multiple' | 'rest', rows: number, step: number): Turns => {
     const operator = which === 'multiple' ? 'Div' : 'Mod';
     const indices = inputs.once(`rotary/${which}`, () => graph.node(operator, [inputs.columns, divisor]));
@@ -83,7 +83,7 @@ function addTurns(network: Network, inputs: NetworkInputs, inverse_frequencies: 
 }
 
 /** Layers of the same frequencies share what is made of them. */
-function nameOf({ specification }: Network, inverse_frequencies: readonly number[]): string {
+export function rotaryName({ specification }: Network, inverse_frequencies: readonly number[]): string {
   const all = specification.layers.flatMap(({ attention: { position } }) =>
     position.kind === 'rotary' ? [position.inverse_frequencies.join()] : [],
   );
@@ -93,5 +93,5 @@ function nameOf({ specification }: Network, inverse_frequencies: readonly number
 /** Parts of the last dimension. */
 function split({ graph }: Network, x: Value, sizes: readonly number[]): Value[] {
   const suffixes = sizes.map((_, index) => `part_${index}`);
-  return [...graph.nodes('Split', [x, graph.constant('int64', sizes)], suffixes, { axis: -1 })];
+  return [...graph.nodes('Split', [x, graph.constant('int64', sizes)], suffixes, { attributes: { axis: -1 } })];
 }

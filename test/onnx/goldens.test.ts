@@ -60,8 +60,13 @@ function maskedRows(model: Model, choices: boolean): Required<Rows> {
 for (const [className, modelClass] of classes) {
   const wanted = (folder: string) =>
     hasCases(folder, className) && readCases(folder).some(({ outputs }) => Object.keys(outputs).some(isOwn));
-  for (const [name, folder] of fixtureFolders(wanted)) {
-    describe(`${name}: ${className}`, () => {
+  const graphs = fixtureFolders(wanted).flatMap(([name, folder]) =>
+    [false, true].map((fused_operators) => [name, folder, fused_operators] as const),
+  );
+  for (const [name, folder, fused_operators] of graphs) {
+    describe(`${name}: ${className}${fused_operators ? ', fused operators' : ''}`, () => {
+      const folderOf = (model: string) =>
+        join(temporary, name, className, `${fused_operators ? 'fused_' : ''}${model}`);
       const cases = readCases(folder).filter(
         ({ model_class, outputs }) => model_class === className && Object.keys(outputs).some(isOwn),
       );
@@ -74,7 +79,7 @@ for (const [className, modelClass] of classes) {
       };
       const exported = async (pooler: boolean): Promise<InferenceSession> => {
         using model = await load(modelClass, folder, pooler, 'reference');
-        const path = await exportTo(join(temporary, name, className, String(pooler)), model);
+        const path = await exportTo(folderOf(String(pooler)), model, { fused_operators });
         return InferenceSession.create(path, { logSeverityLevel: 3 });
       };
       afterAll(async () => {
@@ -97,7 +102,7 @@ for (const [className, modelClass] of classes) {
         ['q8', 0.1],
       ] as const)('%s is near', async (dtype, bar) => {
         using model = await load(modelClass, folder, hasPooler(cases[0]!), 'reference');
-        const path = await exportTo(join(temporary, name, className), model, { dtype });
+        const path = await exportTo(folderOf('near'), model, { dtype, fused_operators });
         const rows = maskedRows(model, Array.isArray(cases[0]!.input_ids[0]![0]));
         const outputs = await runOnnx(path, rows);
         const exact = await runSession(await sessionOf(cases[0]!), rows);

@@ -10,8 +10,8 @@ import { writeModel } from '../../lib/onnx/model-file.ts';
  */
 export async function roundingSession(folder: string, graph: Graph): Promise<InferenceSession> {
   const nodes = graph.nodes.flatMap((node) => [
-    { ...node, outputs: node.outputs.map((output) => `${output}/exact`) },
-    ...node.outputs.map((output) => ({
+    { ...node, outputs: node.outputs.map((output) => output && `${output}/exact`) },
+    ...node.outputs.filter(Boolean).map((output) => ({
       op_type: 'Identity',
       name: `${output}/rounded`,
       inputs: [`${output}/exact`],

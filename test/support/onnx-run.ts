@@ -47,7 +47,7 @@ export async function runSession(session: InferenceSession, rows: Rows): Promise
 export async function exportTo(
   folder: string,
   model: PreTrainedModel,
-  options: { dtype?: OnnxDtype; external_data?: boolean } = {},
+  options: { dtype?: OnnxDtype; external_data?: boolean; fused_operators?: boolean } = {},
 ): Promise<string> {
   await model.save_pretrained(folder, { format: 'onnx', ...options });
   return onnxFiles(folder, options.dtype ?? 'fp32')[0];
