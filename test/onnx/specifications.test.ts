@@ -104,12 +104,18 @@ function sourcesOf(specification: EncoderSpecification): Map<string, ParameterSo
 const temporary = temporaryFolder();
 let count = 0;
 
-async function exported(specification: EncoderSpecification, dtype: OnnxDtype, task: TaskDescription | null = null) {
+async function exported(
+  specification: EncoderSpecification,
+  dtype: OnnxDtype,
+  task: TaskDescription | null = null,
+  fused_operators = false,
+) {
   const encoder = await referenceEngine.load(specification, sourcesOf(specification));
   const folder = join(temporary, String(count++));
   await exportEncoder(folder, specification, dtype, (name) => encoder.readParameter(name), {
     external_data: null,
     task,
+    fused_operators,
   });
   return { encoder, path: onnxFiles(folder, dtype)[0] };
 }
@@ -264,20 +270,22 @@ describe('random specifications', () => {
   });
 });
 
-test.each(Array.from({ length: 48 }, (_, seed) => seed))(
-  'fp16 is near fp32 for random specification %d, heads and all, where every result is rounded, too',
-  async (seed) => {
+test.each(Array.from({ length: 48 }, (_, seed) => [seed, seed % 2 === 0 ? 'plain' : 'fused'] as const))(
+  'fp16 is near fp32 for random specification %d, heads and all, where every result is rounded, too: %s',
+  async (seed, operators) => {
+    const fused_operators = operators === 'fused';
     const specification = randomSpecification(seed);
     const outputs = specification.heads.map(({ name }) => ({ name, head: name, column: null }));
     const { rows } = rowsOf(specification, seed);
     for (const task of [null, { outputs, choices: false }]) {
       const exact = await exported(specification, 'fp32', task);
-      const half = await exported(specification, 'fp16', task);
+      const half = await exported(specification, 'fp16', task, fused_operators);
       expectSoundGraph(readOnnx(half.path));
       const expected = await runOnnx(exact.path, rows);
       expectNear(await runOnnx(half.path, rows), expected);
       const read = (name: string) => half.encoder.readParameter(name);
-      const session = await roundingSession(temporary, encoderGraph(specification, task, 'fp16', read));
+      const graph = encoderGraph(specification, task, 'fp16', read, { fused_operators });
+      const session = await roundingSession(temporary, graph);
       expectNear(await runSession(session, rows), expected);
       await session.release();
     }
