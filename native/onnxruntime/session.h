@@ -63,9 +63,10 @@ class RunTermination {
   ~RunTermination();
   // The runs that were given this end with kAborted at the next operator; runs that begin later do at once.
   void terminate();
+  bool is_terminated() const;
 
  private:
-  friend class GraphSession;
+  friend class OnnxRuntimeSession;
   struct State;
   std::unique_ptr<State> state_;
 };
@@ -89,10 +90,6 @@ class GraphSession {
   // its memory, kMemory, kFileFormat where an operator fails.
   virtual void run(const std::vector<GraphTensor>& inputs, const std::vector<GraphTensor>& outputs,
                    RunTermination& termination) const = 0;
-
- protected:
-  // What friends may see of it.
-  static bool is_terminated(const RunTermination& termination);
 };
 
 }  // namespace bert_native

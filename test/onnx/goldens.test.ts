@@ -3,7 +3,7 @@ import { InferenceSession } from 'onnxruntime-node';
 import { afterAll, describe, expect, test } from 'vitest';
 import * as library from '../../lib/index.ts';
 import { type Case, expectValuesClose, fixtureFolders, hasCases, readCases } from '../support/fixtures.ts';
-import { exportTo, type Rows, runOnnx, runSession } from '../support/onnx-run.ts';
+import { exportTo, type Rows, relativeError, runOnnx, runSession } from '../support/onnx-run.ts';
 import { temporaryFolder } from '../support/temporary.ts';
 
 const temporary = temporaryFolder();
@@ -108,9 +108,7 @@ for (const [className, modelClass] of classes) {
         const exact = await runSession(await sessionOf(cases[0]!), rows);
         expect(Object.keys(outputs)).toEqual(Object.keys(exact));
         for (const [output, { data }] of Object.entries(outputs)) {
-          const expected = exact[output]!.data;
-          const error = Math.hypot(...data.map((value, i) => value - expected[i]!)) / Math.hypot(...expected);
-          expect(error, output).toBeLessThan(bar);
+          expect(relativeError(data, exact[output]!.data), output).toBeLessThan(bar);
         }
       });
 

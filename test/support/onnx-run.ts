@@ -52,3 +52,13 @@ export async function exportTo(
   await model.save_pretrained(folder, { format: 'onnx', ...options });
   return onnxFiles(folder, options.dtype ?? 'fp32')[0];
 }
+
+/** ‖a - b‖ / ‖b‖ over all values. */
+export function relativeError(a: ArrayLike<number>, b: Float32Array): number {
+  let [difference, total] = [0, 0];
+  for (const [i, value] of b.entries()) {
+    difference += (a[i]! - value) ** 2;
+    total += value ** 2;
+  }
+  return Math.sqrt(difference / total);
+}
