@@ -128,19 +128,16 @@ export function addFusedAttention(
   return graph.node('MultiHeadAttention', [query!, key!, value!, '', '', added], { domain, attributes });
 }
 
-/** `[B, 1, S, S]`, or `[B, A, S, S]` where heads differ: what is added to the scores. */
+/** `[B, A, S, S]`: what is added to the scores. */
 function addScoreTerms(inputs: NetworkInputs, { mask, num_attention_heads, position }: AttentionSpecification): Value {
-  const padding = addedToScores(inputs, mask);
   const kind = mask.kind === 'window' ? `window_${mask.size}` : mask.kind;
-  if (position.kind === 'bias') {
-    return inputs.once(`score_terms/${kind}/${num_attention_heads}`, ({ graph }) =>
-      graph.node('Add', [addDistanceBias(inputs), padding]),
-    );
-  }
-  if (mask.kind !== 'full') return padding;
-  return inputs.once('score_terms/full', (network) => {
+  const padding = addedToScores(inputs, mask);
+  return inputs.once(`score_terms/${kind}_${num_attention_heads}`, (network) => {
     const { graph } = network;
-    const shape = [network.lengths(inputs.input_ids, [1]), graph.constant('int64', [1])];
+    if (position.kind === 'bias') return graph.node('Add', [addDistanceBias(inputs), padding]);
+    // Of all heads, although they are alike: onnxruntime 1.20 on the CPU takes `[B, 1, S, S]`, and reads the wrong rows of it.
+    const heads = graph.constant('int64', [num_attention_heads]);
+    const shape = [heads, network.lengths(inputs.input_ids, [1]), graph.constant('int64', [1])];
     return graph.node('Expand', [padding, graph.node('Concat', shape, { attributes: { axis: 0 } })]);
   });
 }
