@@ -1,6 +1,6 @@
 import type { Activation, EncoderSpecification, NormSpecification } from '../engines/specification.ts';
 import { addActivation } from './activations.ts';
-import type { FloatType } from './float-types.ts';
+import { encodeFloats, type FloatType, floatTensor } from './float-types.ts';
 import { GraphBuilder, type Value } from './graph-builder.ts';
 import { ParameterReader, type ReadParameter } from './parameters.ts';
 import { QuantizedOperators } from './quantization.ts';
@@ -85,10 +85,22 @@ export class Network {
 
   /** LayerNorm; its statistics are float32 whatever x is (`stash_type`'s default). */
   norm(name: string, x: Value, { eps, bias }: NormSpecification): Value {
-    const parameters = [`${name}.weight`, ...(bias ? [`${name}.bias`] : [])].map((each) => this.parameter(each, x));
-    return this.graph.node('LayerNormalization', [x, ...parameters], {
+    const weight = this.parameter(`${name}.weight`, x);
+    // Never left out: onnxruntime up to 1.18 ends the process where it looks for one to fuse.
+    const shift = bias ? this.parameter(`${name}.bias`, x) : this.#zeros(this.elementCount(`${name}.weight`), x);
+    return this.graph.node('LayerNormalization', [x, weight, shift], {
       attributes: { axis: -1, epsilon: { float: eps } },
     });
+  }
+
+  #zeros(length: number, like: Value): Value {
+    const dtype = this.graph.dtypeOf(like) as FloatType;
+    const tensor = floatTensor(`constants/${dtype}/zeros_${length}`, [length], dtype);
+    this.graph.initializers({
+      tensors: [tensor],
+      read: async () => [encodeFloats(new Float32Array(length), dtype)],
+    });
+    return tensor.name;
   }
 
   activation(activation: Activation, x: Value): Value {

@@ -275,11 +275,6 @@ describe('random specifications', () => {
   });
 });
 
-<<<<<<< HEAD
-test.each(Array.from({ length: 48 }, (_, i) => [i % 24, i < 24 ? 'plain' : 'fused'] as const))(
-  'q8 takes random specification %d, heads and all, %s',
-  async (seed, operators) => {
-=======
 test.each(Array.from({ length: 48 }, (_, seed) => [seed, seed % 2 === 0 ? 'plain' : 'fused'] as const))(
   'fp16 is near fp32 for random specification %d, heads and all, where every result is rounded, too: %s',
   async (seed, operators) => {
@@ -310,10 +305,9 @@ function expectNear(outputs: Outputs, expected: Outputs): void {
   }
 }
 
-test.each(Array.from({ length: 24 }, (_, seed) => seed))(
-  'q8 takes random specification %d, heads and all',
-  async (seed) => {
->>>>>>> x1
+test.each(Array.from({ length: 48 }, (_, i) => [i % 24, i < 24 ? 'plain' : 'fused'] as const))(
+  'q8 takes random specification %d, heads and all, %s',
+  async (seed, operators) => {
     const specification = randomSpecification(seed);
     const outputs = specification.heads.map(({ name }) => ({ name, head: name, column: null }));
     const { path } = await exported(specification, 'q8', { outputs, choices: false }, operators === 'fused');
