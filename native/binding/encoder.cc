@@ -250,11 +250,12 @@ class NativeEncoder : public Napi::ObjectWrap<NativeEncoder> {
       const auto set = [&](const char* name, uint64_t value) {
         result.Set(name, Napi::Number::New(env, static_cast<double>(value)));
       };
-      set("queued_calls", counters_->queued_calls);
-      set("running_calls", counters_->running_calls);
-      set("finished_calls", counters_->finished_calls);
-      set("queued_tokens", counters_->queued_tokens);
-      set("computed_tokens", counters_->computed_tokens);
+      const ForwardCounts counts = scheduler.read(*counters_);
+      set("queued_calls", counts.queued_calls);
+      set("running_calls", counts.running_calls);
+      set("finished_calls", counts.finished_calls);
+      set("queued_tokens", counts.queued_tokens);
+      set("computed_tokens", counts.computed_tokens);
       set("threads", scheduler.thread_count());
       set("workspace_size_bytes", scheduler.workspace_size_bytes());
       return result;

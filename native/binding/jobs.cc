@@ -98,10 +98,14 @@ void JobQueue::abort(uint64_t call_id) {
   std::unique_ptr<Job> job;
   {
     const std::lock_guard lock(shared_->mutex);
-    const auto entry = shared_->waiting_or_running.find(known->second);
-    if (entry == shared_->waiting_or_running.end()) return;  // done, and about to be settled
-    job = std::move(entry->second);
-    shared_->waiting_or_running.erase(entry);
+    // What is done and about to be settled, too: whether an abort comes in time is what JavaScript sees.
+    for (auto* const jobs : {&shared_->waiting_or_running, &shared_->finished}) {
+      const auto entry = jobs->find(known->second);
+      if (entry == jobs->end()) continue;
+      job = std::move(entry->second);
+      jobs->erase(entry);
+      break;
+    }
   }
   job->cancel();
   job->failure_ = std::make_exception_ptr(Error(ErrorCode::kAborted, "the call was aborted"));

@@ -21,6 +21,12 @@ struct ForwardCounters {
   std::atomic<uint64_t> finished_calls{0}, computed_tokens{0};
 };
 
+// All of them at one moment: each call is queued, running or finished.
+struct ForwardCounts {
+  size_t queued_calls, running_calls, queued_tokens;
+  uint64_t finished_calls, computed_tokens;
+};
+
 // One call on its way through the scheduler. Who makes it derives a class that owns the memory that `sequences` point
 // to, or ends their use of it by Scheduler::cancel(). Nothing in it may belong to one thread: the last to let go of it
 // can be any.

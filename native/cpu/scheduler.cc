@@ -180,6 +180,12 @@ size_t Scheduler::max_queued_tokens() {
   return max_queued_tokens_;
 }
 
+ForwardCounts Scheduler::read(const ForwardCounters& counters) {
+  const std::lock_guard lock(mutex_);
+  return {counters.queued_calls, counters.running_calls, counters.queued_tokens, counters.finished_calls,
+          counters.computed_tokens};
+}
+
 void Scheduler::serve() {
   for (;;) {
     Block block;

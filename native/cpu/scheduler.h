@@ -38,6 +38,7 @@ class Scheduler {
   void set_thread_count(size_t threads);
   void set_max_queued_tokens(size_t tokens);
   size_t max_queued_tokens();
+  ForwardCounts read(const ForwardCounters& counters);
   // Whether a block runs at this moment.
   bool is_computing() const { return is_computing_; }
   size_t workspace_size_bytes() const { return workspace_size_bytes_; }

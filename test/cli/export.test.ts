@@ -158,8 +158,8 @@ describe('export', () => {
 
   test('other mistakes', () => {
     const attempt = (...args: string[]) => run('--output', newFolder(), ...args).stderr;
-    expect(attempt('--model', demoModelFolder, '--dtype', 'fp32,fp16')).toMatch(
-      /'fp16' is no kind of weights: expected fp32, q8 or/,
+    expect(attempt('--model', demoModelFolder, '--dtype', 'fp32,int4')).toMatch(
+      /'int4' is no kind of weights: expected fp32, fp16, q8, or/,
     );
     expect(attempt('--model', join(temporary, 'nowhere'))).toMatch(/ERR_NOT_FOUND/);
     expect(attempt()).toMatch(/required option '--model <folder>'/);
