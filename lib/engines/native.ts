@@ -31,6 +31,7 @@ export const nativeEngine: Engine = {
     });
     const weights_size_bytes = encoder.weights_size_bytes;
     return {
+      takes_token_rows: true,
       weights_size_bytes,
       // async: the addon throws what is wrong with a call before it starts; callers of an engine await one kind of failure.
       forward: async (request, signal) => forward(encoder, request, signal),

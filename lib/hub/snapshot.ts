@@ -134,13 +134,13 @@ class Download {
   }
 
   async select(): Promise<Selection> {
-    const { wanted, subfolder, id } = this.#wish;
+    const { wanted, subfolder, id, wish } = this.#wish;
     if (typeof wanted === 'function') {
       const files = [...this.#listing.keys()].filter(wanted);
       if (files.length > 0) return { files, missing: [] };
       throw hubError('file', `'${id}' has no file that was asked for; it has ${shortened([...this.#listing.keys()])}`);
     }
-    return selectFiles(this.#view(), wanted, subfolder);
+    return selectFiles(this.#view(), wanted, subfolder, wish);
   }
 
   #view(): FileView {
@@ -154,13 +154,18 @@ class Download {
             `${path}: ${size_bytes} bytes; at most ${maxReadBytes} are read`,
           );
         }
-        await this.#fetch(path, this.#session);
-        const file = join(this.#cache.snapshot(this.#commit), path);
+        const file = await this.#locate(path);
         return readFile(file).catch((cause) => {
           throw fileError('reading', file, cause);
         });
       },
+      locate: (path) => this.#locate(path),
     };
+  }
+
+  async #locate(path: string): Promise<string> {
+    await this.#fetch(path, this.#session);
+    return join(this.#cache.snapshot(this.#commit), path);
   }
 
   /** A few at a time. What fails stops the others, which have ended when this rejects. */
