@@ -39,10 +39,18 @@ export interface EngineOptions {
    * `float32_matmul_precision`.
    */
   readonly fp32_precision?: Fp32Precision | null;
-  /** `cpu` (default, and `auto`); of engine `onnxruntime` what its library has providers for: `cuda`, `coreml`, `dml`, … */
+  /**
+   * `cpu` (default), or `auto`: the best there is, which is the processor for other engines than `onnxruntime`; of that one
+   * also what its library has providers for: `cuda`, `coreml`, `dml`, `webgpu`, …, and `gpu`, whichever it is.
+   */
   readonly device?: Device | null;
   /** Of engine `onnxruntime`: its session's options, as onnxruntime-node and transformers.js take them. */
   readonly session_options?: SessionOptions | null;
+  /**
+   * Of engine `onnxruntime`: whether the graph as it was optimised is kept for the next load, which is faster then: in a
+   * folder beside the hub's cache, or the one named. False unless given.
+   */
+  readonly cache_optimized_model?: boolean | string | null;
   /** Of engine `onnxruntime`: what the graph's file is called before its suffix; `model` unless given. */
   readonly model_file_name?: string | null;
   /** Of transformers.js; the graph itself says where its weights are. */
@@ -76,6 +84,10 @@ export const engineRules: OptionRules<EngineOptions> = {
     expected: 'an object, such as { intraOpNumThreads: 2 }',
     accepts: (value) => typeof value === 'object' && !Array.isArray(value),
   },
+  cache_optimized_model: {
+    expected: 'true, false or the path of a folder',
+    accepts: (value) => ['boolean', 'string'].includes(typeof value),
+  },
   model_file_name: fileNameRule,
   use_external_data_format: {
     expected: 'true, false, a number of files, or such a value for each model',
@@ -98,11 +110,13 @@ export interface EngineWish {
   readonly engine: EngineName | null;
   /** What to run from, most wished for first. */
   readonly origins: readonly ModelOrigin[];
-  readonly device: string;
+  /** As it was given. */
+  readonly device: string | null;
   /** As it was given. */
   readonly dtype: ModelDtype | GraphDtype | null;
   readonly fp32_precision: Fp32Precision | null;
   readonly session_options: SessionOptions | null;
+  readonly cache_optimized_model: boolean | string | null;
   readonly model_file_name: string | null;
 }
 
@@ -111,14 +125,19 @@ export interface EngineWish {
  * @throws BertNativeError `ERR_OPTION`, `ERR_DEVICE` for options that no engine has together, or not the one that was named
  */
 export function readEngineOptions(options: EngineOptions): EngineWish {
-  const { engine = null, device, fp32_precision = null, session_options = null, model_file_name = null } = options;
+  const { engine, device, fp32_precision, session_options, cache_optimized_model, model_file_name } = options;
   const dtype = options.dtype == null || options.dtype === 'auto' ? null : options.dtype;
-  const wish = {
-    ...{ engine, dtype, fp32_precision, session_options, model_file_name },
-    device: device ?? 'auto',
+  const wish: EngineWish = {
+    engine: engine ?? null,
     origins: [],
+    device: device ?? null,
+    dtype,
+    fp32_precision: fp32_precision ?? null,
+    session_options: session_options ?? null,
+    cache_optimized_model: cache_optimized_model ?? null,
+    model_file_name: model_file_name ?? null,
   };
-  if (isPlainDtype(dtype)) readArithmetic({ dtype, fp32_precision });
+  if (isPlainDtype(dtype)) readArithmetic({ dtype, fp32_precision: wish.fp32_precision });
   if (engine === 'onnxruntime') checkForGraph(wish);
   if (engine === 'native' || engine === 'reference') weightsOptions(engine, wish);
   const origins = originsOf(wish);
@@ -162,7 +181,11 @@ function describeNativeOnly({ dtype, fp32_precision }: EngineWish): string | nul
 /** The option that only ONNX Runtime has. */
 function describeGraphOnly({ dtype, device }: EngineWish): string | null {
   if (dtype !== null && !isPlainDtype(dtype)) return `dtype '${dtype}'`;
-  return device === 'cpu' || device === 'auto' ? null : `device '${device}'`;
+  return isProcessor(device) ? null : `device '${device}'`;
+}
+
+function isProcessor(device: string | null): boolean {
+  return device === null || device === 'cpu' || device === 'auto';
 }
 
 function checkForGraph(wish: EngineWish): void {
@@ -193,7 +216,7 @@ export function weightsOptions(engine: WeightsEngine, wish: EngineWish): Weights
         `${dtypes.length === 1 ? 'that' : 'one of those'}, or ${others}${meant ? `; did you mean ${meant}?` : ''}`,
     );
   }
-  if (device !== 'cpu' && device !== 'auto') {
+  if (!isProcessor(device)) {
     throw new BertNativeError(
       'ERR_DEVICE',
       `device is '${device}': engine '${engine}' runs on 'cpu'; engine 'onnxruntime' may run an ONNX model there`,
@@ -217,7 +240,12 @@ export function readNewModelOptions(options: NewModelOptions): WeightsOptions {
   return weightsOptions(chosen, readEngineOptions({ ...options, engine: chosen }));
 }
 
-const graphOptions = ['session_options', 'model_file_name', 'use_external_data_format'] as const;
+const graphOptions = [
+  'session_options',
+  'cache_optimized_model',
+  'model_file_name',
+  'use_external_data_format',
+] as const;
 
 /** Tells of options that a model which runs weights was given in vain. */
 export function warnOfGraphOptions(call: string, options: EngineOptions): void {

@@ -96,6 +96,10 @@ export class GraphWithHeads implements LoadedGraph {
     return this.#encoder.has_pooler_output;
   }
 
+  get max_columns(): number | null {
+    return this.#encoder.max_columns;
+  }
+
   get weights_size_bytes(): number {
     return this.#heads.reduce((total, { graph }) => total + graph.weights_size_bytes, this.#encoder.weights_size_bytes);
   }
