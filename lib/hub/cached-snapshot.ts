@@ -2,8 +2,8 @@ import { stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { readFileIfPresent } from '../files.ts';
 import type { CachedRepository } from './cache.ts';
-import { type ProgressCallback, ProgressReporter } from './progress.ts';
 import type { ModelWish } from './model-files.ts';
+import { type ProgressCallback, ProgressReporter } from './progress.ts';
 import { type FileView, isWeightsFile, type Needs, selectFiles } from './selection.ts';
 
 /** A model of the hub, and which of its files are wanted. */

@@ -1,4 +1,4 @@
-import { type GraphDtype, type GraphFile, findGraphs, graphDtypes } from '../onnx/graph-files.ts';
+import { findGraphs, type GraphDtype, type GraphFile, graphDtypes } from '../onnx/graph-files.ts';
 
 /** What a model is run from: a checkpoint's weights, or an ONNX graph. */
 export type ModelOrigin = 'weights' | 'graph';

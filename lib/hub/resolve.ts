@@ -1,12 +1,12 @@
 import { stat } from 'node:fs/promises';
-import { dirname, isAbsolute, join, resolve, sep } from 'node:path';
+import { basename, dirname, isAbsolute, join, resolve, sep } from 'node:path';
 import { env } from '../env.ts';
 import { BertNativeError } from '../errors.ts';
 import { booleanRule, type OptionRules, optionError, signalRule, stringRule } from '../options.ts';
 import { failureOf } from './failures.ts';
 import { isPlainPath } from './file-names.ts';
-import { callbackRule, type ProgressCallback } from './progress.ts';
 import { anyOrigin, type ModelWish } from './model-files.ts';
+import { callbackRule, type ProgressCallback } from './progress.ts';
 import { type Needs, tokenizerFiles } from './selection.ts';
 
 /** Where a model comes from. */
@@ -83,7 +83,10 @@ export async function findModel(
     ? [resolve(pathOrId), ...(isId ? [resolve(env.localModelPath, pathOrId)] : [])]
     : [];
   for (const candidate of candidates) {
-    if (await isFolder(candidate)) return { folder: await withSubfolder(candidate, options.subfolder), graph: null };
+    if (await isFolder(candidate)) {
+      const folder = await withSubfolder(candidate, options.subfolder);
+      return { folder: await aboveGraphs(folder, needs), graph: null };
+    }
     if (/\.onnx$/i.test(candidate) && (await exists(candidate))) return placeOfGraph(candidate, needs);
   }
   const looked = candidates.length === 0 ? '' : `looked at ${candidates.map((path) => `'${path}'`).join(', ')}`;
@@ -94,7 +97,10 @@ export async function findModel(
     return { folder, graph: null };
   }
   if (candidates.length > 0 && (await exists(candidates[0]!))) {
-    throw new BertNativeError('ERR_NOT_FOUND', `'${pathOrId}' is a file; the folder that holds the model is needed, or an .onnx file`);
+    throw new BertNativeError(
+      'ERR_NOT_FOUND',
+      `'${pathOrId}' is a file; the folder that holds the model is needed, or an .onnx file`,
+    );
   }
   const reason = looked || 'env.allowLocalModels is false, and this is no id of the hub';
   throw new BertNativeError('ERR_NOT_FOUND', `no model folder '${pathOrId}': ${reason}`);
@@ -109,13 +115,22 @@ const tellingFiles: Readonly<Record<Needs, readonly string[]>> = {
 };
 
 async function placeOfGraph(graph: string, needs: Needs): Promise<ModelPlace> {
-  const beside = dirname(graph);
-  for (const name of tellingFiles[needs]) {
-    for (const folder of [beside, dirname(beside)]) {
-      if (await exists(join(folder, name))) return { folder, graph };
+  return { folder: await nearestWith(tellingFiles[needs], dirname(graph)), graph };
+}
+
+/** The model's folder, where a caller named the one inside that holds its graphs. */
+async function aboveGraphs(folder: string, needs: Needs): Promise<string> {
+  return basename(folder) === 'onnx' ? nearestWith(tellingFiles[needs], folder) : folder;
+}
+
+/** This folder or the one above it, whichever has a file of these names; best names first. */
+async function nearestWith(names: readonly string[], folder: string): Promise<string> {
+  for (const name of names) {
+    for (const each of [folder, dirname(folder)]) {
+      if (await exists(join(each, name))) return each;
     }
   }
-  return { folder: beside, graph };
+  return folder;
 }
 
 async function withSubfolder(folder: string, subfolder: string | null | undefined): Promise<string> {

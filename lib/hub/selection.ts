@@ -1,6 +1,6 @@
 import { BertNativeError } from '../errors.ts';
-import { withFileSource } from '../weights/byte-source.ts';
 import { dataFiles, graphPaths } from '../onnx/graph-files.ts';
+import { withFileSource } from '../weights/byte-source.ts';
 import { isPlainPath } from './file-names.ts';
 import { anyOrigin, chooseModelFiles, type ModelWish, wishedDtypes } from './model-files.ts';
 
@@ -191,7 +191,10 @@ async function externalData(path: string, view: FileView): Promise<string[]> {
   const { external_data } = await withFileSource(await view.locate(path), readGraph);
   const folder = path.slice(0, path.lastIndexOf('/') + 1);
   // What leads elsewhere is refused by whoever loads the graph.
-  return external_data.map(({ location }) => location).filter(isPlainPath).map((location) => folder + location);
+  return external_data
+    .map(({ location }) => location)
+    .filter(isPlainPath)
+    .map((location) => folder + location);
 }
 
 /** The files that an index of shards names. */

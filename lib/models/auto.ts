@@ -53,9 +53,7 @@ function findFamily({ model_type, architectures }: ConfigValues): ModelFamily | 
   const byType = families.find((family) => family.config.model_type === model_type);
   if (byType !== undefined || model_type !== undefined) return byType;
   const named = Array.isArray(architectures) ? architectures : [];
-  return families.find(({ classes }) =>
-    Object.values(classes).some((modelClass) => named.includes(modelClass.name)),
-  );
+  return families.find(({ classes }) => Object.values(classes).some((modelClass) => named.includes(modelClass.name)));
 }
 
 function familyOf(values: ConfigValues, where: string): ModelFamily {

@@ -223,7 +223,10 @@ export function weightsOptions(engine: WeightsEngine, wish: EngineWish): Weights
     );
   }
   const { fp32_precision } = wish;
-  return { engine, ...readArithmetic({ dtype: (dtype as ModelDtype | null) ?? defaultLoadOptions.dtype, fp32_precision }) };
+  return {
+    engine,
+    ...readArithmetic({ dtype: (dtype as ModelDtype | null) ?? defaultLoadOptions.dtype, fp32_precision }),
+  };
 }
 
 /** @throws BertNativeError `ERR_OPTION` for the engine that needs a graph, and as {@link weightsOptions} */

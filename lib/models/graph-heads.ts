@@ -117,7 +117,12 @@ export class GraphWithHeads implements LoadedGraph {
       results.push(pooled, made);
     }
     const total = (kind: 'queued_ms' | 'running_ms') => results.reduce((sum, result) => sum + result[kind], 0);
-    return { ...(this.#has_own ? results[0] : {}), heads, queued_ms: total('queued_ms'), running_ms: total('running_ms') };
+    return {
+      ...(this.#has_own ? results[0] : {}),
+      heads,
+      queued_ms: total('queued_ms'),
+      running_ms: total('running_ms'),
+    };
   }
 
   #pool({ modes }: PooledHead, request: ForwardRequest, signal?: AbortSignal | null): Promise<ForwardResult> {

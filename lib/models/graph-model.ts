@@ -59,7 +59,14 @@ export async function openGraphModel(
   return {
     config,
     source: {
-      ...{ engine: 'onnxruntime', dtype, fp32_precision: 'highest', architecture, specification: all, parameters: null },
+      ...{
+        engine: 'onnxruntime',
+        dtype,
+        fp32_precision: 'highest',
+        architecture,
+        specification: all,
+        parameters: null,
+      },
       description: `the graph '${path}'`,
       load,
     },

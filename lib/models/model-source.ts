@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import type { TaskDescription } from '../engines/task.ts';
 import { BertNativeError } from '../errors.ts';
 import { readJsonObjectIfPresent } from '../files.ts';
-import { chooseModelFiles, type ModelFiles, weightsFiles, wishedDtypes } from '../hub/model-files.ts';
+import { chooseModelFiles, type ModelFiles, type ModelWish, weightsFiles, wishedDtypes } from '../hub/model-files.ts';
 import type { ModelPlace } from '../hub/resolve.ts';
 import { dtypeOfName, type GraphDtype, graphDtypes, graphPaths } from '../onnx/graph-files.ts';
 import type { GraphSummary } from '../onnx/reading/graph-summary.ts';
@@ -98,9 +98,32 @@ async function findFiles({ folder, graph }: ModelPlace, wish: EngineWish): Promi
     const isGraphDtype = (graphDtypes as readonly unknown[]).includes(wish.dtype);
     return { origin: 'graph', path: graph, dtype: isGraphDtype ? (wish.dtype as GraphDtype) : dtypeOfName(graph) };
   }
+  return filesIn(folder, fileWish(wish), () => true);
+}
+
+async function filesIn(
+  folder: string,
+  wish: ModelWish,
+  runs_weights: () => boolean | Promise<boolean>,
+): Promise<ModelFiles | null> {
   const names = await namesIn(folder);
-  const found = await chooseModelFiles((name) => names.has(name), fileWish(wish), () => true);
+  const found = await chooseModelFiles((name) => names.has(name), wish, runs_weights);
   return found?.origin === 'graph' ? { ...found, path: join(folder, found.path) } : found;
+}
+
+/**
+ * The graph that a model of this place is run from; null: it is run from weights, or there is nothing to run.
+ *
+ * @param config reads the fields of the place's configuration
+ */
+export async function findGraphFile(
+  { folder, graph }: ModelPlace,
+  wish: ModelWish,
+  config: () => Promise<ConfigValues>,
+): Promise<string | null> {
+  if (graph !== null) return graph;
+  const found = await filesIn(folder, wish, async () => wish.runs_weights?.(await config()) ?? true);
+  return found?.origin === 'graph' ? found.path : null;
 }
 
 function checkNamedGraph(graph: string, { engine, origins, model_file_name }: EngineWish): void {
@@ -123,20 +146,26 @@ async function namesIn(folder: string): Promise<Set<string>> {
   return new Set([...own, ...inside.map((name) => `onnx/${name}`)]);
 }
 
-/** The graphs of a folder, for a message: `onnx/model.onnx (fp32)`. */
-async function graphsIn(folder: string): Promise<string[]> {
-  const graphs = [...(await namesIn(folder))].filter((name) => name.endsWith('.onnx')).sort();
-  return graphs.slice(0, 12).map((name) => `${name} (${dtypeOfName(name)})`);
+/** The graphs of a folder, by their paths inside. */
+export async function graphsIn(folder: string): Promise<string[]> {
+  return [...(await namesIn(folder))].filter((name) => name.endsWith('.onnx')).sort();
+}
+
+/** For a message: `onnx/model.onnx (fp32), …`; '' where there are none. */
+async function describeGraphs(folder: string): Promise<string> {
+  const graphs = await graphsIn(folder);
+  const shown = graphs.slice(0, 12).map((name) => `${name} (${dtypeOfName(name)})`);
+  return [...shown, ...(graphs.length > 12 ? ['…'] : [])].join(', ');
 }
 
 async function noGraph(folder: string, wish: EngineWish): Promise<BertNativeError> {
   const { dtype, model_file_name } = wish;
-  const graphs = await graphsIn(folder);
+  const graphs = await describeGraphs(folder);
   const dtypes = wishedDtypes(fileWish(wish));
   const expected = graphPaths(dtypes[0] ?? 'fp32', model_file_name).join(' or ');
   const what = dtype === null ? 'no ONNX graph' : `no ONNX graph of dtype '${dtype}'`;
   const named = model_file_name === null ? '' : ` by the name '${model_file_name}'`;
-  const there = graphs.length > 0 ? `; there are ${graphs.join(', ')}` : '';
+  const there = graphs === '' ? '' : `; there are ${graphs}`;
   return new BertNativeError(
     'ERR_NOT_FOUND',
     `'${folder}' holds ${what}${named}: expected ${expected}${there}${await remedy(folder, dtype)}`,
@@ -155,8 +184,8 @@ async function remedy(folder: string, dtype: string | null): Promise<string> {
 /** Weights are missing; perhaps there is a graph in their place. */
 async function withGraphs(error: unknown, folder: string): Promise<unknown> {
   if (!(error instanceof BertNativeError) || error.code !== 'ERR_NOT_FOUND') return error;
-  const graphs = await graphsIn(folder);
-  if (graphs.length === 0) return error;
-  const message = `${error.message}; it has ${graphs.join(', ')}, which engine 'onnxruntime' runs`;
+  const graphs = await describeGraphs(folder);
+  if (graphs === '') return error;
+  const message = `${error.message}; it has ${graphs}, which engine 'onnxruntime' runs`;
   return new BertNativeError(error.code, message, { cause: error });
 }

@@ -2,7 +2,14 @@ import { rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { inspect } from 'node:util';
 import { Callable } from '../callable.ts';
-import type { EncoderStats, EngineName, Fp32Precision, LoadedEncoder, LoadOptions, ModelDtype } from '../engines/engine.ts';
+import type {
+  EncoderStats,
+  EngineName,
+  Fp32Precision,
+  LoadedEncoder,
+  LoadOptions,
+  ModelDtype,
+} from '../engines/engine.ts';
 import type { LoadedGraph } from '../engines/onnxruntime/index.ts';
 import type { EncoderSpecification } from '../engines/specification.ts';
 import { BertNativeError } from '../errors.ts';

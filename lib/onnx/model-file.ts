@@ -87,7 +87,7 @@ export async function modelBytes(header: ModelHeader, graph: Graph): Promise<Uin
   }
   for (const group of graph.initializers) {
     const data = await readGroup(group);
-    group.tensors.forEach((tensor, index) => parts.push(initializerPrefix(tensor), data[index]!));
+    for (const [index, tensor] of group.tensors.entries()) parts.push(initializerPrefix(tensor), data[index]!);
   }
   return Buffer.concat(parts);
 }
