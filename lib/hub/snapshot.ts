@@ -101,16 +101,18 @@ async function fetchWanted(
     throw hubError(
       'file',
       `'${wish.id}' at revision '${wish.revision}' on ${session.endpoint} has no ${shortened(selection.missing)}` +
-        describeOthers(listing),
+        describeOthers(listing, wish),
     );
   }
   await download.fetchAll(selection.files);
 }
 
-/** Weights for other libraries, where there are such. */
-function describeOthers(listing: Listing): string {
+/** What is there in the place of what was wanted. */
+function describeOthers(listing: Listing, { wish }: SnapshotRequest): string {
   const others = [...listing.keys()].filter((path) => /\.(h5|msgpack|onnx|gguf|ot|ckpt)$/.test(path));
-  return others.length === 0 ? '' : `; it has ${shortened(others)}`;
+  if (others.length === 0) return '';
+  const runs = wish.origins.includes('graph') ? '' : ", and engine 'onnxruntime' runs ONNX models";
+  return `; it has ${shortened(others)}${others.some((path) => path.endsWith('.onnx')) ? runs : ''}`;
 }
 
 /** Fetches files of one commit. */
