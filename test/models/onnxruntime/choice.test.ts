@@ -9,6 +9,7 @@ import {
   AutoTokenizer,
   BertConfig,
   BertModel,
+  type ErrorCode,
   type FromPretrainedOptions,
 } from '../../../lib/index.ts';
 import { temporaryFolder } from '../../support/temporary.ts';
@@ -31,7 +32,7 @@ async function chosen(options: FromPretrainedOptions = {}, path = folder): Promi
   return `${model.engine} ${model.dtype}`;
 }
 
-const refused = (options: FromPretrainedOptions, code: string, path = folder) =>
+const refused = (options: FromPretrainedOptions, code: ErrorCode, path = folder) =>
   failure(
     load(options, path).then((model) => model.dispose()),
     code,
@@ -69,7 +70,7 @@ describe('which engine', () => {
 
   test('options that no engine has together', async () => {
     addWeights(fixture, folder);
-    const expected: [FromPretrainedOptions, string, string][] = [
+    const expected: [FromPretrainedOptions, ErrorCode, string][] = [
       [{ engine: 'native', dtype: 'q4' }, 'ERR_OPTION', "engine 'onnxruntime' and a graph"],
       [{ engine: 'native', dtype: 'int8' }, 'ERR_OPTION', "did you mean 'q8'?"],
       [{ engine: 'onnxruntime', dtype: 'bf16' }, 'ERR_OPTION', "dtype 'bf16' is of engine 'native'"],

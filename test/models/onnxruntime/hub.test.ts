@@ -31,6 +31,12 @@ beforeEach(async () => {
   external = { graph: readFileSync(join(folder, 'model.onnx')), data: readFileSync(join(folder, 'model.onnx_data')) };
 });
 
+/** The same graph with a remark in it: another file to the hub. */
+function marked(remark: string): Buffer {
+  const doc_string = Buffer.from(remark);
+  return Buffer.concat([graph, Buffer.from([(6 << 3) | 2, doc_string.length]), doc_string]);
+}
+
 const noWeights = () => fixture(name, 'model.safetensors', 'pytorch_model.bin');
 const fetched = () => hub.server.downloads().filter((path) => /onnx|safetensors|\.bin/.test(path));
 
@@ -41,7 +47,7 @@ async function load(options: FromPretrainedOptions = {}): Promise<string> {
 
 describe('what is fetched', () => {
   test('of a repository that is ONNX alone: one graph', async () => {
-    const others = { 'onnx/model_fp16.onnx': graph, 'onnx/model_quantized.onnx': graph, 'onnx/model_q4.onnx': graph };
+    const others = { 'onnx/model_fp16.onnx': marked('fp16'), 'onnx/model_quantized.onnx': marked('quantized'), 'onnx/model_q4.onnx': marked('q4') };
     hub.server.commit(id, { ...noWeights(), 'onnx/model.onnx': graph, ...others });
     expect(await load()).toBe('onnxruntime fp32');
     expect(fetched()).toEqual(['onnx/model.onnx']);
@@ -57,7 +63,7 @@ describe('what is fetched', () => {
   });
 
   test('of one with both: what the engine needs', async () => {
-    hub.server.commit(id, { ...fixture(name), 'onnx/model.onnx': graph, 'onnx/model_int8.onnx': graph });
+    hub.server.commit(id, { ...fixture(name), 'onnx/model.onnx': graph, 'onnx/model_int8.onnx': marked('int8') });
     expect(await load()).toBe('native fp32');
     expect(fetched()).toEqual(['model.safetensors']);
     expect(await load({ dtype: 'int8' })).toBe('onnxruntime int8');
@@ -70,7 +76,7 @@ describe('what is fetched', () => {
   test('a family that is not known: the graph, not the weights', async () => {
     const config = Buffer.from(JSON.stringify({ ...JSON.parse(String(fixture(name)['config.json'])), model_type: 'zoo' }));
     hub.server.commit(id, { ...fixture(name), 'config.json': config, 'onnx/model.onnx': graph });
-    using extract = await pipeline('feature-extraction', id);
+    await using extract = await pipeline('feature-extraction', id);
     expect(extract.model.constructor.name).toBe('GraphOnlyModel');
     expect(fetched()).toEqual(['onnx/model.onnx']);
   });
@@ -95,8 +101,8 @@ describe('what is fetched', () => {
   });
 
   test('before it is loaded, for pipelines and sentence encoders', async () => {
-    hub.server.commit(id, { ...noWeights(), 'onnx/model_quantized.onnx': graph, 'onnx/model_fp16.onnx': graph });
-    using extract = await pipeline('feature-extraction', id, { dtype: 'q8' });
+    hub.server.commit(id, { ...noWeights(), 'onnx/model_quantized.onnx': marked('quantized'), 'onnx/model_fp16.onnx': marked('fp16') });
+    await using extract = await pipeline('feature-extraction', id, { dtype: 'q8' });
     expect([extract.model.engine, extract.model.dtype]).toEqual(['onnxruntime', 'q8']);
     expect(fetched()).toEqual(['onnx/model_quantized.onnx']);
     const folder = await onnxOnly(sentences);
@@ -104,7 +110,7 @@ describe('what is fetched', () => {
     hub.server.commit('owner/sentences', {
       ...fixture(sentences, 'model.safetensors'),
       'onnx/model.onnx': graphOf,
-      'onnx/model_quantized.onnx': graphOf,
+      'onnx/model_fp16.onnx': Buffer.concat([graphOf, marked('').subarray(-2)]),
     });
     using sentence = await SentenceTransformer.from_pretrained('owner/sentences');
     expect(sentence.model.engine).toBe('onnxruntime');
@@ -128,7 +134,7 @@ describe('from the cache', () => {
       code: 'ERR_OFFLINE',
       message: expect.stringContaining('onnx/model_q4.onnx'),
     });
-    using extract = await pipeline('feature-extraction', id);
+    await using extract = await pipeline('feature-extraction', id);
     expect(extract.model.engine).toBe('onnxruntime');
   });
 
