@@ -94,7 +94,7 @@ const programs: [PipelineTask, FromConfig, object, Program[]][] = [
     [(pipe) => pipe(texts.slice(0, 3), ['good', 'bad']), (pipe) => pipe(texts[2], ['a', 'b'], { multi_label: true })],
   ],
   ['sentence-similarity', AutoModel, {}, [(pipe) => pipe({ source_sentence: texts[0], sentences: texts.slice(1, 4) })]],
-  ['text-ranking', AutoModelForSequenceClassification, { num_labels: 1 }, [(pipe) => pipe({ text: 'a', text_pair: 'b' })]],
+  ['text-ranking', AutoModelForSequenceClassification, { num_labels: 1 }, [(pipe) => pipe({ query: 'is it good?', documents: texts.slice(0, 3) })]],
 ];
 
 describe.each(programs)('%s', (task, maker, config, runs) => {
