@@ -94,7 +94,7 @@ export async function findModel(
     const folder = await remoteModel(pathOrId, options, needs, wish).catch((error) => {
       throw withPlaces(error, looked);
     });
-    return { folder, graph: null };
+    return { folder: await aboveGraphs(folder, needs), graph: null };
   }
   if (candidates.length > 0 && (await exists(candidates[0]!))) {
     throw new BertNativeError(

@@ -72,13 +72,21 @@ export async function selectFiles(
   wish: ModelWish = anyOrigin,
 ): Promise<Selection> {
   const chosen = new Chosen(view, wish);
-  const at = folder === '' ? '' : `${folder}/`;
+  const at = await modelFolder(view, folder);
   if (needs === 'config') await chosen.require(`${at}config.json`);
   else await chosen.add(`${at}config.json`);
   if (needs === 'tokenizer' || needs === 'everything') await chosen.addTokenizer(at, needs === 'tokenizer');
   if (needs === 'model' || needs === 'everything') await chosen.addModel(at, wish, needs === 'model');
   if (needs === 'everything') await chosen.addModules(at);
   return chosen;
+}
+
+/** Where the model is, with a slash behind it: above a folder that holds nothing but its graphs. */
+async function modelFolder(view: FileView, folder: string): Promise<string> {
+  if (folder === '') return '';
+  const parts = folder.split('/');
+  const graphsAlone = parts.at(-1) === 'onnx' && !(await view.has(`${folder}/config.json`));
+  return (graphsAlone ? parts.slice(0, -1) : parts).map((part) => `${part}/`).join('');
 }
 
 class Chosen implements Selection {
@@ -146,7 +154,7 @@ class Chosen implements Selection {
     await this.add(path);
     const usual = await dataFiles((name) => this.#view.has(name), path);
     for (const name of usual) await this.add(name);
-    if (usual.length === 0) for (const name of await externalData(path, this.#view)) await this.add(name);
+    if (usual.length === 0) for (const name of await externalData(path, this.#view)) await this.require(name);
   }
 
   async addModules(at: string): Promise<void> {
