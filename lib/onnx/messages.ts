@@ -1,7 +1,7 @@
 import { BinaryWriter, WireType } from '@bufbuild/protobuf/wire';
 
 // The part of ONNX's protobuf messages that an encoder's graph takes: https://github.com/onnx/onnx/blob/main/onnx/onnx.proto
-// Field numbers stand here and nowhere else.
+// Field numbers stand here and, of what is read, in reading/model-messages.ts.
 
 /** Element types by the numbers of `TensorProto.DataType`, and what an element takes. */
 export const dataTypes = {

@@ -246,7 +246,8 @@ class NativeEncoder : public Napi::ObjectWrap<NativeEncoder> {
   Napi::Value stats(const Napi::CallbackInfo& info) {
     const Napi::Env env = info.Env();
     return guarded(env, [&]() -> Napi::Value {
-      return forward_stats(env, *counters_, Scheduler::instance().workspace_size_bytes());
+      Scheduler& scheduler = Scheduler::instance();
+      return forward_stats(env, scheduler.read(*counters_), scheduler.workspace_size_bytes());
     });
   }
 

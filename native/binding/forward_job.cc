@@ -229,16 +229,16 @@ void ForwardJob::add_head_positions(const Napi::Object& wanted) {
   }
 }
 
-Napi::Object forward_stats(Napi::Env env, const ForwardCounters& counters, size_t workspace_size_bytes) {
+Napi::Object forward_stats(Napi::Env env, const ForwardCounts& counts, size_t workspace_size_bytes) {
   const Napi::Object result = Napi::Object::New(env);
   const auto set = [&](const char* name, uint64_t value) {
     result.Set(name, Napi::Number::New(env, static_cast<double>(value)));
   };
-  set("queued_calls", counters.queued_calls);
-  set("running_calls", counters.running_calls);
-  set("finished_calls", counters.finished_calls);
-  set("queued_tokens", counters.queued_tokens);
-  set("computed_tokens", counters.computed_tokens);
+  set("queued_calls", counts.queued_calls);
+  set("running_calls", counts.running_calls);
+  set("finished_calls", counts.finished_calls);
+  set("queued_tokens", counts.queued_tokens);
+  set("computed_tokens", counts.computed_tokens);
   set("threads", ComputeLimits::instance().thread_count());
   set("workspace_size_bytes", workspace_size_bytes);
   return result;

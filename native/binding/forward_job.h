@@ -58,7 +58,7 @@ class ForwardJob : public Job {
 };
 
 // An EncoderStats of lib/engines/engine.ts.
-Napi::Object forward_stats(Napi::Env env, const ForwardCounters& counters, size_t workspace_size_bytes);
+Napi::Object forward_stats(Napi::Env env, const ForwardCounts& counts, size_t workspace_size_bytes);
 
 // By the library's own kernels.
 class CpuForwardJob : public ForwardJob {

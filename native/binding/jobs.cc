@@ -105,8 +105,9 @@ void JobQueue::abort(uint64_t call_id) {
   Job* job = nullptr;
   {
     const std::lock_guard lock(shared_->mutex);
+    // What is done and about to be settled, too: whether an abort comes in time is what JavaScript sees.
     auto node = shared_->waiting_or_running.extract(serial);
-    if (node.empty()) return;  // done, and about to be settled
+    if (node.empty()) node = shared_->finished.extract(serial);
     job = node.mapped().get();
     shared_->lingering.insert(std::move(node));
   }

@@ -69,7 +69,7 @@ class JobQueue {
   Napi::Promise submit(std::unique_ptr<Job> job, uint64_t call_id, const std::function<void(Finish)>& start);
 
   uint64_t new_call_id() { return ++last_call_id_; }
-  // Rejects the promise with kAborted now, if the job is not done yet.
+  // Rejects the promise with kAborted now, unless it is settled.
   void abort(uint64_t call_id);
 
  private:

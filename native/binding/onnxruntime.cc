@@ -159,7 +159,8 @@ class NativeGraphEncoder : public Napi::ObjectWrap<NativeGraphEncoder> {
   // Still tells what was done once the encoder is disposed of.
   Napi::Value stats(const Napi::CallbackInfo& info) {
     return guarded(info.Env(), [&]() -> Napi::Value {
-      return forward_stats(info.Env(), *counters_, GraphRunner::instance().workspace_size_bytes());
+      GraphRunner& runner = GraphRunner::instance();
+      return forward_stats(info.Env(), runner.read(*counters_), runner.workspace_size_bytes());
     });
   }
 

@@ -137,6 +137,12 @@ void Scheduler::drop_waiting(ForwardTask& task) {
   ComputeLimits::instance().remove_queued_tokens(rows);
 }
 
+ForwardCounts Scheduler::read(const ForwardCounters& counters) {
+  const std::lock_guard lock(mutex_);
+  return {counters.queued_calls, counters.running_calls, counters.queued_tokens, counters.finished_calls,
+          counters.computed_tokens};
+}
+
 void Scheduler::serve() {
   for (;;) {
     Block block;

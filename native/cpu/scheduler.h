@@ -30,6 +30,8 @@ class Scheduler {
   // nobody else stops soon. `done` is not called, unless the task was computed already.
   void cancel(ForwardTask& task);
 
+  ForwardCounts read(const ForwardCounters& counters);
+
   // Whether a block runs at this moment.
   bool is_computing() const { return is_computing_; }
   size_t workspace_size_bytes() const { return workspace_size_bytes_; }

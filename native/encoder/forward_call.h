@@ -20,6 +20,12 @@ struct ForwardCounters {
   std::atomic<uint64_t> finished_calls{0}, computed_tokens{0};
 };
 
+// All of them at one moment: each call is queued, running or finished.
+struct ForwardCounts {
+  size_t queued_calls, running_calls, queued_tokens;
+  uint64_t finished_calls, computed_tokens;
+};
+
 // One call of whatever engine. The memory that `sequences` point to is `memory`'s or a derived class's, or its owner
 // cancels the call before it goes away. Nothing in it may belong to one thread: the last to let go of it can be any.
 struct ForwardCall {

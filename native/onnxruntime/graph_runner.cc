@@ -114,6 +114,12 @@ bool GraphRunner::cancel(GraphTask& task) {
   return task.running > 0;
 }
 
+ForwardCounts GraphRunner::read(const ForwardCounters& counters) {
+  const std::lock_guard lock(mutex_);
+  return {counters.queued_calls, counters.running_calls, counters.queued_tokens, counters.finished_calls,
+          counters.computed_tokens};
+}
+
 void GraphRunner::drop_waiting(GraphTask& task) {
   queue_.remove(task);
   task.counters->queued_tokens -= task.waiting_tokens;

@@ -27,6 +27,7 @@ class GraphRunner {
   // called any more, unless that has begun.
   bool cancel(GraphTask& task);
 
+  ForwardCounts read(const ForwardCounters& counters);
   // Scratch memory of all threads; what ONNX Runtime holds is not known.
   size_t workspace_size_bytes() const { return workspace_size_bytes_; }
 

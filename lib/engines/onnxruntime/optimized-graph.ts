@@ -17,7 +17,12 @@ import { fileIdentity } from './file-identity.ts';
 const graphName = 'model.onnx';
 const dataName = `${graphName}_data`;
 
-/** Graphs whose files take so much are written with their weights beside them: protobuf ends at 2 GiB. */
+/**
+ * What is smaller stays in the graph. Lists of axes and lengths have to, because shapes are inferred from them; what lay in
+ * the original's own file of weights must not, because it would be looked for beside the optimised graph.
+ */
+const minSeparateBytes = 256;
+/** From here on weights are written beside their graph: protobuf ends at 2 GiB. */
 const separateFromBytes = 2 ** 30;
 
 export const cacheOptimizedModelRule: OptionRule = {
@@ -76,15 +81,10 @@ export class OptimizedGraph {
       return null;
     }
     this.#temporary = temporary;
-    const size_bytes = graph.files.reduce((sum, file) => sum + file.size_bytes, 0);
-    const separate: NativeSessionSettings['entries'] = [
-      ['session.optimized_model_external_initializers_file_name', dataName],
-      ['session.optimized_model_external_initializers_min_size_in_bytes', '1024'],
-    ];
     return {
       ...settings,
       optimized_model_path: join(temporary, graphName),
-      entries: size_bytes >= separateFromBytes ? [...settings.entries, ...separate] : settings.entries,
+      entries: [...settings.entries, ...separateWeights(graph)],
     };
   }
 
@@ -124,6 +124,16 @@ export class OptimizedGraph {
     const { message } = fileError('writing', this.#entry, cause);
     warnOnce('BERT_NATIVE_OPTIMIZED_MODEL', this.#entry, `the optimised model is not kept: ${message}`);
   }
+}
+
+/** Entries by which a session writes weights into a file of their own. */
+function separateWeights({ files }: GraphFile): NativeSessionSettings['entries'] {
+  const isLarge = files.reduce((sum, { size_bytes }) => sum + size_bytes, 0) >= separateFromBytes;
+  if (!isLarge && files.length === 1) return [];
+  return [
+    ['session.optimized_model_external_initializers_file_name', dataName],
+    ['session.optimized_model_external_initializers_min_size_in_bytes', String(minSeparateBytes)],
+  ];
 }
 
 /** Which temporary folders are still somebody's. */

@@ -52,6 +52,10 @@ const load = (
   task: TaskDescription | null = null,
 ) => loadGraph({ source, specification: encoder, task, padding_token_id: 0 }, options);
 
+/** Optimised graphs in a folder. */
+const entriesOf = (folder: string) =>
+  readdirSync(folder, { recursive: true, encoding: 'utf8' }).filter((name) => name.endsWith('model.onnx'));
+
 test('what a graph tells of itself', async () => {
   const graph = await load();
   expect(graph).toMatchObject({
@@ -112,8 +116,14 @@ describe('weights in a file of their own', () => {
 
   test('a graph that is optimised, and kept', async () => {
     const folder = temporaryFolder();
-    for (let round = 0; round < 2; round++) (await load(cached(), { cache_optimized_model: folder })).dispose();
-    (await load(external, { cache_optimized_model: folder })).dispose();
+    const path = cached();
+    const first = await load(path, { cache_optimized_model: folder });
+    const second = await load(path, { cache_optimized_model: folder });
+    const [kept] = entriesOf(folder);
+    const file = join(folder, kept!);
+    expect(second.weights_size_bytes).toBe(statSync(file).size + statSync(`${file}_data`).size);
+    first.dispose();
+    second.dispose();
   });
 
   test('missing', async () => {
@@ -211,9 +221,6 @@ describe('what is wrong with a graph', () => {
 });
 
 describe('cache_optimized_model', () => {
-  const entriesOf = (folder: string) =>
-    readdirSync(folder, { recursive: true, encoding: 'utf8' }).filter((name) => name.endsWith('model.onnx'));
-
   async function loadOnce(folder: string | true, source = path, options: GraphLoadOptions = {}): Promise<LoadedGraph> {
     const graph = await load(source, { cache_optimized_model: folder, ...options });
     graph.dispose();
@@ -234,6 +241,27 @@ describe('cache_optimized_model', () => {
     expect(second.weights_size_bytes).toBe(written.length);
     expect(readFileSync(join(folder, entry!)).equals(written)).toBe(true);
     expect(readdirSync(dirname(dirname(join(folder, entry!))))).toHaveLength(1);
+  });
+
+  test('with its weights in a file of their own', async () => {
+    const folder = temporaryFolder();
+    const session_options = {
+      extra: {
+        session: {
+          optimized_model_external_initializers_file_name: 'model.onnx_data',
+          optimized_model_external_initializers_min_size_in_bytes: '1024',
+        },
+      },
+    };
+    await loadOnce(folder, path, { session_options });
+    const file = join(folder, entriesOf(folder)[0]!);
+    const data = `${file}_data`;
+    expect(statSync(data).size).toBeGreaterThan(statSync(file).size);
+    const second = await loadOnce(folder, path, { session_options });
+    expect(second.weights_size_bytes).toBe(statSync(file).size + statSync(data).size);
+    rmSync(data);
+    await loadOnce(folder, path, { session_options });
+    expect(statSync(data).size).toBeGreaterThan(0);
   });
 
   test('other options, another place', async () => {
