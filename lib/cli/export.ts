@@ -17,12 +17,11 @@ import {
 import { readConfigValues } from '../models/configuration.ts';
 import type { PreTrainedModel } from '../models/modeling.ts';
 import { onnxFiles } from '../onnx/export.ts';
+import { type OnnxDtype, onnxDtypes } from '../onnx/network.ts';
 import { optionError } from '../options.ts';
 import { AutoTokenizer } from '../tokenizers/auto.ts';
 import { findModelFolder } from './download-progress.ts';
 import { Interruption } from './interruption.ts';
-
-export type ExportDtype = 'fp32' | 'q8';
 
 const tasks = {
   'feature-extraction': AutoModel,
@@ -42,20 +41,22 @@ export interface ExportArguments {
   model: string;
   task?: ExportTask;
   output: string;
-  dtype: ExportDtype[];
+  dtype: OnnxDtype[];
   externalData?: boolean;
+  fusedOperators?: boolean;
   pooler: boolean;
   tokenizer: boolean;
   force?: boolean;
 }
 
-/** `fp32`, `q8` or `fp32,q8`, as a parser of commander. */
-export function parseDtypes(text: string): ExportDtype[] {
+/** `fp32`, `fp16`, `q8` or several of them, `fp32,q8`, as a parser of commander. */
+export function parseDtypes(text: string): OnnxDtype[] {
   const names = text.split(',').map((name) => name.trim());
-  const unknown = names.find((name) => name !== 'fp32' && name !== 'q8');
-  if (unknown !== undefined)
-    throw new InvalidArgumentError(`'${unknown}' is no kind of weights: expected fp32, q8 or fp32,q8.`);
-  return [...new Set(names as ExportDtype[])];
+  const unknown = names.find((name) => !onnxDtypes.some((dtype) => dtype === name));
+  if (unknown !== undefined) {
+    throw new InvalidArgumentError(`'${unknown}' is no kind of weights: expected fp32, fp16, q8, or several: fp32,q8.`);
+  }
+  return [...new Set(names as OnnxDtype[])];
 }
 
 /** `bert-native export`: a folder that transformers.js and onnxruntime load. */
@@ -144,8 +145,8 @@ function withHint(cause: unknown, hint: string): unknown {
 
 async function exportModel(
   model: PreTrainedModel,
-  dtype: ExportDtype,
-  { output, externalData }: ExportArguments,
+  dtype: OnnxDtype,
+  { output, externalData, fusedOperators }: ExportArguments,
   interruption: Interruption,
 ): Promise<void> {
   const bar = new cliProgress.SingleBar({
@@ -163,6 +164,7 @@ async function exportModel(
       format: 'onnx',
       dtype,
       external_data: externalData ?? null,
+      fused_operators: fusedOperators ?? false,
       progress_callback({ written_bytes, total_bytes }) {
         // Thrown here, it takes the unfinished file away.
         throwIfAborted(interruption.signal);

@@ -208,11 +208,12 @@ program
     ),
   )
   .addOption(
-    new Option('--dtype <kinds>', 'fp32, q8 (weights in eight bits) or both: fp32,q8')
+    new Option('--dtype <kinds>', 'fp32, fp16 (half the size), q8 (weights in eight bits) or several: fp32,q8')
       .argParser(parseDtypes)
       .default(['fp32'], 'fp32'),
   )
   .option('--external-data', 'put the weights into a file of their own, whatever their size')
+  .option('--fused-operators', 'use operators that ONNX Runtime alone has, for execution providers on accelerators')
   .option('--no-pooler', 'leave the pooler out, which some checkpoints lack')
   .option('--no-tokenizer', 'leave the tokenizer out')
   .option('--force', 'write into a folder that holds files already')

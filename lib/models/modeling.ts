@@ -90,18 +90,29 @@ const noCalls: EncoderStats = {
 export interface SaveOptions {
   /**
    * `checkpoint` (default): weights for Python and this library. `onnx`: the encoder for onnxruntime and transformers.js,
-   * as `onnx/model.onnx` or `onnx/model_quantized.onnx`.
+   * as `onnx/model.onnx`, `onnx/model_fp16.onnx` or `onnx/model_quantized.onnx`.
    */
   readonly format?: 'checkpoint' | 'onnx' | null;
   /** `true` (default): `model.safetensors`; `false`: `pytorch_model.bin`, as `torch.load` reads it. */
   readonly safe_serialization?: boolean | null;
-  /** ONNX only. `fp32` (default), or `q8`: weights in eight bits, activations in eight bits where they meet them. */
-  readonly dtype?: 'fp32' | 'q8' | null;
+  /**
+   * ONNX only. `fp32` (default); `fp16`: weights in float16, those beyond its ±65504 at that, and computing in float16 but
+   * for norms, pooling, small heads and the residual stream of models whose norms stand in front of it; inputs and outputs
+   * as in `fp32`; or `q8`: weights in eight bits, activations in eight bits where they meet them.
+   */
+  readonly dtype?: 'fp32' | 'fp16' | 'q8' | null;
   /**
    * ONNX only. Whether the weights lie in a file of their own (`model.onnx_data`) beside the graph; unless given, they do
    * where the graph's file would pass protobuf's limit of 2 GB.
    */
   readonly external_data?: boolean | null;
+  /**
+   * ONNX only. `true`: attention, sums with their norms and activations as operators of ONNX Runtime's own (`com.microsoft`)
+   * where one does what the model does, in the same files. No other runtime knows them, nor ONNX Runtime before 1.20. The
+   * numbers are those of the plain graph. Meant for execution providers on accelerators; on the CPU, plain graphs are as
+   * fast. `false` (default): operators of ONNX alone.
+   */
+  readonly fused_operators?: boolean | null;
   /** ONNX only. Called after each parameter that was written. */
   readonly progress_callback?: ((progress: SaveProgress) => void) | null;
 }
@@ -129,15 +140,16 @@ const fromPretrainedRules: OptionRules<FromPretrainedOptions> = {
 const saveRules: OptionRules<SaveOptions> = {
   format: oneOfRule('checkpoint', 'onnx'),
   safe_serialization: booleanRule,
-  dtype: oneOfRule('fp32', 'q8'),
+  dtype: oneOfRule('fp32', 'fp16', 'q8'),
   external_data: booleanRule,
+  fused_operators: booleanRule,
   progress_callback: { expected: 'a function', accepts: (value) => typeof value === 'function' },
 };
 
 /** Options of `save_pretrained` that belong to one format. */
 const optionsOfFormats = {
   checkpoint: ['safe_serialization'],
-  onnx: ['dtype', 'external_data', 'progress_callback'],
+  onnx: ['dtype', 'external_data', 'fused_operators', 'progress_callback'],
 } as const;
 
 /** What transformers.js documents for `from_pretrained` and has no meaning here. */
@@ -305,7 +317,7 @@ export abstract class PreTrainedModel extends Callable {
    * `safe_serialization: false` a `model.safetensors` that the folder holds is removed: readers would prefer it.
    *
    * With `format: 'onnx'`, writes `config.json` and the encoder as a graph, in the layout in which transformers.js looks
-   * for it, so that both dtypes may lie in one folder, and a checkpoint beside them. `fp32` holds the weights exactly,
+   * for it, so that all dtypes may lie in one folder, and a checkpoint beside them. `fp32` holds the weights exactly,
    * whatever the element type they were stored in. Weights that the encoder does not read are left out.
    *
    * @throws BertNativeError `ERR_DTYPE` for a model of another dtype than `fp32`, or of `fp32_precision: 'high'`, which
@@ -323,7 +335,7 @@ export abstract class PreTrainedModel extends Callable {
         `save_pretrained: ${foreign} has no meaning for format '${format}'` +
           (format === 'checkpoint'
             ? ": expected format: 'onnx' with it"
-            : ': expected dtype, external_data or neither'),
+            : ': expected dtype, external_data, fused_operators or none of them'),
       );
     }
     const { parameters, description } = this.#source;
@@ -351,12 +363,13 @@ export abstract class PreTrainedModel extends Callable {
   }
 
   async #saveOnnx(folder: string, encoder: LoadedEncoder, options: GivenOptions<SaveOptions>): Promise<void> {
-    const { dtype = 'fp32', external_data = null, progress_callback } = options;
+    const { dtype = 'fp32', external_data = null, fused_operators = false, progress_callback } = options;
     const read = (name: string) => encoder.readParameter(name);
     const { exportEncoder } = await importOnnx();
     await exportEncoder(folder, this.#architecture.specification, dtype, read, {
       task: (this.constructor as unknown as ModelClass).task ?? null,
       external_data,
+      fused_operators,
       onProgress: (written_bytes, total_bytes) => progress_callback?.({ written_bytes, total_bytes }),
     });
   }

@@ -6,7 +6,7 @@ import { fileError, makeFolder } from '../files.ts';
 import { version } from '../version.ts';
 import { encoderGraph } from './encoder-graph.ts';
 import { externalDataPath, type WriteModelOptions, type WrittenFile, writeModel } from './model-file.ts';
-import type { OnnxDtype } from './network.ts';
+import type { NetworkOptions, OnnxDtype } from './network.ts';
 import type { ReadParameter } from './parameters.ts';
 
 /**
@@ -24,16 +24,18 @@ export const modelHeader = {
 const modelsFolder = 'onnx';
 const onnxFileNames: Readonly<Record<OnnxDtype, string>> = {
   fp32: 'model.onnx',
+  fp16: 'model_fp16.onnx',
   q8: 'model_quantized.onnx',
 };
 
-export interface ExportOptions extends WriteModelOptions {
+export interface ExportOptions extends WriteModelOptions, NetworkOptions {
   /** Whose outputs the graph gives; null: those of a bare encoder. */
   readonly task?: TaskDescription | null;
 }
 
 /**
- * Writes an encoder as `onnx/model.onnx` or `onnx/model_quantized.onnx` into a folder, which is made if need be.
+ * Writes an encoder as `onnx/model.onnx`, `onnx/model_fp16.onnx` or `onnx/model_quantized.onnx` into a folder, which is made
+ * if need be.
  *
  * @param read the parameters' values by canonical name
  * @returns the files written
@@ -46,7 +48,7 @@ export async function exportEncoder(
   read: ReadParameter,
   options: ExportOptions,
 ): Promise<WrittenFile[]> {
-  const graph = encoderGraph(specification, options.task ?? null, dtype, read);
+  const graph = encoderGraph(specification, options.task ?? null, dtype, read, options);
   await makeFolder(join(folder, modelsFolder));
   return writeModel(onnxFiles(folder, dtype)[0], modelHeader, graph, options);
 }

@@ -40,7 +40,7 @@ describe('export', () => {
     expectValuesClose(last_hidden_state!.data, expected.last_hidden_state.data, 'last_hidden_state');
   });
 
-  test('both dtypes, with external data', () => {
+  test('all dtypes, with external data', () => {
     const output = newFolder();
     const { status, stderr } = run(
       '--model',
@@ -48,7 +48,7 @@ describe('export', () => {
       '--output',
       output,
       '--dtype',
-      'fp32,q8',
+      'fp32,fp16,q8',
       '--external-data',
     );
     expect(stderr).toMatch(/model\.onnx_data\n/);
@@ -56,11 +56,14 @@ describe('export', () => {
     expect(readdirSync(join(output, 'onnx')).sort()).toEqual([
       'model.onnx',
       'model.onnx_data',
+      'model_fp16.onnx',
+      'model_fp16.onnx_data',
       'model_quantized.onnx',
       'model_quantized.onnx_data',
     ]);
     const { 'transformers.js_config': told } = JSON.parse(readFileSync(join(output, 'config.json'), 'utf8'));
-    expect(told).toEqual({ use_external_data_format: { 'model.onnx': 1, 'model_quantized.onnx': 1 } });
+    const files = { 'model.onnx': 1, 'model_fp16.onnx': 1, 'model_quantized.onnx': 1 };
+    expect(told).toEqual({ use_external_data_format: files });
   });
 
   test('a checkpoint without pooler and tokenizer says which options it takes', async () => {

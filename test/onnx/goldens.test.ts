@@ -3,7 +3,7 @@ import { InferenceSession } from 'onnxruntime-node';
 import { afterAll, describe, expect, test } from 'vitest';
 import { classes, hasPooler, isBare, isOwn, load, maskedRows } from '../support/exported-goldens.ts';
 import { type Case, expectValuesClose, fixtureFolders, hasCases, readCases } from '../support/fixtures.ts';
-import { exportTo, type Rows, runOnnx, runSession } from '../support/onnx-run.ts';
+import { exportTo, type Rows, relativeError, runOnnx, runSession } from '../support/onnx-run.ts';
 import { temporaryFolder } from '../support/temporary.ts';
 
 const temporary = temporaryFolder();
@@ -11,8 +11,13 @@ const temporary = temporaryFolder();
 for (const [className, modelClass] of classes) {
   const wanted = (folder: string) =>
     hasCases(folder, className) && readCases(folder).some(({ outputs }) => Object.keys(outputs).some(isOwn));
-  for (const [name, folder] of fixtureFolders(wanted)) {
-    describe(`${name}: ${className}`, () => {
+  const graphs = fixtureFolders(wanted).flatMap(([name, folder]) =>
+    [false, true].map((fused_operators) => [name, folder, fused_operators] as const),
+  );
+  for (const [name, folder, fused_operators] of graphs) {
+    describe(`${name}: ${className}${fused_operators ? ', fused operators' : ''}`, () => {
+      const folderOf = (model: string) =>
+        join(temporary, name, className, `${fused_operators ? 'fused_' : ''}${model}`);
       const cases = readCases(folder).filter(
         ({ model_class, outputs }) => model_class === className && Object.keys(outputs).some(isOwn),
       );
@@ -25,7 +30,7 @@ for (const [className, modelClass] of classes) {
       };
       const exported = async (pooler: boolean): Promise<InferenceSession> => {
         using model = await load(modelClass, folder, pooler, 'reference');
-        const path = await exportTo(join(temporary, name, className, String(pooler)), model);
+        const path = await exportTo(folderOf(String(pooler)), model, { fused_operators });
         return InferenceSession.create(path, { logSeverityLevel: 3 });
       };
       afterAll(async () => {
@@ -42,18 +47,19 @@ for (const [className, modelClass] of classes) {
         }
       });
 
-      test('q8 is near', async () => {
+      // Some widths here are 12: another model would be at an error of about 1.4.
+      test.each([
+        ['fp16', 4e-3],
+        ['q8', 0.1],
+      ] as const)('%s is near', async (dtype, bar) => {
         using model = await load(modelClass, folder, hasPooler(cases[0]!), 'reference');
-        const path = await exportTo(join(temporary, name, className), model, { dtype: 'q8' });
+        const path = await exportTo(folderOf('near'), model, { dtype, fused_operators });
         const rows = maskedRows(model, Array.isArray(cases[0]!.input_ids[0]![0]));
         const outputs = await runOnnx(path, rows);
         const exact = await runSession(await sessionOf(cases[0]!), rows);
         expect(Object.keys(outputs)).toEqual(Object.keys(exact));
         for (const [output, { data }] of Object.entries(outputs)) {
-          const expected = exact[output]!.data;
-          const error = Math.hypot(...data.map((value, i) => value - expected[i]!)) / Math.hypot(...expected);
-          // Some widths here are 12: another model would be at an error of about 1.4.
-          expect(error, output).toBeLessThan(0.1);
+          expect(relativeError(data, exact[output]!.data), output).toBeLessThan(bar);
         }
       });
 
