@@ -90,6 +90,8 @@ export {
   type EncoderModelOptions,
   type EncoderOutput,
 } from './models/encoder-model.ts';
+export type { Device } from './models/engine-choice.ts';
+export type { GraphOnlyConfig } from './models/graph-only.ts';
 export {
   GteConfig,
   GteForMaskedLM,
@@ -106,8 +108,6 @@ export {
   NewForTokenClassification,
   NewModel,
 } from './models/gte.ts';
-export type { Device } from './models/engine-choice.ts';
-export type { GraphOnlyConfig } from './models/graph-only.ts';
 export type { EncoderInputs, TensorInput } from './models/inputs.ts';
 export {
   type EngineOptions,

@@ -1,39 +1,24 @@
-import { rm } from 'node:fs/promises';
-import { join } from 'node:path';
 import { inspect } from 'node:util';
 import { Callable } from '../callable.ts';
-import type {
-  EncoderStats,
-  EngineName,
-  Fp32Precision,
-  LoadedEncoder,
-  LoadOptions,
-  ModelDtype,
-} from '../engines/engine.ts';
+import type { EncoderStats, EngineName, Fp32Precision, LoadedEncoder, ModelDtype } from '../engines/engine.ts';
 import type { LoadedGraph } from '../engines/onnxruntime/index.ts';
 import type { EncoderSpecification } from '../engines/specification.ts';
 import { BertNativeError } from '../errors.ts';
-import { makeFolder } from '../files.ts';
 import { findModel, type ResolveOptions, resolveRules } from '../hub/resolve.ts';
 import type { GraphDtype } from '../onnx/graph-files.ts';
 import {
   booleanRule,
   checkOption,
   checkOptions,
-  type GivenOptions,
   integerRule,
   type OptionRules,
-  oneOfRule,
   optionError,
   pickOptions,
   stringRule,
 } from '../options.ts';
 import { elementCount } from '../weights/checkpoint-tensor.ts';
-import { writeSafetensors } from '../weights/safetensors.ts';
-import { encodeStored } from '../weights/stored-tensor.ts';
-import { type Architecture, type StoredParameter, storedParameters } from './architecture.ts';
-import { describeArithmetic, keepsBits } from './arithmetic.ts';
-import { type ConfigValues, PretrainedConfig, writeConfigValues } from './configuration.ts';
+import { type Architecture, storedParameters } from './architecture.ts';
+import { type ConfigValues, PretrainedConfig } from './configuration.ts';
 import { type EncoderSource, parametersSource } from './encoder-source.ts';
 import {
   type EngineOptions,
@@ -45,10 +30,12 @@ import {
   readNewModelOptions,
   warnOfGraphOptions,
 } from './engine-choice.ts';
-import { type ExtraHead, initialParameters, type LoadedParameters, readParameterSource } from './loading.ts';
+import { type ExtraHead, initialParameters } from './loading.ts';
 import { type ModelDescription, openModel } from './model-source.ts';
+import { checkSaving, type SaveOptions, saveConfig, saveWeights } from './saving.ts';
 
 export type { EngineOptions } from './engine-choice.ts';
+export type { SaveOptions, SaveProgress } from './saving.ts';
 
 export interface InitOptions extends NewModelOptions {
   /** Seed of the random initialisation, 0 unless given; the same seed gives the same weights on every machine. */
@@ -87,42 +74,6 @@ const noCalls: EncoderStats = {
   workspace_size_bytes: 0,
 };
 
-export interface SaveOptions {
-  /**
-   * `checkpoint` (default): weights for Python and this library. `onnx`: the encoder for onnxruntime and transformers.js,
-   * as `onnx/model.onnx`, `onnx/model_fp16.onnx` or `onnx/model_quantized.onnx`.
-   */
-  readonly format?: 'checkpoint' | 'onnx' | null;
-  /** `true` (default): `model.safetensors`; `false`: `pytorch_model.bin`, as `torch.load` reads it. */
-  readonly safe_serialization?: boolean | null;
-  /**
-   * ONNX only. `fp32` (default); `fp16`: weights in float16, those beyond its ±65504 at that, and computing in float16 but
-   * for norms, pooling, small heads and the residual stream of models whose norms stand in front of it; inputs and outputs
-   * as in `fp32`; or `q8`: weights in eight bits, activations in eight bits where they meet them.
-   */
-  readonly dtype?: 'fp32' | 'fp16' | 'q8' | null;
-  /**
-   * ONNX only. Whether the weights lie in a file of their own (`model.onnx_data`) beside the graph; unless given, they do
-   * where the graph's file would pass protobuf's limit of 2 GB.
-   */
-  readonly external_data?: boolean | null;
-  /**
-   * ONNX only. `true`: attention, sums with their norms and activations as operators of ONNX Runtime's own (`com.microsoft`)
-   * where one does what the model does, in the same files. No other runtime knows them, nor ONNX Runtime before 1.20. The
-   * numbers are those of the plain graph. Meant for execution providers on accelerators; on the CPU, plain graphs are as
-   * fast. `false` (default): operators of ONNX alone.
-   */
-  readonly fused_operators?: boolean | null;
-  /** ONNX only. Called after each parameter that was written. */
-  readonly progress_callback?: ((progress: SaveProgress) => void) | null;
-}
-
-/** How far a model has been written. */
-export interface SaveProgress {
-  readonly written_bytes: number;
-  readonly total_bytes: number;
-}
-
 const initRules: OptionRules<InitOptions> = { ...newModelRules, seed: integerRule(0) };
 
 const fromPretrainedRules: OptionRules<FromPretrainedOptions> = {
@@ -137,27 +88,8 @@ const fromPretrainedRules: OptionRules<FromPretrainedOptions> = {
   extra_heads: { expected: 'an array of heads', accepts: Array.isArray },
 };
 
-const saveRules: OptionRules<SaveOptions> = {
-  format: oneOfRule('checkpoint', 'onnx'),
-  safe_serialization: booleanRule,
-  dtype: oneOfRule('fp32', 'fp16', 'q8'),
-  external_data: booleanRule,
-  fused_operators: booleanRule,
-  progress_callback: { expected: 'a function', accepts: (value) => typeof value === 'function' },
-};
-
-/** Options of `save_pretrained` that belong to one format. */
-const optionsOfFormats = {
-  checkpoint: ['safe_serialization'],
-  onnx: ['dtype', 'external_data', 'fused_operators', 'progress_callback'],
-} as const;
-
 /** What transformers.js documents for `from_pretrained` and has no meaning here. */
 const optionsWithoutEffect = ['transformers_config'];
-
-// What most programs do without is imported when it is first used: starting up is much of a short program's time.
-const importOnnx = () => import('../onnx/export.ts');
-const importTorchBin = () => import('../weights/torch-bin.ts');
 
 /**
  * The static side of a model class.
@@ -326,79 +258,13 @@ export abstract class PreTrainedModel extends Callable {
    */
   async save_pretrained(folder: string, options?: SaveOptions | null): Promise<void> {
     checkOption('folder', folder, stringRule);
-    const given = checkOptions('save_pretrained', options, saveRules);
-    const format = given.format ?? 'checkpoint';
-    const foreign = optionsOfFormats[format === 'onnx' ? 'checkpoint' : 'onnx'].find((name) => name in given);
-    if (foreign !== undefined) {
-      throw new BertNativeError(
-        'ERR_OPTION',
-        `save_pretrained: ${foreign} has no meaning for format '${format}'` +
-          (format === 'checkpoint'
-            ? ": expected format: 'onnx' with it"
-            : ': expected dtype, external_data, fused_operators or none of them'),
-      );
-    }
-    const { parameters, description } = this.#source;
-    if (parameters === null) {
-      throw new BertNativeError(
-        'ERR_OPTION',
-        `save_pretrained: this model runs ${description}, and has no weights of its own to write: copy its files, or save ` +
-          "a model that engine 'native' loaded from a checkpoint",
-      );
-    }
-    const arithmetic = this.#source as LoadOptions;
-    if (!keepsBits(arithmetic)) {
-      throw new BertNativeError(
-        'ERR_DTYPE',
-        `save_pretrained: this model was made with ${describeArithmetic(arithmetic)}, which does not keep the bits ` +
-          "of its weights: expected one made with dtype 'fp32' (and fp32_precision 'highest'), the default",
-      );
-    }
+    const given = checkSaving(options, this.#source);
+    const { name, task = null } = this.constructor as unknown as ModelClass;
     await this.withEncoder(async (encoder) => {
-      if (format === 'onnx') await this.#saveOnnx(folder, encoder, given);
-      else await this.#saveCheckpoint(folder, encoder, parameters, given.safe_serialization ?? true);
-      this.config.architectures = [this.constructor.name];
-      await writeConfigValues(folder, await withExternalData(this.config.to_dict(), folder, format));
+      await saveWeights(folder, { source: this.#source, task, encoder }, given);
+      this.config.architectures = [name];
+      await saveConfig(folder, this.config.to_dict(), given.format ?? 'checkpoint');
     });
-  }
-
-  async #saveOnnx(folder: string, encoder: LoadedEncoder, options: GivenOptions<SaveOptions>): Promise<void> {
-    const { dtype = 'fp32', external_data = null, fused_operators = false, progress_callback } = options;
-    const read = (name: string) => encoder.readParameter(name);
-    const { exportEncoder } = await importOnnx();
-    await exportEncoder(folder, this.#architecture.specification, dtype, read, {
-      task: (this.constructor as unknown as ModelClass).task ?? null,
-      external_data,
-      fused_operators,
-      onProgress: (written_bytes, total_bytes) => progress_callback?.({ written_bytes, total_bytes }),
-    });
-  }
-
-  async #saveCheckpoint(
-    folder: string,
-    encoder: LoadedEncoder,
-    parameters: LoadedParameters,
-    safe_serialization: boolean,
-  ): Promise<void> {
-    const tensors = storedParameters(this.#architecture).map((parameter) => {
-      const { key, shape } = parameter;
-      const dtype = parameters.stored.get(key) ?? 'F32';
-      if (dtype === 'F64') {
-        throw new BertNativeError('ERR_DTYPE', `${key} was stored as F64 and is held in fp32: saving would lose bits`);
-      }
-      const data = async () => encodeStored(await this.#readStored(parameter, parameters, encoder), dtype);
-      return { name: key, dtype, shape, data };
-    });
-    await makeFolder(folder);
-    if (safe_serialization) {
-      await writeSafetensors(join(folder, 'model.safetensors'), tensors);
-    } else {
-      const { writeTorchBin } = await importTorchBin();
-      await writeTorchBin(join(folder, 'pytorch_model.bin'), tensors);
-      for (const name of ['model.safetensors', 'model.safetensors.index.json']) {
-        await rm(join(folder, name), { force: true });
-      }
-    }
   }
 
   /** Lets go of the weights once pending calls have settled; later calls reject with `ERR_DISPOSED`. */
@@ -433,22 +299,6 @@ export abstract class PreTrainedModel extends Callable {
     );
     this.#encoder = undefined;
   }
-
-  async #readStored(
-    { key, parts }: StoredParameter,
-    { unread }: LoadedParameters,
-    encoder: LoadedEncoder,
-  ): Promise<Float32Array> {
-    if (parts.length === 0) return readParameterSource(unread.get(key)!);
-    if (parts.length === 1) return encoder.readParameter(parts[0]!);
-    const values = await Promise.all(parts.map((name) => encoder.readParameter(name)));
-    const whole = new Float32Array(values.reduce((total, { length }) => total + length, 0));
-    values.reduce((offset, part) => {
-      whole.set(part, offset);
-      return offset + part.length;
-    }, 0);
-    return whole;
-  }
 }
 
 /** @throws BertNativeError `ERR_OPTION` for the configuration of another family */
@@ -469,26 +319,4 @@ function newSource(
   const { engine, ...arithmetic } = readNewModelOptions(given);
   const architecture = modelClass.architecture(config as never, given);
   return parametersSource(engine, architecture, initialParameters(architecture, given.seed ?? 0), arithmetic);
-}
-
-/**
- * Configuration values that tell transformers.js which of the folder's ONNX models have their weights in a file of their
- * own; in a browser it cannot look.
- */
-async function withExternalData(
-  values: ConfigValues,
-  folder: string,
-  format: 'checkpoint' | 'onnx',
-): Promise<ConfigValues> {
-  const { modelsWithExternalData } = await importOnnx();
-  const models = await modelsWithExternalData(folder);
-  const key = 'transformers.js_config';
-  if (models.length === 0 && (format === 'checkpoint' || values[key] === undefined)) return values;
-  const told = values[key];
-  const { use_external_data_format: _, ...others } = (
-    typeof told === 'object' && told !== null ? told : {}
-  ) as ConfigValues;
-  const numberOfFiles = Object.fromEntries(models.map((name) => [name, 1]));
-  const external = models.length > 0 ? { use_external_data_format: numberOfFiles } : {};
-  return { ...values, [key]: { ...others, ...external } };
 }

@@ -22,7 +22,8 @@ export function load(modelClass: ModelClass, folder: string, pooler: boolean, en
 }
 
 /** What a golden has besides a model's own outputs. */
-export const isOwn = (output: string) => !/^(hidden_states\.|attentions\.|softmax$|sentence_embedding$)|_pooled/.test(output);
+export const isOwn = (output: string) =>
+  !/^(hidden_states\.|attentions\.|softmax$|sentence_embedding$)|_pooled/.test(output);
 
 /** Rows of every kind that differ in how they are masked, the last without any key. */
 export function maskedRows(model: Model, choices: boolean): Required<Rows> {

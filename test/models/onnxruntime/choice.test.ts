@@ -42,7 +42,9 @@ describe('which engine', () => {
   test('a folder that is ONNX alone takes onnxruntime by itself', async () => {
     expect(await chosen()).toBe('onnxruntime fp32');
     expect(await chosen({ engine: 'onnxruntime' })).toBe('onnxruntime fp32');
-    expect(await chosen({ engine: null, dtype: 'auto', device: 'cpu', strict: true, seed: 1 })).toBe('onnxruntime fp32');
+    expect(await chosen({ engine: null, dtype: 'auto', device: 'cpu', strict: true, seed: 1 })).toBe(
+      'onnxruntime fp32',
+    );
   });
 
   test('weights of a family that is known go first', async () => {
@@ -101,7 +103,9 @@ describe('which engine', () => {
 
   test('weights alone have no graph, graphs alone no weights', async () => {
     const { message } = await refused({ engine: 'native' }, 'ERR_NOT_FOUND');
-    expect(message).toContain("it has onnx/model.onnx (fp32), onnx/model_quantized.onnx (q8), which engine 'onnxruntime'");
+    expect(message).toContain(
+      "it has onnx/model.onnx (fp32), onnx/model_quantized.onnx (q8), which engine 'onnxruntime'",
+    );
     expect((await refused({ dtype: 'bf16' }, 'ERR_NOT_FOUND')).message).toContain("engine 'onnxruntime' runs");
     rmSync(join(folder, 'onnx'), { recursive: true });
     addWeights(fixture, folder);

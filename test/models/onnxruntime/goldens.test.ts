@@ -2,7 +2,15 @@ import { join } from 'node:path';
 import { afterAll, describe, expect, test } from 'vitest';
 import { type EmbedOptions, EncoderModel, type Tensor } from '../../../lib/index.ts';
 import { classes, hasPooler, isOwn, load, type Model, maskedRows } from '../../support/exported-goldens.ts';
-import { type Case, expectClose, expectValuesClose, fixtureFolders, type Golden, hasCases, readCases } from '../../support/fixtures.ts';
+import {
+  type Case,
+  expectClose,
+  expectValuesClose,
+  fixtureFolders,
+  type Golden,
+  hasCases,
+  readCases,
+} from '../../support/fixtures.ts';
 import { inputsOf, poolings } from '../../support/model-goldens.ts';
 import { temporaryFolder } from '../../support/temporary.ts';
 

@@ -47,7 +47,11 @@ async function load(options: FromPretrainedOptions = {}): Promise<string> {
 
 describe('what is fetched', () => {
   test('of a repository that is ONNX alone: one graph', async () => {
-    const others = { 'onnx/model_fp16.onnx': marked('fp16'), 'onnx/model_quantized.onnx': marked('quantized'), 'onnx/model_q4.onnx': marked('q4') };
+    const others = {
+      'onnx/model_fp16.onnx': marked('fp16'),
+      'onnx/model_quantized.onnx': marked('quantized'),
+      'onnx/model_q4.onnx': marked('q4'),
+    };
     hub.server.commit(id, { ...noWeights(), 'onnx/model.onnx': graph, ...others });
     expect(await load()).toBe('onnxruntime fp32');
     expect(fetched()).toEqual(['onnx/model.onnx']);
@@ -74,7 +78,9 @@ describe('what is fetched', () => {
   });
 
   test('a family that is not known: the graph, not the weights', async () => {
-    const config = Buffer.from(JSON.stringify({ ...JSON.parse(String(fixture(name)['config.json'])), model_type: 'zoo' }));
+    const config = Buffer.from(
+      JSON.stringify({ ...JSON.parse(String(fixture(name)['config.json'])), model_type: 'zoo' }),
+    );
     hub.server.commit(id, { ...fixture(name), 'config.json': config, 'onnx/model.onnx': graph });
     await using extract = await pipeline('feature-extraction', id);
     expect(extract.model.constructor.name).toBe('GraphOnlyModel');
@@ -101,7 +107,11 @@ describe('what is fetched', () => {
   });
 
   test('before it is loaded, for pipelines and sentence encoders', async () => {
-    hub.server.commit(id, { ...noWeights(), 'onnx/model_quantized.onnx': marked('quantized'), 'onnx/model_fp16.onnx': marked('fp16') });
+    hub.server.commit(id, {
+      ...noWeights(),
+      'onnx/model_quantized.onnx': marked('quantized'),
+      'onnx/model_fp16.onnx': marked('fp16'),
+    });
     await using extract = await pipeline('feature-extraction', id, { dtype: 'q8' });
     expect([extract.model.engine, extract.model.dtype]).toEqual(['onnxruntime', 'q8']);
     expect(fetched()).toEqual(['onnx/model_quantized.onnx']);
@@ -121,7 +131,11 @@ describe('what is fetched', () => {
 
 describe('from the cache', () => {
   test('without the hub: what is there', async () => {
-    hub.server.commit(id, { ...fixture(name), 'onnx/model.onnx': external.graph, 'onnx/model.onnx_data': external.data });
+    hub.server.commit(id, {
+      ...fixture(name),
+      'onnx/model.onnx': external.graph,
+      'onnx/model.onnx_data': external.data,
+    });
     expect(await load({ engine: 'onnxruntime' })).toBe('onnxruntime fp32');
     await AutoTokenizer.from_pretrained(id);
     await hub.server.stop();

@@ -40,7 +40,10 @@ function expectSame(ours: unknown, theirs: unknown, where = 'result'): void {
 }
 
 const labels = (...names: string[]) => ({ id2label: Object.fromEntries(names.entries()) });
-const long = Array.from({ length: 40 }, (_, i) => ['이', '영화', 'is', 'very', 'good', '.', 'not', '별로'][(i * 5) % 8]).join(' ');
+const long = Array.from(
+  { length: 40 },
+  (_, i) => ['이', '영화', 'is', 'very', 'good', '.', 'not', '별로'][(i * 5) % 8],
+).join(' ');
 const texts = ['이 영화 재미있어요', 'a', 'the movie is not good at all, really', '', long];
 const mask = '[MASK]';
 
@@ -94,7 +97,12 @@ const programs: [PipelineTask, FromConfig, object, Program[]][] = [
     [(pipe) => pipe(texts.slice(0, 3), ['good', 'bad']), (pipe) => pipe(texts[2], ['a', 'b'], { multi_label: true })],
   ],
   ['sentence-similarity', AutoModel, {}, [(pipe) => pipe({ source_sentence: texts[0], sentences: texts.slice(1, 4) })]],
-  ['text-ranking', AutoModelForSequenceClassification, { num_labels: 1 }, [(pipe) => pipe({ query: 'is it good?', documents: texts.slice(0, 3) })]],
+  [
+    'text-ranking',
+    AutoModelForSequenceClassification,
+    { num_labels: 1 },
+    [(pipe) => pipe({ query: 'is it good?', documents: texts.slice(0, 3) })],
+  ],
 ];
 
 describe.each(programs)('%s', (task, maker, config, runs) => {
@@ -204,7 +212,10 @@ describe.each(sentenceFolders)('%s', (name) => {
   test('aborts', async () => {
     using model = await SentenceTransformer.from_pretrained(folder);
     const stop = new AbortController();
-    const call = model.encode(Array.from({ length: 400 }, () => 'some text'), { signal: stop.signal });
+    const call = model.encode(
+      Array.from({ length: 400 }, () => 'some text'),
+      { signal: stop.signal },
+    );
     stop.abort(new Error('enough'));
     await failure(call, 'ERR_ABORTED');
     expect((await model.encode('again')).dims[0]).toBe(1);

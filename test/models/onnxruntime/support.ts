@@ -14,7 +14,11 @@ interface Loader {
 /** A copy of a fixture without its weights, with a graph made of them: as models are on the hub that are ONNX alone. */
 export async function onnxOnly(
   name: string,
-  { loader = AutoModel, dtypes = ['fp32'], external_data = false }: {
+  {
+    loader = AutoModel,
+    dtypes = ['fp32'],
+    external_data = false,
+  }: {
     loader?: Loader;
     dtypes?: readonly ('fp32' | 'q8')[];
     external_data?: boolean;
