@@ -61,7 +61,7 @@ export function parseDtypes(text: string): OnnxDtype[] {
 
 /** `bert-native export`: a folder that transformers.js and onnxruntime load. */
 export async function runExport(options: ExportArguments): Promise<void> {
-  const folder = await findModelFolder(options.model);
+  const folder = await findModelFolder(options.model, { engine: 'native' });
   await checkOutput(options, folder);
   if (options.task === undefined) await tellOfTask(folder);
   // Before the model: what is missing here is known at once.
@@ -127,13 +127,15 @@ async function loadModel(
 ): Promise<PreTrainedModel> {
   if (task !== 'feature-extraction') {
     if (!pooler) throw optionError('--task', task, 'feature-extraction with --no-pooler');
-    return tasks[task].from_pretrained(folder, { strict: true });
+    return tasks[task].from_pretrained(folder, { engine: 'native', strict: true });
   }
-  return AutoModel.from_pretrained(folder, { add_pooling_layer: pooler, strict: true }).catch((cause) => {
-    const lacksPooler = cause instanceof BertNativeError && cause.code === 'ERR_WEIGHT_MISSING';
-    if (!lacksPooler || !cause.message.includes('pooler')) throw cause;
-    throw withHint(cause, '--no-pooler exports the model without it');
-  });
+  return AutoModel.from_pretrained(folder, { engine: 'native', add_pooling_layer: pooler, strict: true }).catch(
+    (cause) => {
+      const lacksPooler = cause instanceof BertNativeError && cause.code === 'ERR_WEIGHT_MISSING';
+      if (!lacksPooler || !cause.message.includes('pooler')) throw cause;
+      throw withHint(cause, '--no-pooler exports the model without it');
+    },
+  );
 }
 
 function withHint(cause: unknown, hint: string): unknown {

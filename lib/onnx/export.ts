@@ -13,7 +13,12 @@ import type { ReadParameter } from './parameters.ts';
  * Opset 17 is the first with LayerNormalization, and IR 8 the version that came with it (onnx 1.12): onnxruntime has read
  * both since 1.14, the version under transformers.js 2.
  */
-const header = { ir_version: 8, opset_version: 17, producer_name: 'bert-native', producer_version: version } as const;
+export const modelHeader = {
+  ir_version: 8,
+  opset_version: 17,
+  producer_name: 'bert-native',
+  producer_version: version,
+} as const;
 
 /** The folder and the names by which transformers.js finds a model of each dtype. */
 const modelsFolder = 'onnx';
@@ -45,7 +50,7 @@ export async function exportEncoder(
 ): Promise<WrittenFile[]> {
   const graph = encoderGraph(specification, options.task ?? null, dtype, read, options);
   await makeFolder(join(folder, modelsFolder));
-  return writeModel(onnxFiles(folder, dtype)[0], header, graph, options);
+  return writeModel(onnxFiles(folder, dtype)[0], modelHeader, graph, options);
 }
 
 /** The files of an export into a folder: the model's own, and the one that holds its weights where the first does not. */

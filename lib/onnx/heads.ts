@@ -12,15 +12,19 @@ const largeElements: Readonly<Record<OnnxDtype, number>> = { fp32: 0, fp16: 2 **
  * @returns `[B, S, N]` over tokens, else `[B, N]`
  */
 export function addHead(network: Network, inputs: NetworkInputs, head: HeadSpecification, hidden: Value): Value {
-  const { input, steps } = head;
+  const { input } = head;
   let x = hidden;
   if (input.kind === 'pooler') {
     const { activation } = network.specification.pooler!;
     x = inputs.once('pooler', () => addPooler(network, activation, hidden));
   }
   if (input.kind === 'pooled') x = addPooling(network, inputs, input.modes, hidden);
-  for (const step of steps) x = addStep(network, `heads.${head.name}`, step, x, input.kind === 'tokens');
-  return x;
+  return addSteps(network, head, x);
+}
+
+/** What a head does with its input. */
+export function addSteps(network: Network, { name, input, steps }: HeadSpecification, x: Value): Value {
+  return steps.reduce((value, step) => addStep(network, `heads.${name}`, step, value, input.kind === 'tokens'), x);
 }
 
 function addStep(network: Network, head: string, step: HeadStep, x: Value, overTokens: boolean): Value {

@@ -41,8 +41,10 @@ class Demand {
     if (sequence_.options.compute_masked_positions) {
       if (positions_ || lists_masked()) columns = sequence_.length;
     }
-    // Where nothing is unmasked, a query attends to all columns there are.
+    // Where nothing is unmasked, a query attends to all columns there are. So may a masked first position, of which the
+    // graph's windows may show no key.
     if (no_key && (columns > 0 || row_)) return {sequence_.length, true};
+    if (row_ && !is_key(sequence_, 0)) return {sequence_.length, true};
     return {row_ || keys_ || positions_ || listed_ ? columns : 0, false};
   }
 
