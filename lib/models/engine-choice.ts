@@ -173,7 +173,7 @@ function isPlainDtype(dtype: ModelDtype | GraphDtype | null): dtype is ModelDtyp
 }
 
 /** The option that only the native engine has. */
-function describeNativeOnly({ dtype, fp32_precision }: EngineWish): string | null {
+export function describeNativeOnly({ dtype, fp32_precision }: EngineWish): string | null {
   if (dtype === 'bf16') return "dtype 'bf16'";
   return fp32_precision === 'high' ? "fp32_precision 'high'" : null;
 }

@@ -12,7 +12,7 @@ import type { Architecture } from './architecture.ts';
 import { meantDtype } from './arithmetic.ts';
 import { type ConfigValues, PretrainedConfig, readConfigValues } from './configuration.ts';
 import { type EncoderSource, parametersSource } from './encoder-source.ts';
-import { type EngineWish, fileWish, weightsOptions } from './engine-choice.ts';
+import { describeNativeOnly, type EngineWish, fileWish, weightsOptions } from './engine-choice.ts';
 import { type ExtraHead, loadParameters, withExtraHeads } from './loading.ts';
 
 /** What loading has to know of a model's class. */
@@ -68,11 +68,11 @@ export async function openModel(
     request.config instanceof PretrainedConfig
       ? request.config
       : new model.config_class(await readConfigValues(place.folder, request.config ?? {}));
-  if (files === null && !wish.origins.includes('weights')) throw await noGraph(place.folder, wish);
+  if (files === null && wish.origins[0] === 'graph') throw await noGraph(place.folder, wish);
   const options = weightsOptions(wish.engine === 'reference' ? 'reference' : 'native', wish);
   const architecture = model.architecture(config as never, class_options);
   const parameters = await loadParameters(model, architecture, place.folder, seed, strict).catch(async (error) => {
-    throw files === null ? await withGraphs(error, place.folder) : error;
+    throw files === null ? await withGraphs(error, place.folder, wish) : error;
   });
   const all = withExtraHeads(parameters, architecture.specification, extra_heads);
   return { config, source: parametersSource(options.engine, architecture, all, options) };
@@ -182,10 +182,12 @@ async function remedy(folder: string, dtype: string | null): Promise<string> {
 }
 
 /** Weights are missing; perhaps there is a graph in their place. */
-async function withGraphs(error: unknown, folder: string): Promise<unknown> {
+async function withGraphs(error: unknown, folder: string, wish: EngineWish): Promise<unknown> {
   if (!(error instanceof BertNativeError) || error.code !== 'ERR_NOT_FOUND') return error;
   const graphs = await describeGraphs(folder);
   if (graphs === '') return error;
-  const message = `${error.message}; it has ${graphs}, which engine 'onnxruntime' runs`;
+  const nativeOnly = describeNativeOnly(wish);
+  const but = nativeOnly === null ? '' : `, but ${nativeOnly} is of engine 'native'`;
+  const message = `${error.message}; it has ${graphs}, which engine 'onnxruntime' runs${but}`;
   return new BertNativeError(error.code, message, { cause: error });
 }

@@ -106,7 +106,12 @@ describe('which engine', () => {
     expect(message).toContain(
       "it has onnx/model.onnx (fp32), onnx/model_quantized.onnx (q8), which engine 'onnxruntime'",
     );
-    expect((await refused({ dtype: 'bf16' }, 'ERR_NOT_FOUND')).message).toContain("engine 'onnxruntime' runs");
+    expect((await refused({ dtype: 'bf16' }, 'ERR_NOT_FOUND')).message).toContain(
+      "which engine 'onnxruntime' runs, but dtype 'bf16' is of engine 'native'",
+    );
+    expect((await refused({ model_file_name: 'encoder' }, 'ERR_NOT_FOUND')).message).toContain(
+      "holds no ONNX graph by the name 'encoder': expected onnx/encoder.onnx or encoder.onnx; there are onnx/model.onnx",
+    );
     rmSync(join(folder, 'onnx'), { recursive: true });
     addWeights(fixture, folder);
     const none = await refused({ engine: 'onnxruntime' }, 'ERR_NOT_FOUND');
