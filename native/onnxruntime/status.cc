@@ -55,7 +55,7 @@ ErrorCode code_of(OrtErrorCode code, std::string_view message, ErrorCode otherwi
     return ErrorCode::kMemory;
   }
   if (has_any(message, {"is not a registered function/op", "Unsupported model IR version", "under development and",
-                        "Could not find an implementation", "No Op registered for", "not supported in this build"})) {
+                        "Could not find an implementation", "No Op registered for"})) {
     return ErrorCode::kUnsupportedModel;
   }
   if (has_any(message, {"Got invalid dimensions for", "Invalid rank for", "Shape mismatch attempting to re-use buffer",

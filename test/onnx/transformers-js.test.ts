@@ -25,8 +25,9 @@ const bars = { fp16: 4e-3, q8: 0.1 };
 
 const texts = ['오늘 날씨가 좋네요!', 'The weather is nice.', 'Hello [MASK] 안녕, café'];
 
-describe('what save_pretrained writes, in transformers.js', () => {
-  const folder = join(temporaryFolder(), 'exported');
+describe.each(['plain', 'fused'])('what save_pretrained writes, in transformers.js: %s operators', (operators) => {
+  const fused_operators = operators === 'fused';
+  const folder = join(temporaryFolder(), `exported-${operators}`);
   const name = basename(folder);
   let model: BertModel;
   let tokenizer: BertTokenizer;
@@ -38,9 +39,9 @@ describe('what save_pretrained writes, in transformers.js', () => {
     tokenizer = await BertTokenizer.from_pretrained(demoModelFolder);
     model = await BertModel.from_pretrained(demoModelFolder);
     await tokenizer.save_pretrained(folder);
-    await model.save_pretrained(folder, { format: 'onnx' });
-    await model.save_pretrained(folder, { format: 'onnx', dtype: 'fp16', external_data: true });
-    await model.save_pretrained(folder, { format: 'onnx', dtype: 'q8', external_data: true });
+    await model.save_pretrained(folder, { format: 'onnx', fused_operators });
+    await model.save_pretrained(folder, { format: 'onnx', fused_operators, dtype: 'fp16', external_data: true });
+    await model.save_pretrained(folder, { format: 'onnx', fused_operators, dtype: 'q8', external_data: true });
   });
 
   test.each(['fp32', 'fp16', 'q8'] as const)('%s: AutoTokenizer and AutoModel', async (dtype) => {

@@ -159,7 +159,8 @@ std::vector<float> FakeSession::compute(const std::string& name, const std::vect
         for (size_t n = 0; name == "labels" && n < kFakeLabels; ++n) {
           out.push_back(row.state(s, 0) + 20 * static_cast<float>(n));
         }
-        for (size_t h = 0; (name == "states" || added > 0) && h < kFakeHidden; ++h) out.push_back(row.state(s, h) + added);
+        for (size_t h = 0; (name == "states" || added > 0) && h < kFakeHidden; ++h)
+          out.push_back(row.state(s, h) + added);
       }
     }
   }

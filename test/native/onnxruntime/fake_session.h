@@ -17,8 +17,8 @@ namespace bert_native::test {
 
 inline constexpr size_t kFakeHidden = 4, kFakeLayers = 2, kFakeHeads = 2, kFakeLabels = 3;
 
-// What a position comes to in the fake graph: whole numbers that f16 holds. `keys`: unmasked positions of its row, or all
-// of its columns where there are none.
+// What a position comes to in the fake graph: whole numbers that f16 holds. `keys`: unmasked positions of its row, or
+// all of its columns where there are none.
 inline float fake_state(int32_t id, int32_t type, int32_t position, size_t keys, size_t h) {
   return static_cast<float>(id * static_cast<int32_t>(h + 1) + 2 * type + position + static_cast<int32_t>(keys));
 }
