@@ -85,7 +85,7 @@ const fromPretrainedRules: OptionRules<FromPretrainedOptions> = {
     accepts: (value) => typeof value === 'object' && !Array.isArray(value),
   },
   strict: booleanRule,
-  extra_heads: { expected: 'an array of heads', accepts: Array.isArray },
+  extra_heads: { expected: 'an array of heads', accepts: Array.isArray, internal: true },
 };
 
 /** What transformers.js documents for `from_pretrained` and has no meaning here. */
