@@ -2,6 +2,7 @@ import { arrayRule, checkOptions, type OptionRules, optionError, stringRule } fr
 import { pathFilter } from './file-names.ts';
 import { isModelId, type ResolveOptions, remoteModel, resolveRules } from './resolve.ts';
 
+/** Which files of a model are downloaded, and from where. */
 export interface DownloadOptions extends ResolveOptions {
   /**
    * Patterns of the files to fetch, such as `onnx/*`, in place of those that this library reads: `*` stands for any

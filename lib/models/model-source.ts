@@ -172,10 +172,7 @@ async function noGraph(
   const there = graphs === '' ? '' : `; there are ${graphs}`;
   // Weights of a family that is not known can't be exported either.
   const help = describe_graph === undefined ? await remedy(folder, dtype) : '';
-  return new BertNativeError(
-    'ERR_NOT_FOUND',
-    `'${folder}' holds ${what}${named}: expected ${expected}${there}${help}`,
-  );
+  return new BertNativeError('ERR_NOT_FOUND', `'${folder}' holds ${what}${named}: expected ${expected}${there}${help}`);
 }
 
 /** How a graph is made of the weights that are there. */

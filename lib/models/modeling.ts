@@ -37,11 +37,13 @@ import { checkSaving, type SaveOptions, saveConfig, saveWeights } from './saving
 export type { EngineOptions } from './engine-choice.ts';
 export type { SaveOptions, SaveProgress } from './saving.ts';
 
+/** How a model is made that has no checkpoint. */
 export interface InitOptions extends NewModelOptions {
   /** Seed of the random initialisation, 0 unless given; the same seed gives the same weights on every machine. */
   readonly seed?: number | null;
 }
 
+/** How a model is found, loaded and run. */
 export interface FromPretrainedOptions extends ResolveOptions, EngineOptions, Pick<InitOptions, 'seed'> {
   /** A configuration in place of the folder's, or fields that override some of it. */
   readonly config?: PretrainedConfig | ConfigValues | null;

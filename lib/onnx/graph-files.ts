@@ -4,6 +4,7 @@
  */
 export const graphDtypes = ['fp32', 'fp16', 'q8', 'uint8', 'int8', 'q4', 'q4f16', 'bnb4'] as const;
 
+/** How an ONNX graph holds its weights: the suffix of its file's name says it. */
 export type GraphDtype = (typeof graphDtypes)[number];
 
 /** What stands behind a graph's name, as on the hub. */

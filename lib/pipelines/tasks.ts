@@ -150,7 +150,8 @@ export function findTask(name: unknown): TaskDefinition {
 }
 
 /** Tasks of transformers.js that no encoder of text does. */
-const foreignTasks = /generation|translation|summarization|image|audio|speech|depth|object-detection|background-removal/;
+const foreignTasks =
+  /generation|translation|summarization|image|audio|speech|depth|object-detection|background-removal/;
 
 /** By letters, and where those are far from all names, by a word in common. */
 function nearestTask(name: string, names: readonly string[]): string | undefined {

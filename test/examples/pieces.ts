@@ -37,7 +37,9 @@ export function piecesOf(path: string): Piece[] {
   const pieces: Piece[] = [];
   const imports = new Map<string, string>();
   let heading = '';
-  for (const [, title, code] of readFileSync(join(root, path), 'utf8').matchAll(/^##? (.*)$|^```ts\n([\s\S]*?)^```$/gm)) {
+  for (const [, title, code] of readFileSync(join(root, path), 'utf8').matchAll(
+    /^##? (.*)$|^```ts\n([\s\S]*?)^```$/gm,
+  )) {
     if (title !== undefined) heading = title;
     else if (!code!.includes("from '@huggingface/")) {
       const own = importsOf(code!);
