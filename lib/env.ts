@@ -5,8 +5,8 @@ import { booleanRule, checkOption, optionError } from './options.ts';
 
 let fp32MatrixUnits: boolean | undefined;
 
-/** A folder that an environment variable names; `~` is the home folder, as Python's huggingface_hub reads it. */
-function folderByEnvironment(name: string): string | undefined {
+/** A path that an environment variable has; `~` is the home folder, as Python's huggingface_hub reads it. */
+function pathByEnvironment(name: string): string | undefined {
   const text = process.env[name];
   if (!text) return undefined;
   return text === '~' || text.startsWith('~/') ? join(homedir(), text.slice(1)) : text;
@@ -18,8 +18,7 @@ function isSwitchedOn(name: string): boolean {
 }
 
 const huggingFaceHome =
-  folderByEnvironment('HF_HOME') ??
-  join(folderByEnvironment('XDG_CACHE_HOME') ?? join(homedir(), '.cache'), 'huggingface');
+  pathByEnvironment('HF_HOME') ?? join(pathByEnvironment('XDG_CACHE_HOME') ?? join(homedir(), '.cache'), 'huggingface');
 
 /** @throws BertNativeError `ERR_OPTION` for anything but 0 and 1 */
 function fp32MatrixUnitsByEnvironment(): boolean {
@@ -50,10 +49,17 @@ export const env = {
 
   /** The hub cache, in the layout that Python's huggingface_hub writes: `HF_HUB_CACHE`, else `HF_HOME/hub`. */
   cacheDir:
-    folderByEnvironment('HF_HUB_CACHE') ?? folderByEnvironment('HUGGINGFACE_HUB_CACHE') ?? join(huggingFaceHome, 'hub'),
+    pathByEnvironment('HF_HUB_CACHE') ?? pathByEnvironment('HUGGINGFACE_HUB_CACHE') ?? join(huggingFaceHome, 'hub'),
 
   /** The file that `hf auth login` of Python's huggingface_hub leaves a token in: `HF_TOKEN_PATH`, else `HF_HOME/token`. */
-  tokenPath: folderByEnvironment('HF_TOKEN_PATH') ?? join(huggingFaceHome, 'token'),
+  tokenPath: pathByEnvironment('HF_TOKEN_PATH') ?? join(huggingFaceHome, 'token'),
+
+  /**
+   * ONNX Runtime's shared library, or a folder that has it: of the package onnxruntime-node, or of a release. Unless set,
+   * `BERT_NATIVE_ONNXRUNTIME`; null: the copy of onnxruntime-node that the process or its application has. It is opened when
+   * it is first needed, once for the process.
+   */
+  onnxRuntimePath: (pathByEnvironment('BERT_NATIVE_ONNXRUNTIME') ?? null) as string | null,
 
   /**
    * Threads of the native engine, the same for all models of the process. Unless set, `BERT_NATIVE_THREADS`, else what

@@ -27,11 +27,12 @@ export interface NativeBinding {
   /**
    * Makes a session on a thread of the library. Needs `open_onnxruntime`. Equal loads of one process share it.
    *
-   * @param source the path of a file, which has been checked, or the bytes of a graph
+   * @param source a file, which has been checked: its path, what tells it and the files of its external data from others
+   *   (equal strings: the same contents), and how large they are together; or the bytes of a graph without external data
    * @throws (rejects) BertNativeError `ERR_FILE_FORMAT`, `ERR_UNSUPPORTED_MODEL`, `ERR_DEVICE`, `ERR_MEMORY`, `ERR_IO`
    */
   load_graph(
-    source: { readonly path: string; readonly identity: readonly string[] } | Uint8Array,
+    source: { readonly path: string; readonly identity: readonly string[]; readonly size_bytes: number } | Uint8Array,
     specification: EncoderSpecification,
     binding: GraphBinding,
     settings: NativeSessionSettings,

@@ -1,9 +1,10 @@
-import { readdir, realpath, stat } from 'node:fs/promises';
-import { isAbsolute, join, relative, sep } from 'node:path';
+import { readdir, stat } from 'node:fs/promises';
+import { join } from 'node:path';
 import { BertNativeError } from '../errors.ts';
 import { fileError } from '../files.ts';
 import { withFileSource } from './byte-source.ts';
 import { type CheckpointTensor, quoted, type WeightsFile } from './checkpoint-tensor.ts';
+import { locateInside } from './inside-folder.ts';
 import { openSafetensors } from './safetensors.ts';
 import { objectEntries, parseJsonObject } from './strict-json.ts';
 import type { CheckpointFile } from './tensor-span.ts';
@@ -52,10 +53,8 @@ const openers: Readonly<Record<CheckpointFormat, (path: string) => Promise<Weigh
 /**
  * Finds the weights in a model folder and reads their headers.
  *
- * Shards are named by an index file, which is as untrusted as the rest of a download: a name must be a plain relative
- * path, and the file that it leads to, links followed, must lie in the folder. In the hub's cache every file is a link
- * into `blobs/` beside `snapshots/`; there, the links may lead anywhere inside the model's own `models--…` folder. The
- * four names above are this library's own choice, so whoever owns the folder may link them to any place.
+ * Shards are named by an index file and have to lie in the folder ({@link locateInside}). The four names above are this
+ * library's own choice, so whoever owns the folder may link them to any place.
  *
  * @throws BertNativeError `ERR_NOT_FOUND` when there are no weights or a shard is missing, `ERR_FILE_FORMAT`,
  * `ERR_UNSAFE_PICKLE`, `ERR_IO`
@@ -109,7 +108,10 @@ async function openShards(folder: string, indexPath: string, format: CheckpointF
   const files: CheckpointFile[] = [];
   const tensors = new Map<string, CheckpointTensor>();
   for (const shardName of shardNames) {
-    const shard = await openWeights(await locateShard(folder, shardName, indexPath), format);
+    const shard = await openWeights(
+      await locateInside(folder, { named_in: indexPath, name: shardName, kind: 'shard' }),
+      format,
+    );
     files.push(shard.file);
     addShard(tensors, shard);
     requireListedTensors(weightMap, shardName, shard, indexPath);
@@ -169,49 +171,6 @@ function requireListedTensors(
       );
     }
   }
-}
-
-/** The path of a shard with links followed, so that what is opened is what was checked. */
-async function locateShard(folder: string, shardName: string, indexPath: string): Promise<string> {
-  if (!isPlainRelativePath(shardName)) {
-    throw new BertNativeError('ERR_FILE_FORMAT', `${indexPath}: ${quoted(shardName)} is not the name of a shard`);
-  }
-  const target = await resolveLinks(join(folder, shardName));
-  const boundary = shardBoundary(await resolveLinks(folder));
-  if (!isInside(boundary, target)) {
-    throw new BertNativeError(
-      'ERR_FILE_FORMAT',
-      `${indexPath}: the shard ${quoted(shardName)} is a link to ${target}, which lies outside ${boundary}`,
-    );
-  }
-  return target;
-}
-
-function isPlainRelativePath(name: string): boolean {
-  const hasForeignCharacters = /[\\\0]|^[a-z]:/i.test(name);
-  return !hasForeignCharacters && name.split('/').every((part) => part !== '' && part !== '.' && part !== '..');
-}
-
-async function resolveLinks(path: string): Promise<string> {
-  try {
-    return await realpath(path);
-  } catch (cause) {
-    throw fileError('looking for a shard', path, cause);
-  }
-}
-
-/** The folder itself or, for `…/models--OWNER--NAME/snapshots/REVISION[/…]`, the model's folder in the hub's cache. */
-function shardBoundary(folder: string): string {
-  const parts = folder.split(sep);
-  const snapshots = parts.findLastIndex(
-    (part, index) => part === 'snapshots' && parts[index - 1]?.startsWith('models--') && index + 1 < parts.length,
-  );
-  return snapshots === -1 ? folder : parts.slice(0, snapshots).join(sep);
-}
-
-function isInside(folder: string, path: string): boolean {
-  const route = relative(folder, path);
-  return !isAbsolute(route) && route.split(sep)[0] !== '..';
 }
 
 // No weights

@@ -7,6 +7,7 @@
 #include "binding/environment.h"
 #include "binding/errors.h"
 #include "binding/module_lifetime.h"
+#include "binding/onnxruntime.h"
 #include "binding/tokenizer.h"
 #include "binding/tokenizer_training.h"
 #include "binding/values.h"
@@ -58,12 +59,16 @@ Napi::Object init(Napi::Env env, Napi::Object exports) {
   keep_module_loaded();
   env.SetInstanceData(new EnvironmentData(env));
   define_encoder_class(env);
+  define_graph_encoder_class(env);
   define_vector_index_class(env);
   exports.Set("set_error_class", Napi::Function::New(env, set_error_class));
   exports.Set("system_info", Napi::Function::New(env, system_info));
   exports.Set("set_thread_count", Napi::Function::New(env, set_thread_count));
   exports.Set("set_max_queued_tokens", Napi::Function::New(env, set_max_queued_tokens));
   exports.Set("load_encoder", Napi::Function::New(env, load_encoder));
+  exports.Set("open_onnxruntime", Napi::Function::New(env, open_onnxruntime_library));
+  exports.Set("onnxruntime_info", Napi::Function::New(env, onnxruntime_info));
+  exports.Set("load_graph", Napi::Function::New(env, load_graph));
   exports.Set("create_tokenizer_model", Napi::Function::New(env, create_tokenizer_model));
   exports.Set("create_tokenizer_model_async", Napi::Function::New(env, create_tokenizer_model_async));
   exports.Set("create_tokenizer", Napi::Function::New(env, create_tokenizer));

@@ -10,9 +10,10 @@ namespace bert_native {
 struct EnvironmentData {
   explicit EnvironmentData(Napi::Env env) : jobs(env) {}
 
-  Napi::FunctionReference error_class;         // BertNativeError, handed over by lib/binding/load.ts
-  Napi::FunctionReference encoder_class;       // NativeEncoder
-  Napi::FunctionReference vector_index_class;  // NativeVectorIndex
+  Napi::FunctionReference error_class;          // BertNativeError, handed over by lib/binding/load.ts
+  Napi::FunctionReference encoder_class;        // NativeEncoder
+  Napi::FunctionReference graph_encoder_class;  // NativeGraphEncoder
+  Napi::FunctionReference vector_index_class;   // NativeVectorIndex
   JobQueue jobs;
 };
 

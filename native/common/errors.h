@@ -7,23 +7,23 @@ namespace bert_native {
 
 // What went wrong, as JavaScript sees it in `error.code`. error_code_name() gives the string.
 enum class ErrorCode {
-  kOption,           // an argument or option is unknown, of the wrong type or out of its range
-  kShape,            // lengths or dimensions do not fit together
-  kTokenId,          // an id is outside the vocabulary
-  kSequenceTooLong,  // more positions than the model has
-  kTruncation,       // a pair cannot be cut to max_length by the strategy asked for
-  kWeightMissing,    // a parameter of the model is not in the checkpoint
-  kWeightShape,      // a parameter has another shape than the configuration says
-  kConfig,           // a configuration that describes no model
-  kFileFormat,       // a file that does not follow its format
-  kUnsupportedModel, // a model that cannot be run
-  kDevice,           // the machine lacks what was asked for
-  kEngine,           // the engine asked for is not installed, or cannot be used here
-  kMemory,           // an allocation failed
-  kQueueFull,        // more work would wait than allowed
-  kDisposed,         // the model was disposed
-  kAborted,          // the caller aborted
-  kIo,               // reading or writing failed, or a file changed while it was read
+  kOption,            // an argument or option is unknown, of the wrong type or out of its range
+  kShape,             // lengths or dimensions do not fit together
+  kTokenId,           // an id is outside the vocabulary
+  kSequenceTooLong,   // more positions than the model has
+  kTruncation,        // a pair cannot be cut to max_length by the strategy asked for
+  kWeightMissing,     // a parameter of the model is not in the checkpoint
+  kWeightShape,       // a parameter has another shape than the configuration says
+  kConfig,            // a configuration that describes no model
+  kFileFormat,        // a file that does not follow its format
+  kUnsupportedModel,  // a model that cannot be run
+  kDevice,            // the machine lacks what was asked for
+  kEngine,            // the engine asked for is not installed, or cannot be used here
+  kMemory,            // an allocation failed
+  kQueueFull,         // more work would wait than allowed
+  kDisposed,          // the model was disposed
+  kAborted,           // the caller aborted
+  kIo,                // reading or writing failed, or a file changed while it was read
 };
 
 const char* error_code_name(ErrorCode code);

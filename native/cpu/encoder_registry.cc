@@ -1,41 +1,11 @@
 #include "cpu/encoder_registry.h"
 
-#include <cstdio>
-#include <future>
-#include <mutex>
-#include <unordered_map>
-#include <utility>
+#include "common/key_writer.h"
+#include "common/load_registry.h"
 
 namespace bert_native {
 
 namespace {
-
-using SharedEncoder = std::shared_ptr<const CpuEncoder>;
-
-// Fields one after another with a separator that no number contains; strings carry their length, so two different lists
-// of fields never give the same text.
-class KeyWriter {
- public:
-  template <typename Integer>
-  void add(Integer value) {
-    text_ += std::to_string(value);
-    text_ += ' ';
-  }
-  void add_float(double value) {
-    char digits[40];
-    std::snprintf(digits, sizeof digits, "%a ", value);
-    text_ += digits;
-  }
-  void add_text(const std::string& value) {
-    add(value.size());
-    text_ += value;
-    text_ += ' ';
-  }
-  std::string take() { return std::move(text_); }
-
- private:
-  std::string text_;
-};
 
 void add_norm(KeyWriter& key, const std::optional<NormSpecification>& norm) {
   key.add(norm.has_value());
@@ -160,26 +130,6 @@ struct AddValues {
   void operator()(const std::vector<float>&) const {}
 };
 
-std::mutex& registry_mutex() {
-  static std::mutex* const mutex = new std::mutex();
-  return *mutex;
-}
-
-// Never destroyed: at process exit a worker may still be letting go of its encoder.
-std::unordered_map<std::string, std::weak_ptr<const CpuEncoder>>& loaded_encoders() {
-  static auto* const encoders = new std::unordered_map<std::string, std::weak_ptr<const CpuEncoder>>();
-  return *encoders;
-}
-
-std::unordered_map<std::string, std::shared_future<SharedEncoder>>& loading_encoders() {
-  static auto* const encoders = new std::unordered_map<std::string, std::shared_future<SharedEncoder>>();
-  return *encoders;
-}
-
-void forget_released_encoders() {
-  std::erase_if(loaded_encoders(), [](const auto& entry) { return entry.second.expired(); });
-}
-
 }  // namespace
 
 std::string encoder_key(const EncoderSpecification& specification, const ParameterSources& sources, MatrixType type,
@@ -198,44 +148,10 @@ std::string encoder_key(const EncoderSpecification& specification, const Paramet
   return key.take();
 }
 
-SharedEncoder acquire_encoder(const std::string& key, const std::function<std::unique_ptr<CpuEncoder>()>& load) {
-  if (key.empty()) return load();
-
-  std::promise<SharedEncoder> promise;
-  std::shared_future<SharedEncoder> loading;
-  {
-    const std::lock_guard lock(registry_mutex());
-    forget_released_encoders();
-    const auto loaded = loaded_encoders().find(key);
-    if (loaded != loaded_encoders().end()) {
-      if (SharedEncoder encoder = loaded->second.lock()) return encoder;
-    }
-    const auto other = loading_encoders().find(key);
-    if (other != loading_encoders().end()) {
-      loading = other->second;
-    } else {
-      loading_encoders().emplace(key, promise.get_future().share());
-    }
-  }
-  if (loading.valid()) return loading.get();
-
-  try {
-    SharedEncoder encoder = load();
-    {
-      const std::lock_guard lock(registry_mutex());
-      loaded_encoders()[key] = encoder;
-      loading_encoders().erase(key);
-    }
-    promise.set_value(encoder);
-    return encoder;
-  } catch (...) {
-    {
-      const std::lock_guard lock(registry_mutex());
-      loading_encoders().erase(key);
-    }
-    promise.set_exception(std::current_exception());
-    throw;
-  }
+std::shared_ptr<const CpuEncoder> acquire_encoder(const std::string& key,
+                                                  const std::function<std::unique_ptr<CpuEncoder>()>& load) {
+  static auto* const encoders = new LoadRegistry<CpuEncoder>();
+  return encoders->acquire(key, load);
 }
 
 }  // namespace bert_native

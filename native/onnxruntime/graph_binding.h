@@ -7,8 +7,8 @@
 
 namespace bert_native {
 
-// Which of a graph's inputs and outputs is what of a forward pass: the graph's names, empty where it has none. Sizes are
-// the specification's that goes with it. Legend: B batch, S columns of a batch, H hidden_size, N numbers of a head.
+// Which of a graph's inputs and outputs is what of a forward pass: the graph's names, empty where it has none. Sizes
+// are the specification's that goes with it. Legend: B batch, S columns of a batch, H hidden_size, N numbers of a head.
 struct GraphBinding {
   // An output of the graph that holds a head's numbers: all N of them, or one column.
   struct HeadOutput {
@@ -24,10 +24,10 @@ struct GraphBinding {
   // Static lengths of the graph's inputs; 0: any.
   size_t fixed_rows = 0, fixed_columns = 0;
 
-  std::string last_hidden_state, pooler_output;    // [B,S,H], [B,H]
-  std::vector<std::string> hidden_states;          // L+1 of [B,S,H], or none
-  std::vector<std::string> attentions;             // L of [B,A,S,S], or none
-  std::vector<std::vector<HeadOutput>> heads;      // of each of the specification's heads; empty: the graph lacks it
+  std::string last_hidden_state, pooler_output;  // [B,S,H], [B,H]
+  std::vector<std::string> hidden_states;        // L+1 of [B,S,H], or none
+  std::vector<std::string> attentions;           // L of [B,A,S,S], or none
+  std::vector<std::vector<HeadOutput>> heads;    // of each of the specification's heads; empty: the graph lacks it
 };
 
 }  // namespace bert_native

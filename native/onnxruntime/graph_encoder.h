@@ -1,6 +1,7 @@
 #pragma once
 
 #include <cstddef>
+#include <cstdint>
 #include <memory>
 
 #include "encoder/specification.h"
@@ -9,13 +10,18 @@
 
 namespace bert_native {
 
-// A graph that computes what an encoder computes. `specification` says how wide inputs and outputs are; its layers may be
-// fewer than the graph's.
+// A graph that computes what an encoder computes. `specification` says how wide inputs and outputs are; its layers may
+// be fewer than the graph's.
 struct GraphEncoder {
   std::shared_ptr<const GraphSession> session;
   EncoderSpecification specification;
   GraphBinding binding;
-  size_t token_budget = 0;  // of a batch: rows times columns
+  size_t token_budget = 0;          // of a batch: rows times columns
+  uint64_t weights_size_bytes = 0;  // of the graph's files
 };
+
+// Whether the session has every input and output that the binding names, and no other input, of types and shapes that
+// are exchanged with it. Throws kFileFormat or kUnsupportedModel, naming the value.
+void check_graph_encoder(const GraphEncoder& encoder);
 
 }  // namespace bert_native

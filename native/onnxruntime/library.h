@@ -14,8 +14,8 @@ struct OnnxRuntimeInfo {
 bool onnxruntime_is_supported();
 
 // Opens ONNX Runtime's shared library, once per process and for good: all sessions share its environment, and one that
-// onnxruntime-node has opened before is the same. A second call with another path throws kEngine unless that is the same
-// file. Throws kEngine, with the remedy, for a path that does not open, is no ONNX Runtime, or is too old.
+// onnxruntime-node has opened before is the same. A second call with another path throws kEngine unless that is the
+// same file. Throws kEngine, with the remedy, for a path that does not open, is no ONNX Runtime, or is too old.
 const OnnxRuntimeInfo& open_onnxruntime(const std::string& path);
 
 // Null before open_onnxruntime() has succeeded.

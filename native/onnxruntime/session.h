@@ -40,7 +40,7 @@ struct SessionSettings {
   std::string optimized_model_path;  // where the optimised graph is written; empty: nowhere
   bool memory_arena = true;
   bool memory_pattern = false;
-  int log_severity = 3;  // 0 verbose … 4 fatal
+  int log_severity = 3;                      // 0 verbose … 4 fatal
   std::vector<ExecutionProvider> providers;  // in order of preference; the CPU's comes last in any case
   NamedSettings entries;                     // session configuration entries, as the library's headers name them
   std::vector<std::pair<std::string, int64_t>> free_dimensions;  // lengths for symbolic dimensions
@@ -63,9 +63,10 @@ class RunTermination {
   ~RunTermination();
   // The runs that were given this end with kAborted at the next operator; runs that begin later do at once.
   void terminate();
+  bool is_terminated() const;
 
  private:
-  friend class GraphSession;
+  friend class OnnxRuntimeSession;
   struct State;
   std::unique_ptr<State> state_;
 };
@@ -89,10 +90,6 @@ class GraphSession {
   // its memory, kMemory, kFileFormat where an operator fails.
   virtual void run(const std::vector<GraphTensor>& inputs, const std::vector<GraphTensor>& outputs,
                    RunTermination& termination) const = 0;
-
- protected:
-  // What friends may see of it.
-  static bool is_terminated(const RunTermination& termination);
 };
 
 }  // namespace bert_native

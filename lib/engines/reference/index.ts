@@ -29,6 +29,7 @@ export const referenceEngine: Engine = {
 };
 
 class ReferenceEncoder implements LoadedEncoder {
+  readonly takes_token_rows = false;
   readonly weights_size_bytes: number;
   readonly #specification: EncoderSpecification;
   #running_calls = 0;

@@ -1,7 +1,9 @@
 /** What a graph says of itself, read without its weights. */
 export interface GraphSummary {
   readonly ir_version: number;
+  /** Versions of the operators by domain; ONNX's own have the domain `''`. */
   readonly opsets: Readonly<Record<string, number>>;
+  /** Name and version of what wrote the file; empty where it does not say. */
   readonly producer: string;
   /** Without those that an initializer stands for. */
   readonly inputs: readonly GraphValueSummary[];

@@ -1,0 +1,213 @@
+#include "binding/onnxruntime.h"
+
+#include <memory>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "binding/environment.h"
+#include "binding/errors.h"
+#include "binding/graph_settings.h"
+#include "binding/jobs.h"
+#include "binding/specification.h"
+#include "binding/values.h"
+#include "common/errors.h"
+#include "common/load_registry.h"
+#include "cpu/background.h"
+#include "cpu/scheduler.h"
+#include "onnxruntime/graph_encoder.h"
+#include "onnxruntime/library.h"
+#include "onnxruntime/session.h"
+
+namespace bert_native {
+
+namespace {
+
+// ---------- loading ----------
+
+struct GraphLoad {
+  GraphSource source;
+  SessionSettings settings;
+  std::string key;  // of the session; empty: it is not shared
+  std::shared_ptr<GraphEncoder> encoder = std::make_shared<GraphEncoder>();
+
+  void run() {
+    static auto* const sessions = new LoadRegistry<GraphSession>();
+    encoder->session = sessions->acquire(key, [this] { return GraphSession::load(source, settings); });
+    source = {};
+    check_graph_encoder(*encoder);
+  }
+};
+
+std::vector<std::byte> copy_bytes(const Napi::Uint8Array& array) {
+  const auto* const first = reinterpret_cast<const std::byte*>(array.Data());
+  return std::vector<std::byte>(first, first + array.ByteLength());
+}
+
+// Where the caller leaves the number of threads open, a run has all of them.
+size_t default_intra_op_threads() { return Scheduler::instance().thread_count(); }
+
+std::shared_ptr<GraphLoad> read_graph_load(const Napi::CallbackInfo& info) {
+  auto load = std::make_shared<GraphLoad>();
+  GraphEncoder& encoder = *load->encoder;
+  encoder.specification = read_specification(Fields(info[1], "specification"));
+  encoder.binding = read_graph_binding(Fields(info[2], "binding"));
+  const Fields settings(info[3], "settings");
+  load->settings = read_session_settings(settings);
+  encoder.token_budget = settings.size("token_budget");
+  if (load->settings.intra_op_threads == 0) load->settings.intra_op_threads = default_intra_op_threads();
+
+  if (info[0].IsTypedArray() && info[0].As<Napi::TypedArray>().TypedArrayType() == napi_uint8_array) {
+    auto bytes = copy_bytes(info[0].As<Napi::Uint8Array>());
+    encoder.weights_size_bytes = bytes.size();
+    load->source = std::move(bytes);
+    return load;
+  }
+  const Fields file(info[0], "source");
+  std::vector<std::string> identity;
+  file.each("identity", [&](const Napi::Value& part, const auto& path) {
+    if (!part.IsString()) throw_expected(path(), "a string");
+    identity.push_back(part.As<Napi::String>().Utf8Value());
+  });
+  const std::string path = file.utf8("path");
+  encoder.weights_size_bytes = file.size("size_bytes");
+  load->key = session_key(path, identity, load->settings);
+  load->source = path;
+  return load;
+}
+
+// Loading touches nothing of its job's, so that an environment may end while it goes on: others may wait for its
+// result.
+class LoadGraphJob : public Job {
+ public:
+  LoadGraphJob(Napi::Env env, std::shared_ptr<GraphLoad> load) : Job(env), load_(std::move(load)) {}
+
+  void start(Finish finish) {
+    run_on_own_threads(1, [load = load_, finish = std::move(finish)](ThreadPool&) {
+      std::exception_ptr failure;
+      try {
+        load->run();
+      } catch (...) {
+        failure = std::current_exception();
+      }
+      finish(failure);
+    });
+  }
+  Napi::Value result(Napi::Env env) override;
+
+ private:
+  std::shared_ptr<GraphLoad> load_;
+};
+
+// ---------- the JavaScript object ----------
+
+class NativeGraphEncoder : public Napi::ObjectWrap<NativeGraphEncoder> {
+ public:
+  static Napi::Function define(Napi::Env env) {
+    return DefineClass(env, "NativeGraphEncoder",
+                       {
+                           InstanceMethod<&NativeGraphEncoder::dispose>("dispose"),
+                           InstanceAccessor<&NativeGraphEncoder::providers>("providers"),
+                           InstanceAccessor<&NativeGraphEncoder::weights_size_bytes>("weights_size_bytes"),
+                       });
+  }
+
+  static Napi::Object wrap(Napi::Env env, std::shared_ptr<const GraphEncoder> encoder) {
+    const Napi::Object object = environment_data(env).graph_encoder_class.New({});
+    // So that a model that was forgotten, not disposed, weighs on the garbage collector what it holds.
+    Napi::MemoryManagement::AdjustExternalMemory(env, static_cast<int64_t>(encoder->weights_size_bytes));
+    Unwrap(object)->encoder_ = std::move(encoder);
+    return object;
+  }
+
+  explicit NativeGraphEncoder(const Napi::CallbackInfo& info) : Napi::ObjectWrap<NativeGraphEncoder>(info) {}
+  void Finalize(Napi::BasicEnv env) override { release(env); }
+
+ private:
+  Napi::Value dispose(const Napi::CallbackInfo& info) {
+    release(info.Env());
+    return info.Env().Undefined();
+  }
+
+  Napi::Value providers(const Napi::CallbackInfo& info) {
+    const Napi::Env env = info.Env();
+    return guarded(env, [&]() -> Napi::Value {
+      const Napi::Array names = Napi::Array::New(env);
+      for (const std::string& name : encoder()->session->providers()) names.Set(names.Length(), name);
+      return names;
+    });
+  }
+
+  Napi::Value weights_size_bytes(const Napi::CallbackInfo& info) {
+    return guarded(info.Env(), [&]() -> Napi::Value {
+      return Napi::Number::New(info.Env(), static_cast<double>(encoder()->weights_size_bytes));
+    });
+  }
+
+  // The end of a session, which may be this one's, takes its time, which the event loop does not have.
+  void release(Napi::BasicEnv env) {
+    if (encoder_ == nullptr) return;
+    Napi::MemoryManagement::AdjustExternalMemory(env, -static_cast<int64_t>(encoder_->weights_size_bytes));
+    try {
+      run_in_background([encoder = std::move(encoder_)](ThreadPool&) {});
+    } catch (const Error&) {
+      // The system gives no thread: it ends here.
+    }
+    encoder_ = nullptr;
+  }
+
+  std::shared_ptr<const GraphEncoder> encoder() const {
+    if (encoder_ == nullptr) throw Error(ErrorCode::kDisposed, "the model was disposed");
+    return encoder_;
+  }
+
+  std::shared_ptr<const GraphEncoder> encoder_;
+};
+
+Napi::Value LoadGraphJob::result(Napi::Env env) { return NativeGraphEncoder::wrap(env, std::move(load_->encoder)); }
+
+Napi::Object to_object(Napi::Env env, const OnnxRuntimeInfo& library) {
+  const Napi::Object result = Napi::Object::New(env);
+  result.Set("path", library.path);
+  result.Set("version", library.version);
+  const Napi::Array providers = Napi::Array::New(env);
+  for (const std::string& name : library.providers) providers.Set(providers.Length(), name);
+  result.Set("providers", providers);
+  return result;
+}
+
+}  // namespace
+
+Napi::Value open_onnxruntime_library(const Napi::CallbackInfo& info) {
+  const Napi::Env env = info.Env();
+  return guarded(env, [&]() -> Napi::Value {
+    if (!info[0].IsString()) throw_expected("path", "a string");
+    return to_object(env, open_onnxruntime(info[0].As<Napi::String>().Utf8Value()));
+  });
+}
+
+Napi::Value onnxruntime_info(const Napi::CallbackInfo& info) {
+  const Napi::Env env = info.Env();
+  return guarded(env, [&]() -> Napi::Value {
+    const Napi::Object result = Napi::Object::New(env);
+    const OnnxRuntimeInfo* const library = opened_onnxruntime();
+    result.Set("supported", Napi::Boolean::New(env, onnxruntime_is_supported()));
+    result.Set("opened", library != nullptr ? to_object(env, *library) : env.Null());
+    return result;
+  });
+}
+
+Napi::Value load_graph(const Napi::CallbackInfo& info) {
+  const Napi::Env env = info.Env();
+  return guarded(env, [&]() -> Napi::Value {
+    auto job = std::make_unique<LoadGraphJob>(env, read_graph_load(info));
+    const auto start = [started = job.get()](Finish finish) { started->start(std::move(finish)); };
+    return environment_data(env).jobs.submit(std::move(job), 0, start);
+  });
+}
+
+void define_graph_encoder_class(Napi::Env env) {
+  environment_data(env).graph_encoder_class = Napi::Persistent(NativeGraphEncoder::define(env));
+}
+
+}  // namespace bert_native
