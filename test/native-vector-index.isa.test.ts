@@ -82,6 +82,17 @@ test('an aborted search rejects at once, and those behind it go on', async () =>
   expect([...(await behind).indices]).toEqual(naive(queries.subarray(0, D), among, 5, false));
 });
 
+test('a search that is done before it is aborted, and not yet settled, rejects too', async () => {
+  const index = addon().create_vector_index(vectors(10, 1), D, 'dot');
+  const id = index.new_call_id();
+  const aborted = index.search(vectors(1, 2), 2, id);
+  // In no turn of the event loop: whether the search is done by then or not, nobody has been told.
+  for (const start = performance.now(); performance.now() - start < 50; );
+  index.abort(id);
+  await expect(aborted).rejects.toMatchObject({ code: 'ERR_ABORTED' });
+  expect((await search(index, vectors(1, 2), 2)).indices.length).toBe(2);
+});
+
 test.each(['ArrayBuffer', 'SharedArrayBuffer'])('a worker that ends in mid-search, over %s', async (buffer) => {
   const worker = new Worker(
     `const { parentPort, workerData } = require('node:worker_threads');

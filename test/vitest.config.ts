@@ -12,7 +12,9 @@ console.warn(
 );
 
 const common: TestProjectInlineConfiguration['test'] = {
-  testTimeout: 120_000,
+  // Only what hangs takes so long, on a slow machine with other work, too.
+  testTimeout: 10 * 60_000,
+  hookTimeout: 10 * 60_000,
   // Each file in a process of its own: BERT_NATIVE_ISA is read once per process.
   pool: 'forks',
   // Two cores: more processes than that only slow each other down.

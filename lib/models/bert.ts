@@ -9,10 +9,10 @@ import type { Tensor } from '../tensor/tensor.ts';
 import { activationNames, activations } from './activations.ts';
 import { type ConfigValues, PretrainedConfig } from './configuration.ts';
 import { EncoderModel, type EncoderModelOptions } from './encoder-model.ts';
+import type { EncoderSource } from './encoder-source.ts';
 import type { BareEncoder, Family, HeadPlan } from './family.ts';
 import type { TensorInput } from './inputs.ts';
 import { postNormLayers } from './layers.ts';
-import type { LoadedParameters } from './loading.ts';
 import type { InitOptions } from './modeling.ts';
 import {
   MaskedLanguageModel,
@@ -216,10 +216,10 @@ export class BertModel extends EncoderModel {
   static override readonly family = bert;
   declare readonly config: BertConfig;
 
-  /** @param parameters @internal what `from_pretrained` loaded */
+  /** @param source @internal what `from_pretrained` found */
   // biome-ignore lint/complexity/noUselessConstructor: it gives the options their type.
-  constructor(config: BertConfig, options?: (InitOptions & BertModelOptions) | null, parameters?: LoadedParameters) {
-    super(config, options, parameters);
+  constructor(config: BertConfig, options?: (InitOptions & BertModelOptions) | null, source?: EncoderSource) {
+    super(config, options, source);
   }
 }
 

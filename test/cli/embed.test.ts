@@ -18,10 +18,11 @@ import { dirname, join } from 'node:path';
 import { PassThrough } from 'node:stream';
 import { setTimeout as wait } from 'node:timers/promises';
 import { pathToFileURL } from 'node:url';
-import { beforeAll, describe, expect, test } from 'vitest';
+import { beforeAll, describe, expect, test, vi } from 'vitest';
+import { Interruption } from '../../lib/cli/interruption.ts';
 import { Progress } from '../../lib/cli/progress.ts';
 import { AutoModel, AutoTokenizer, BertModel, BertTokenizer } from '../../lib/index.ts';
-import { attempt, program, run, start, until } from '../support/command-line.ts';
+import { attempt, program, run, start, startInterrupted, until } from '../support/command-line.ts';
 import { expectValuesClose, fixturesFolder } from '../support/fixtures.ts';
 import { temporaryFolder } from '../support/temporary.ts';
 
@@ -256,16 +257,10 @@ describe('interruption and resumption', () => {
 
   const rowsOf = (file: string) => (file.includes('.npy') ? readNpy(file).shape[0] : readJsonLines(file).length);
 
-  /** Runs until some rows are written, then sends a signal. Small batches, which change no bits, make it take its time. */
+  /** Runs until some rows are written, and a signal comes. Small batches, which change no bits, make it take its time. */
   async function interrupt(signal: NodeJS.Signals, output: string, args: string[]) {
-    const { child, ended } = start(...args, '--batch-tokens', '24');
-    const partial = `${output}.partial`;
-    await until(
-      () => child.exitCode !== null || (existsSync(partial) && statSync(partial).size > 1000),
-      `rows in ${partial}`,
-    );
-    child.kill(signal);
-    return ended;
+    const when = { signal, file: `${output}.partial`, size_bytes: 1000 };
+    return startInterrupted(when, ...args, '--batch-tokens', '24').ended;
   }
 
   describe.each(['npy', 'jsonl'])('%s', (ending) => {
@@ -313,10 +308,8 @@ describe('interruption and resumption', () => {
     const output = path('often.npy');
     await interrupt('SIGINT', output, embed(input, output));
     const rows = rowsOf(output);
-    const again = start(...embed(input, output, '--resume'));
-    const bytes = () => (existsSync(`${output}.partial`) ? statSync(`${output}.partial`).size : 0);
-    await until(() => bytes() > 128 + 96 * rows, 'more rows');
-    again.child.kill('SIGTERM');
+    const more = { signal: 'SIGTERM', file: `${output}.partial`, size_bytes: 128 + 96 * rows } as const;
+    const again = startInterrupted(more, ...embed(input, output, '--resume', '--batch-tokens', '24'));
     expect((await again.ended).status).toBe(143);
     expect(rowsOf(output)).toBeGreaterThan(rows);
     run(...embed(input, output, '--resume'));
@@ -432,11 +425,32 @@ describe('interruption and resumption', () => {
     expect(String((await once(child.stdout, 'data'))[0])).toBe('ready\n');
     child.kill('SIGINT');
     expect(String((await once(child.stdout, 'data'))[0])).toBe('aborted\n');
-    child.kill('SIGINT'); // the same Ctrl-C, passed on by npx
-    await wait(500);
+    await wait(500); // longer than the same Ctrl-C takes to come once more
     expect(child.exitCode).toBeNull();
     child.kill('SIGINT');
     expect((await once(child, 'exit'))[0]).toBe(130);
+  });
+
+  test('the same Ctrl-C, passed on by npx, is no second signal', () => {
+    vi.useFakeTimers({ toFake: ['performance'] });
+    const exit = vi.spyOn(process, 'exit').mockReturnValue(undefined as never);
+    const others = new Set(process.listeners('SIGINT'));
+    const interruption = new Interruption();
+    try {
+      const [arrives] = process.listeners('SIGINT').filter((listener) => !others.has(listener));
+      arrives!('SIGINT');
+      expect(interruption.signal.aborted).toBe(true);
+      vi.advanceTimersByTime(299);
+      arrives!('SIGINT');
+      expect(exit).not.toHaveBeenCalled();
+      vi.advanceTimersByTime(1);
+      arrives!('SIGINT');
+      expect(exit).toHaveBeenCalledExactlyOnceWith(130);
+    } finally {
+      interruption.end();
+      exit.mockRestore();
+      vi.useRealTimers();
+    }
   });
 
   describe('a run that differs is refused, naming what differs', () => {
@@ -651,15 +665,21 @@ describe('progress', () => {
     return { stream, text: () => text };
   }
 
-  test('of a file: share, rates and time left', async () => {
-    const { stream, text } = terminal();
-    const progress = new Progress(2_000_000, { stream });
-    progress.update({ bytes: 500_000, texts: 1234, tokens: 99_999 });
-    expect(text()).toMatch(/\[=+-+\] 25% \| 1,234 texts, … texts\/s, … tokens\/s \| … left/);
-    await wait(250);
-    progress.update({ bytes: 1_000_000, texts: 2345, tokens: 199_999 });
-    progress.end();
-    expect(text()).toMatch(/50% \| 2,345 texts, [\d,]+ texts\/s, [\d,]+ tokens\/s \| 1s left/);
+  test('of a file: share, rates and time left', () => {
+    vi.useFakeTimers();
+    try {
+      vi.advanceTimersByTime(1000);
+      const { stream, text } = terminal();
+      const progress = new Progress(2_000_000, { stream });
+      progress.update({ bytes: 500_000, texts: 1234, tokens: 99_999 });
+      expect(text()).toMatch(/\[=+-+\] 25% \| 1,234 texts, … texts\/s, … tokens\/s \| … left/);
+      vi.advanceTimersByTime(250);
+      progress.update({ bytes: 1_000_000, texts: 2345, tokens: 199_999 });
+      progress.end();
+      expect(text()).toMatch(/50% \| 2,345 texts, 4,444 texts\/s, 400,000 tokens\/s \| 1s left/);
+    } finally {
+      vi.useRealTimers();
+    }
   });
 
   test('of a pipe: no share', () => {

@@ -30,6 +30,9 @@ function command(args: readonly string[], environment: Record<string, string> = 
       HF_ENDPOINT: hub.server.endpoint,
       HF_HOME: join(hub.cache, 'home'),
       HF_HUB_CACHE: hub.cache,
+      // A server that a test keeps silent is silent for as long as other processes take to start.
+      HF_HUB_ETAG_TIMEOUT: '100',
+      HF_HUB_DOWNLOAD_TIMEOUT: '100',
       ...environment,
     },
   });

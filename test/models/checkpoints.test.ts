@@ -1,4 +1,4 @@
-import { cpSync, readFileSync, renameSync, rmSync, utimesSync, writeFileSync } from 'node:fs';
+import { cpSync, readFileSync, renameSync, rmSync, statSync, utimesSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
 import { nativeEngine } from '../../lib/engines/native.ts';
@@ -7,6 +7,7 @@ import { loadParameters, readParameterSource } from '../../lib/engines/reference
 import { AutoConfig, AutoModel, BertConfig, BertModel } from '../../lib/index.ts';
 import { openCheckpoint } from '../../lib/weights/checkpoint.ts';
 import { isLoadable } from '../../lib/weights/checkpoint-tensor.ts';
+import { until } from '../support/command-line.ts';
 import { expectValuesClose, fixturesFolder, readCases } from '../support/fixtures.ts';
 import { linearHead } from '../support/heads.ts';
 import { temporaryFolder } from '../support/temporary.ts';
@@ -286,12 +287,27 @@ describe('a checkpoint that changes between its opening and its loading', () => 
     utimesSync(path, modified, modified);
   }
 
+  /**
+   * Waits until a change of the file would get another time of change. Systems give that time in steps of some
+   * milliseconds, in which a fast machine writes a file twice.
+   */
+  async function clockHasMoved(path: string): Promise<void> {
+    const probe = `${path}.probe`;
+    const { ctimeNs } = statSync(path, { bigint: true });
+    await until(() => {
+      writeFileSync(probe, '');
+      return statSync(probe, { bigint: true }).ctimeNs !== ctimeNs;
+    }, 'another time of change');
+    rmSync(probe);
+  }
+
   /** A copy of the checkpoint, last written at `time`, and what an engine loads of it. */
   async function opened() {
     const folder = join(temporaryFolder(), 'model');
     cpSync(fixture('bert-base'), folder, { recursive: true });
     const path = join(folder, 'model.safetensors');
     write(path, bytes);
+    await clockHasMoved(path);
     const { specification } = BertModel.architecture(await BertConfig.from_pretrained(folder), {});
     const { tensors } = await openCheckpoint(folder);
     // Any span of the shape serves: what counts is the file behind it.

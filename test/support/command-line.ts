@@ -1,6 +1,7 @@
 import { type ChildProcessWithoutNullStreams, execFileSync, spawn, spawnSync } from 'node:child_process';
 import { once } from 'node:events';
 import { join } from 'node:path';
+import { pathToFileURL } from 'node:url';
 
 export const program = join(import.meta.dirname, '..', '..', 'dist', 'cli', 'main.js');
 
@@ -22,7 +23,27 @@ export interface Running {
 
 /** Starts the command line and leaves it running. */
 export function start(...args: string[]): Running {
-  const child = spawn(process.execPath, [program, ...args]);
+  return startNode([program, ...args]);
+}
+
+/**
+ * Starts the command line, which sends itself a signal as soon as a file has more than so many bytes: in the middle of
+ * what it does, however slow whoever started it is.
+ */
+export function startInterrupted(
+  { signal, file, size_bytes }: { signal: NodeJS.Signals; file: string; size_bytes: number },
+  ...args: string[]
+): Running {
+  const module = pathToFileURL(join(import.meta.dirname, 'interrupt-itself.mjs')).href;
+  return startNode(['--import', module, program, ...args], {
+    INTERRUPT_SIGNAL: signal,
+    INTERRUPT_FILE: file,
+    INTERRUPT_SIZE_BYTES: String(size_bytes),
+  });
+}
+
+function startNode(args: readonly string[], environment: Readonly<Record<string, string>> = {}): Running {
+  const child = spawn(process.execPath, args, { env: { ...process.env, ...environment } });
   const stdout: Buffer[] = [];
   const stderr: Buffer[] = [];
   child.stdout.on('data', (chunk) => stdout.push(chunk));

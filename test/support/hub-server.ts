@@ -32,6 +32,8 @@ export interface Fault {
   readonly cut_after?: number;
   /** Bytes of the body after which nothing more comes. */
   readonly silent_after?: number;
+  /** Awaited before the last byte in front of a cut or of silence: until what came before has arrived, say. */
+  readonly before_last?: () => Promise<void>;
   /** No answer at all. */
   readonly hang?: boolean;
   /** The connection is closed without an answer. */
@@ -216,13 +218,13 @@ function sendRange(
   }
 }
 
-function send(
+async function send(
   response: ServerResponse,
   status: number,
   headers: Readonly<Record<string, string>>,
   body: string | Uint8Array,
   fault: Fault | undefined,
-): void {
+): Promise<void> {
   const bytes = Buffer.from(body);
   response.writeHead(status, { 'content-length': bytes.length, ...headers });
   const end = fault?.cut_after ?? fault?.silent_after;
@@ -230,8 +232,12 @@ function send(
     response.end(bytes);
     return;
   }
-  response.write(bytes.subarray(0, end), () => {
-    // What was written should arrive before the end does.
-    if (fault?.cut_after !== undefined) setTimeout(() => response.socket?.destroy(), 20);
-  });
+  const writeUpTo = (from: number, to: number) =>
+    new Promise<unknown>((resolve) => response.write(bytes.subarray(from, to), resolve));
+  const last = Math.max(0, end - 1);
+  await writeUpTo(0, last);
+  await fault?.before_last?.();
+  await writeUpTo(last, end);
+  // What was written should arrive before the end does.
+  if (fault?.cut_after !== undefined) setTimeout(() => response.socket?.destroy(), 20);
 }

@@ -10,6 +10,7 @@ const providerNames: Readonly<Record<string, string>> = {
   cpu: 'CPUExecutionProvider',
   cuda: 'CUDAExecutionProvider',
   tensorrt: 'TensorrtExecutionProvider',
+  nvtensorrtrtx: 'NvTensorRTRTXExecutionProvider',
   coreml: 'CoreMLExecutionProvider',
   dml: 'DmlExecutionProvider',
   webgpu: 'WebGpuExecutionProvider',
@@ -19,10 +20,6 @@ const providerNames: Readonly<Record<string, string>> = {
   openvino: 'OpenVINOExecutionProvider',
   rocm: 'ROCMExecutionProvider',
   migraphx: 'MIGraphXExecutionProvider',
-  dnnl: 'DnnlExecutionProvider',
-  nnapi: 'NnapiExecutionProvider',
-  acl: 'ACLExecutionProvider',
-  cann: 'CANNExecutionProvider',
   vitisai: 'VitisAIExecutionProvider',
   azure: 'AzureExecutionProvider',
 };

@@ -23,12 +23,13 @@ const inputNames: Readonly<Record<InputRole, readonly string[]>> = {
 };
 
 const integers = ['int64', 'int32'];
+const floats = ['float32', 'float16'];
 const inputTypes: Readonly<Record<InputRole, readonly string[]>> = {
   input_ids: integers,
-  attention_mask: [...integers, 'bool'],
+  attention_mask: [...integers, 'bool', ...floats],
   token_type_ids: integers,
   position_ids: integers,
-  inputs_embeds: ['float32', 'float16'],
+  inputs_embeds: floats,
 };
 
 /** What graphs that are no encoders ask for, and what they are. */

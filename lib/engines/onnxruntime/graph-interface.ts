@@ -78,6 +78,8 @@ class Outputs {
     const { specification, task } = this.#request;
     const width = specification.hidden_size;
     const output = this.#find(outputNames.last_hidden_state);
+    // A number says nothing by itself: of a model with a head it may be the head's.
+    if (task !== null && output?.name.startsWith('output_')) return undefined;
     if (output !== undefined) return this.#require(output, 3, width, 'hidden_size');
     if (task !== null) return undefined;
     // One output under a name of its own, of the shape that is wanted: what else should it be?
@@ -89,7 +91,6 @@ class Outputs {
   #pooler(last_hidden_state: GraphValueSummary | undefined): GraphValueSummary | undefined {
     const output = this.#find(outputNames.pooler_output);
     if (output === undefined) return undefined;
-    // A number says nothing by itself.
     if (output.name.startsWith('output_') && !last_hidden_state?.name.startsWith('output_')) return undefined;
     return this.#require(output, 2, this.#request.specification.hidden_size, 'hidden_size');
   }

@@ -59,26 +59,32 @@ export async function readGraph(source: ByteSource): Promise<GraphSummary> {
   };
 }
 
-/** What people have in the place of an ONNX file, by its first bytes. */
-const otherFormats: readonly { readonly starts: RegExp; readonly is: string }[] = [
-  { starts: /^version https:\/\/git-lfs/, is: 'a pointer of Git LFS: run "git lfs pull" in its folder' },
-  { starts: /^\s*<(!doctype|html|\?xml|error|head)/i, is: 'a web page, which a download left in its place' },
+/** What people have in the place of an ONNX file, by its first bytes, each of them a character. */
+const otherFormats: readonly { readonly starts: (text: string) => boolean; readonly is: string }[] = [
   {
-    starts: /^....ORTM/s,
+    starts: (text) => text.startsWith('version https://git-lfs'),
+    is: 'a pointer of Git LFS: run "git lfs pull" in its folder',
+  },
+  {
+    starts: (text) => /^\s*<(!doctype|html|\?xml|error|head)/i.test(text),
+    is: 'a web page, which a download left in its place',
+  },
+  {
+    starts: (text) => text.slice(4, 8) === 'ORTM',
     is: 'a model in the format of ONNX Runtime (.ort): expected the ONNX model it was made from',
   },
-  { starts: /^PK\x03\x04/, is: 'a zip archive, perhaps of PyTorch' },
-  { starts: /^\x1f\x8b/, is: 'a gzip archive' },
-  { starts: /^GGUF/, is: 'a GGUF model' },
-  { starts: /^.{4}\0{4}\{"/s, is: 'a file of safetensors' },
-  { starts: /^\s*[[{]\s*["[\]{}]/, is: 'a JSON text' },
+  { starts: (text) => text.startsWith('PK\x03\x04'), is: 'a zip archive, perhaps of PyTorch' },
+  { starts: (text) => text.startsWith('\x1f\x8b'), is: 'a gzip archive' },
+  { starts: (text) => text.startsWith('GGUF'), is: 'a GGUF model' },
+  { starts: (text) => text.slice(4, 10) === '\0\0\0\0{"', is: 'a file of safetensors' },
+  { starts: (text) => /^\s*[[{]\s*["[\]{}]/.test(text), is: 'a JSON text' },
 ];
 
 async function requireNoOtherFormat(source: ByteSource): Promise<void> {
   const { path, size_bytes } = source.file;
   if (size_bytes === 0) throw new BertNativeError('ERR_FILE_FORMAT', `${path} is not an ONNX model: it is empty`);
   const start = Buffer.from(await source.read(0, Math.min(size_bytes, 64))).toString('latin1');
-  const other = otherFormats.find(({ starts }) => starts.test(start));
+  const other = otherFormats.find(({ starts }) => starts(start));
   if (other !== undefined) {
     throw new BertNativeError('ERR_FILE_FORMAT', `${path} is not an ONNX model: it is ${other.is}`);
   }

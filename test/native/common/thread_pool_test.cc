@@ -9,6 +9,7 @@
 #include <thread>
 #include <vector>
 
+#include "await.h"
 #include "check_throws.h"
 #include "common/compiler.h"
 #include "common/cpu_quota.h"
@@ -72,20 +73,6 @@ void survives_every_rhythm() {
     if (round % 100 == 0) std::this_thread::sleep_for(std::chrono::microseconds(30 + round / 10));
   }
   BN_CHECK(sum == 3000 * 15, "results were lost: " + std::to_string(sum));
-}
-
-// What takes longer than this does not come at all: a pool that waits so long is broken, not slow.
-std::chrono::steady_clock::time_point in_a_minute() {
-  return std::chrono::steady_clock::now() + std::chrono::minutes(1);
-}
-
-template <typename Condition>
-void await(const Condition& condition, const char* what) {
-  const auto deadline = in_a_minute();
-  while (!condition()) {
-    BN_CHECK(std::chrono::steady_clock::now() < deadline, what);
-    std::this_thread::yield();
-  }
 }
 
 void all_threads_take_part() {

@@ -1,7 +1,6 @@
 #include "cpu/background.h"
 
 #include <atomic>
-#include <chrono>
 #include <future>
 #include <memory>
 #include <stdexcept>
@@ -9,6 +8,7 @@
 #include <thread>
 #include <utility>
 
+#include "await.h"
 #include "harness.h"
 #include "signal_mask.h"
 
@@ -76,25 +76,29 @@ void shared_threads_serve_one_at_a_time() {
   with_shared_threads(2, [](ThreadPool* pool) { BN_CHECK(pool != nullptr, "the threads were not given back"); });
 }
 
+// A job that has all three threads that it wants, which it keeps until it may end. Jobs before it that are done may
+// still be letting go of theirs: it is tried again until they have.
+std::promise<void> hold_three_threads() {
+  std::promise<void> may_end;
+  const auto has_all = [&] {
+    may_end = {};
+    if (threads_of_job(3, may_end.get_future().share()) == 3) return true;
+    may_end.set_value();
+    return false;
+  };
+  await(has_all, "helpers of jobs that have ended are not given back");
+  return may_end;
+}
+
 // Jobs at once share their helpers, and later ones have all of them again.
 void jobs_share_their_helpers() {
-  std::promise<void> go_on, gone_on;
-  const std::shared_future<void> may_end = go_on.get_future().share(), at_once = gone_on.get_future().share();
+  std::promise<void> gone_on;
   gone_on.set_value();
-  // Jobs that are done may still be letting go.
-  const auto all_are_free = [&] {
-    size_t threads = 0;
-    for (int round = 0; round < 10000 && threads != 3; ++round) threads = threads_of_job(3, at_once);
-    return threads == 3;
-  };
-  BN_CHECK(all_are_free(), "helpers of other tests are not given back");
-  // The job that found that out may be, too.
-  std::this_thread::sleep_for(std::chrono::milliseconds(100));
-  const size_t first = threads_of_job(3, may_end), second = threads_of_job(4, may_end);
-  go_on.set_value();
-  BN_CHECK(first == 3, "a job alone got " + std::to_string(first) + " threads of 3");
+  std::promise<void> first_may_end = hold_three_threads();
+  const size_t second = threads_of_job(4, gone_on.get_future().share());
+  first_may_end.set_value();
   BN_CHECK(second == 2, "a job beside one with two helpers got " + std::to_string(second) + " threads of 4");
-  BN_CHECK(all_are_free(), "helpers of jobs that have ended are not given back");
+  hold_three_threads().set_value();
 }
 
 void a_job_without_helpers_runs_alone() {

@@ -7,6 +7,7 @@
 #include <thread>
 #include <vector>
 
+#include "await.h"
 #include "check_throws.h"
 #include "common/errors.h"
 #include "harness.h"
@@ -170,16 +171,6 @@ void equal_keys_share_an_encoder() {
   BN_CHECK(first == second && loads == 1, "two loads of one key gave two encoders");
   const auto other = acquire_encoder("sharing b", load);
   BN_CHECK(other != first && loads == 2, "two keys share an encoder");
-}
-
-// What takes longer than this does not come at all.
-template <typename Condition>
-void await(const Condition& condition, const char* what) {
-  const auto deadline = std::chrono::steady_clock::now() + std::chrono::minutes(1);
-  while (!condition()) {
-    BN_CHECK(std::chrono::steady_clock::now() < deadline, what);
-    std::this_thread::yield();
-  }
 }
 
 constexpr size_t kCallers = 4;

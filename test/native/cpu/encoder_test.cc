@@ -265,10 +265,12 @@ void refuses_wrong_requests() {
   check_throws(ErrorCode::kShape, "no pooler", [&] { run(*without_pooler, {sequence}, pool, control); });
 }
 
-// Abandoned when a test says so.
+// Abandoned once it has been asked that often whether it is.
 struct Abandonable : PassControl {
-  std::atomic<bool> abandoned{false};
-  bool is_abandoned() const override { return abandoned; }
+  size_t questions;
+  mutable std::atomic<size_t> asked{0};
+  explicit Abandonable(size_t until) : questions(until) {}
+  bool is_abandoned() const override { return asked++ >= questions; }
 };
 
 void stops_when_abandoned() {
@@ -278,43 +280,36 @@ void stops_when_abandoned() {
   Numbers numbers(8);
   std::vector<Request> requests;
   std::vector<Sequence> sequences;
-  const auto grow_to = [&](size_t count) {
-    while (requests.size() < count) requests.emplace_back(model.specification, 64, Mask::kNone, numbers);
+  for (int i = 0; i < 100; ++i) requests.emplace_back(model.specification, 64, Mask::kNone, numbers);
+  const auto forget_outputs = [&] {
     sequences.clear();
     for (Request& request : requests) {
       request.want(model.specification, {});
       sequences.push_back(request.sequence);
     }
   };
-  grow_to(100);
-  Abandonable control;
-  control.abandoned = true;
-  check_throws(ErrorCode::kAborted, "aborted", [&] { run(*encoder, sequences, pool, control); });
+  forget_outputs();
+  check_throws(ErrorCode::kAborted, "aborted", [&] {
+    Abandonable control(0);
+    run(*encoder, sequences, pool, control);
+  });
   BN_CHECK(std::isnan(requests[0].hidden_states[0][0]), "a pass that was abandoned at its start computed something");
 
-  // Abandoned from another thread after a moment; larger and larger, until it comes in the middle.
-  bool in_the_middle = false;
-  for (size_t count = 100; count <= 12800 && !in_the_middle; count *= 2) {
-    grow_to(count);
-    control.abandoned = false;
-    std::thread quitter([&] {
-      std::this_thread::sleep_for(std::chrono::milliseconds(20));
-      control.abandoned = true;
-    });
+  // Abandoned later and later, until one comes to its end before.
+  bool in_the_middle = false, at_its_end = false;
+  for (size_t questions = 1; !at_its_end; questions *= 2) {
+    forget_outputs();
+    Abandonable control(questions);
     try {
       run(*encoder, sequences, pool, control);
+      at_its_end = true;
     } catch (const Error& error) {
       BN_CHECK(error.code() == ErrorCode::kAborted, error.what());
-      BN_CHECK(std::isnan(requests.back().last_hidden_state[0]), "the pass was aborted but ran to its end");
-      in_the_middle = !std::isnan(requests[0].hidden_states[0][0]);
+      BN_CHECK(control.asked > questions, "a pass was aborted that nobody had abandoned");
+      in_the_middle |= !std::isnan(requests[0].hidden_states[0][0]) && std::isnan(requests.back().last_hidden_state[0]);
     }
-    quitter.join();
   }
   BN_CHECK(in_the_middle, "no pass was stopped in the middle");
-
-  grow_to(1);
-  control.abandoned = false;
-  run(*encoder, sequences, pool, control);
   BN_CHECK(!std::isnan(requests.back().last_hidden_state[0]), "the encoder does not work after an abandoned pass");
 }
 

@@ -3,17 +3,21 @@
 #include <algorithm>
 #include <atomic>
 #include <cmath>
+#include <functional>
 #include <future>
 #include <memory>
 #include <mutex>
 #include <string>
 #include <thread>
+#include <utility>
 #include <vector>
 
 #include "allocation_limit.h"
+#include "await.h"
 #include "check_throws.h"
 #include "common/errors.h"
 #include "cpu/requests.h"
+#include "encoder/compute_limits.h"
 #include "harness.h"
 #include "signal_mask.h"
 
@@ -51,6 +55,33 @@ SharedTask submit(const std::shared_ptr<const CpuEncoder>& encoder, std::vector<
   return task;
 }
 
+// Keeps the scheduler's thread busy until it is opened: what is submitted meanwhile waits.
+class Gate {
+ public:
+  explicit Gate(const std::shared_ptr<const CpuEncoder>& encoder) {
+    Numbers numbers(1);
+    std::vector<Request> one;
+    one.emplace_back(encoder->specification(), 1, Mask::kNone, numbers);
+    const auto task = std::make_shared<RequestsTask>(encoder, std::move(one));
+    const auto reached = std::make_shared<std::promise<void>>();
+    task->done = [reached, opened = opened_.get_future().share()](std::exception_ptr) {
+      reached->set_value();
+      opened.wait();
+    };
+    Scheduler::instance().submit(task);
+    reached->get_future().wait();
+  }
+  ~Gate() { open(); }
+  Gate(const Gate&) = delete;
+  void open() {
+    if (!std::exchange(is_open_, true)) opened_.set_value();
+  }
+
+ private:
+  std::promise<void> opened_;
+  bool is_open_ = false;
+};
+
 std::shared_ptr<const CpuEncoder> load(const Model& model) {
   ThreadPool pool(2);
   return model.load(available_isas().back(), pool);
@@ -80,7 +111,7 @@ void same_bits_whoever_runs_beside() {
   large_alone->await();
 
   for (const size_t threads : {1, 3, 2}) {
-    Scheduler::instance().set_thread_count(threads);
+    ComputeLimits::instance().set_thread_count(threads);
     const SharedTask large = submit(encoder, requests_of_length(model.specification, 300, 50, 3));
     std::vector<std::thread> callers;
     std::atomic<size_t> wrong{0}, failed{0};
@@ -113,18 +144,34 @@ void same_bits_whoever_runs_beside() {
 void small_calls_overtake_large_ones() {
   const Model model(make_specification(kOddSizes));
   const auto encoder = load(model);
-  const auto large = std::make_shared<RequestsTask>(encoder, requests_of_length(model.specification, 2000, 60, 4));
-  std::atomic<bool> large_done{false};
-  large->done = [&](std::exception_ptr failure) {
-    large_done = true;
-    large->promise.set_value(failure);
+  Gate gate(encoder);
+  const SharedTask large = submit(encoder, requests_of_length(model.specification, 2000, 60, 4));
+  size_t in_the_middle = 0, behind = 0;
+  std::promise<void> all_done;
+  // Each but the first is submitted by the scheduler's own thread, when the one before it is done: whatever the
+  // others' speed, the large call cannot run meanwhile.
+  const std::function<void(int)> submit_small = [&](int left) {
+    const auto small = std::make_shared<RequestsTask>(encoder, requests_of_length(model.specification, 1, 10, 5));
+    small->done = [&, left](std::exception_ptr) {
+      if (large->unfinished == 0) {
+        ++behind;
+      } else if (large->next > 0) {
+        ++in_the_middle;
+      }
+      if (left > 1) {
+        submit_small(left - 1);
+      } else {
+        all_done.set_value();
+      }
+    };
+    Scheduler::instance().submit(small);
   };
-  Scheduler::instance().submit(large);
-  for (int i = 0; i < 3; ++i) {
-    submit(encoder, requests_of_length(model.specification, 1, 10, 5))->await();
-    BN_CHECK(!large_done, "a small call waited until a large one was done");
-  }
+  submit_small(10);
+  gate.open();
+  all_done.get_future().wait();
   large->await();
+  BN_CHECK(behind == 0, std::to_string(behind) + " of 10 small calls waited until a large one was done");
+  BN_CHECK(in_the_middle > 0, "no small call ran while the large one did");
 }
 
 void two_encoders_share_the_pool() {
@@ -149,13 +196,17 @@ void counts_what_it_does() {
   const auto encoder = load(model);
   const auto counters = std::make_shared<ForwardCounters>();
   std::vector<SharedTask> tasks;
+  Gate gate(encoder);
   for (int i = 0; i < 5; ++i) {
     auto task = std::make_shared<RequestsTask>(encoder, requests_of_length(model.specification, 100, 30, 7));
     task->counters = counters;
     Scheduler::instance().submit(task);
     tasks.push_back(task);
   }
+  BN_CHECK(counters->queued_calls == 5 && counters->queued_tokens == 5 * 100 * 30, "five calls wait");
   Scheduler::instance().cancel(*tasks[4]);
+  BN_CHECK(counters->queued_calls == 4 && counters->queued_tokens == 4 * 100 * 30, "four calls wait");
+  gate.open();
   for (int i = 0; i < 4; ++i) tasks[static_cast<size_t>(i)]->await();
   BN_CHECK(counters->queued_calls == 0 && counters->running_calls == 0 && counters->queued_tokens == 0,
            "something is left: " + std::to_string(counters->queued_calls) + " queued, " +
@@ -208,13 +259,14 @@ void cancels_without_touching_others() {
 void refuses_what_the_queue_cannot_hold() {
   const Model model(make_specification(kOddSizes));
   const auto encoder = load(model);
-  Scheduler& scheduler = Scheduler::instance();
-  scheduler.set_max_queued_tokens(5000);
+  ComputeLimits& limits = ComputeLimits::instance();
+  limits.set_max_queued_tokens(5000);
   check_throws(ErrorCode::kQueueFull, "brings 6000 tokens",
                [&] { submit(encoder, requests_of_length(model.specification, 100, 60, 12)); });
   std::vector<SharedTask> accepted;
   size_t refused = 0;
-  for (int i = 0; i < 200; ++i) {
+  Gate gate(encoder);
+  for (int i = 0; i < 5; ++i) {
     try {
       accepted.push_back(submit(encoder, requests_of_length(model.specification, 40, 60, 12)));
     } catch (const Error& error) {
@@ -222,9 +274,11 @@ void refuses_what_the_queue_cannot_hold() {
       ++refused;
     }
   }
-  scheduler.set_max_queued_tokens(std::numeric_limits<size_t>::max());
+  gate.open();
   for (const SharedTask& task : accepted) task->await();
-  BN_CHECK(refused > 0 && accepted.size() >= 2, std::to_string(refused) + " of 200 calls were refused");
+  submit(encoder, requests_of_length(model.specification, 40, 60, 12))->await();
+  limits.set_max_queued_tokens(std::numeric_limits<size_t>::max());
+  BN_CHECK(refused == 3 && accepted.size() == 2, std::to_string(refused) + " of 5 calls were refused");
 }
 
 void refuses_wrong_sequences_before_they_wait() {
@@ -256,7 +310,7 @@ void computes_in_smaller_blocks_where_memory_is_short() {
   const auto larger = load(other);
   const SharedTask hopeless_alone = submit(larger, requests_of_length(other.specification, 1, 64, 16), only_pooled);
   hopeless_alone->await();
-  std::this_thread::sleep_for(std::chrono::milliseconds(1500));  // until the last block's workspace is given back
+  await([] { return Scheduler::instance().workspace_size_bytes() == 0; }, "the last block's workspace is kept");
 
   SharedTask task, hopeless;
   {

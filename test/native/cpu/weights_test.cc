@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <atomic>
+#include <chrono>
 #include <cmath>
 #include <cstring>
 #include <filesystem>
@@ -10,6 +11,7 @@
 #include <vector>
 
 #include "allocation_limit.h"
+#include "await.h"
 #include "check_throws.h"
 #include "common/errors.h"
 #include "cpu/encoder.h"
@@ -149,7 +151,9 @@ void notices_a_file_that_is_cut_meanwhile() {
   const EncoderSpecification specification = several_chunks();
   ThreadPool pool(4);
   size_t cuts = 0;
-  for (int round = 0; round < 20; ++round) {
+  // A thread that comes late finds nothing left to load, and does not ask.
+  const auto deadline = in_a_minute();
+  for (int round = 0; round < 20 || (cuts == 0 && std::chrono::steady_clock::now() < deadline); ++round) {
     TemporaryFolder folder;
     const ParameterSources stored = store(make_parameters(specification), folder);
     CutWhileLoading control;
@@ -181,14 +185,15 @@ void goes_on_while_it_gives_way() {
   const EncoderSpecification specification = several_chunks();
   const ParameterSources sources = make_parameters(specification);
   const AlwaysBusy control;
-  // A thread that comes late finds nothing left to load, and does not ask.
-  for (int attempt = 0; attempt < 50 && (attempt == 0 || control.asked == 0); ++attempt) {
+  const auto load = [&] {
     const auto loaded = parameters_of(specification, sources, MatrixType::kF32, Isa::kScalar, 4, control);
     for (const auto& [name, source] : sources) {
       BN_CHECK(loaded.at(name) == std::get<std::vector<float>>(source.values), name);
     }
-  }
-  BN_CHECK(control.asked > 0, "no thread asked whether it must give way");
+    return control.asked > 0;
+  };
+  // A thread that comes late finds nothing left to load, and does not ask.
+  await(load, "no thread asked whether it must give way");
 }
 
 // Short of memory for the weights, or for what a thread reads with: an error, and later loads succeed.

@@ -1,7 +1,7 @@
 import { readFileSync, truncateSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect, test } from 'vitest';
-import { AutoModel, AutoModelForSequenceClassification } from '../../../lib/index.ts';
+import { AutoModel, AutoModelForSequenceClassification, BertModel } from '../../../lib/index.ts';
 import { openGraph, openGraphBytes } from '../../../lib/onnx/reading/graph-file.ts';
 import { fixturesFolder } from '../../support/fixtures.ts';
 import { exportTo } from '../../support/onnx-run.ts';
@@ -9,7 +9,7 @@ import { temporaryFolder } from '../../support/temporary.ts';
 import { failure } from '../../weights/support.ts';
 
 test('a bare encoder', async () => {
-  using model = await AutoModel.from_pretrained(join(fixturesFolder, 'bert-base'));
+  using model = await BertModel.from_pretrained(join(fixturesFolder, 'bert-base'));
   const path = await exportTo(temporaryFolder(), model);
   const { summary, files } = await openGraph(path);
   const { hidden_size } = model.config;
