@@ -1,5 +1,6 @@
 import { readdir } from 'node:fs/promises';
 import { join } from 'node:path';
+import { modelDtypes } from '../engines/engine.ts';
 import type { TaskDescription } from '../engines/task.ts';
 import { BertNativeError } from '../errors.ts';
 import { readJsonObjectIfPresent } from '../files.ts';
@@ -175,14 +176,21 @@ async function noGraph(
   return new BertNativeError('ERR_NOT_FOUND', `'${folder}' holds ${what}${named}: expected ${expected}${there}${help}`);
 }
 
-/** How a graph is made of the weights that are there. */
+/** What can be done with the weights that are there: a graph of the dtype, or another engine. */
 async function remedy(folder: string, dtype: string | null): Promise<string> {
   const names = await namesIn(folder);
   if (!weightsFiles.some(({ name }) => names.has(name))) return '';
-  const meant = dtype === null ? undefined : meantDtype(dtype);
-  const exported = `save_pretrained(folder, { format: 'onnx' }) or bert-native export --model ${folder} makes one of its weights`;
-  return `; ${exported}, which engine 'native' runs as they are${meant ? `: did you mean ${meant}?` : ''}`;
+  if (dtype === null || exportedDtypes.includes(dtype)) {
+    const option = dtype === null || dtype === 'fp32' ? '' : ` --dtype ${dtype}`;
+    const exported = `bert-native export --model ${folder}${option}, or save_pretrained(folder, { format: 'onnx' }),`;
+    return `; ${exported} makes one of its weights, which engine 'native' runs as they are`;
+  }
+  const meant = meantDtype(dtype);
+  return `; engine 'native' runs its weights in ${modelDtypes.join(', ')}${meant ? `: did you mean ${meant}?` : ''}`;
 }
+
+/** Which of them `save_pretrained` writes. */
+const exportedDtypes: readonly string[] = ['fp32', 'fp16', 'q8'];
 
 /** Weights are missing; perhaps there is a graph in their place. */
 async function withGraphs(error: unknown, folder: string, wish: EngineWish): Promise<unknown> {

@@ -67,7 +67,8 @@ describe('which engine', () => {
     const { message } = await refused({ dtype: 'q4' }, 'ERR_NOT_FOUND');
     expect(message).toContain("no ONNX graph of dtype 'q4': expected onnx/model_q4.onnx or model_q4.onnx");
     expect(message).toContain('onnx/model.onnx (fp32), onnx/model_int8.onnx (int8), onnx/model_quantized.onnx (q8)');
-    expect(message).toContain("save_pretrained(folder, { format: 'onnx' })");
+    expect(message).toContain("engine 'native' runs its weights in fp32, fp16, bf16, q8");
+    expect(message).not.toContain('export');
   });
 
   test('options that no engine has together', async () => {
@@ -83,6 +84,7 @@ describe('which engine', () => {
       [{ engine: 'reference', device: 'dml' }, 'ERR_DEVICE', "engine 'reference' runs on 'cpu'"],
       [{ dtype: 'fp64' as 'fp32' }, 'ERR_OPTION', "'bf16' or 'q8', or of ONNX models"],
       [{ dtype: 'float16' as 'fp16' }, 'ERR_OPTION', "did you mean 'fp16'?"],
+      [{ torch_dtype: 'bfloat16' } as object, 'ERR_OPTION', "did you mean 'dtype'?"],
       [{ engine: 'onnx' as 'native' }, 'ERR_OPTION', "'native', 'onnxruntime' or 'reference'"],
       [{ device: 'a b' }, 'ERR_OPTION', 'device'],
       [{ model_file_name: '../model' }, 'ERR_OPTION', 'model_file_name'],
