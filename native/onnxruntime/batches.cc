@@ -10,6 +10,10 @@ namespace bert_native {
 
 namespace {
 
+// A batch of so many tokens ends before a row that is shorter than that share of its columns: what the padding would cost
+// is more than what another batch does.
+constexpr size_t kRaggedTokens = 128, kRaggedNumerator = 3, kRaggedDenominator = 4;
+
 // Rows by length, longest first, equal ones in their own order.
 std::vector<uint32_t> sorted_rows(const std::vector<size_t>& lengths) {
   std::vector<uint32_t> rows(lengths.size());
@@ -44,7 +48,13 @@ class Cutter {
   size_t rows_from(size_t begin, size_t budget) const {
     const size_t left = rows_.size() - begin;
     if (limits_.fixed_rows > 0) return std::min(left, limits_.fixed_rows);
-    return std::clamp<size_t>(budget / std::max<size_t>(1, columns_from(begin)), 1, left);
+    const size_t columns = std::max<size_t>(1, columns_from(begin));
+    const size_t most = std::clamp<size_t>(budget / columns, 1, left);
+    if (limits_.fixed_columns > 0) return most;
+    for (size_t rows = (kRaggedTokens + columns - 1) / columns; rows < most; ++rows) {
+      if (lengths_[rows_[begin + rows]] * kRaggedDenominator < columns * kRaggedNumerator) return rows;
+    }
+    return most;
   }
 
   size_t batches_at(size_t budget) const {

@@ -19,7 +19,8 @@ struct BatchLimits {
   size_t parts = 1;          // that many batches at least, where there are enough rows: for so many threads
 };
 
-// Sorts rows by length and cuts them into batches, so that little of a batch is padding. What a row is batched with
+// Sorts rows by length and cuts them into batches, so that little of a batch is padding; rows of very different lengths
+// get further batches. What a row is batched with
 // depends on the lengths of this call alone. Longest first: the last batches to finish are short.
 // Throws kShape for a length above fixed_columns.
 std::vector<GraphBatch> plan_batches(const std::vector<size_t>& lengths, const BatchLimits& limits);

@@ -59,6 +59,18 @@ void pads_little() {
   BN_CHECK(with_padding * 100 < tokens * 106, std::to_string(with_padding) + " for " + std::to_string(tokens));
 }
 
+// Few rows, none like the other.
+void pads_little_of_few_rows() {
+  std::vector<size_t> lengths;
+  for (const size_t length : {220, 150, 96, 64, 40, 33, 25, 20, 18, 15, 12, 9}) lengths.insert(lengths.end(), 2, length);
+  const size_t tokens = std::accumulate(lengths.begin(), lengths.end(), size_t{0});
+  for (const size_t budget : {256, 512, 4096}) {
+    const auto batches = plan_batches(lengths, {budget, 0, 0, 1});
+    check_cover(batches, lengths);
+    BN_CHECK(padded(batches) * 100 < tokens * 112, std::to_string(padded(batches)) + " for " + std::to_string(tokens));
+  }
+}
+
 void leaves_no_thread_alone() {
   // Three full batches for two threads: four smaller ones take no longer than two rounds.
   const auto batches = plan_batches(std::vector<size_t>(24, 128), {1024, 0, 0, 2});
@@ -91,6 +103,7 @@ void fills_fixed_shapes() {
 void add_tests() {
   add("onnxruntime/batches: covers every row within the budget", covers_every_row_within_the_budget);
   add("onnxruntime/batches: pads little", pads_little);
+  add("onnxruntime/batches: pads little of few rows", pads_little_of_few_rows);
   add("onnxruntime/batches: leaves no thread alone", leaves_no_thread_alone);
   add("onnxruntime/batches: keeps the order of equal rows", keeps_the_order_of_equal_rows);
   add("onnxruntime/batches: takes a longer row alone", takes_a_longer_row_alone);
