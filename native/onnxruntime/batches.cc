@@ -10,8 +10,8 @@ namespace bert_native {
 
 namespace {
 
-// A batch of so many tokens ends before a row that is shorter than that share of its columns: what the padding would cost
-// is more than what another batch does.
+// A batch of so many tokens ends before a row that is shorter than that share of its columns: what the padding would
+// cost is more than what another batch does.
 constexpr size_t kRaggedTokens = 128, kRaggedNumerator = 3, kRaggedDenominator = 4;
 
 // Rows by length, longest first, equal ones in their own order.

@@ -62,7 +62,8 @@ void pads_little() {
 // Few rows, none like the other.
 void pads_little_of_few_rows() {
   std::vector<size_t> lengths;
-  for (const size_t length : {220, 150, 96, 64, 40, 33, 25, 20, 18, 15, 12, 9}) lengths.insert(lengths.end(), 2, length);
+  for (const size_t length : {220, 150, 96, 64, 40, 33, 25, 20, 18, 15, 12, 9})
+    lengths.insert(lengths.end(), 2, length);
   const size_t tokens = std::accumulate(lengths.begin(), lengths.end(), size_t{0});
   for (const size_t budget : {256, 512, 4096}) {
     const auto batches = plan_batches(lengths, {budget, 0, 0, 1});
