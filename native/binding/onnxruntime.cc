@@ -49,7 +49,7 @@ std::vector<std::byte> copy_bytes(const Napi::Uint8Array& array) {
 }
 
 // Enough work for each weight that is read; a small call waits no longer for a larger one's batch than it has to.
-constexpr size_t kDefaultTokenBudget = 512;
+constexpr size_t kDefaultTokenBudget = 1024;
 // More threads wait for each other too often: several runs at once use them better.
 constexpr size_t kMostIntraOpThreads = 4;
 
