@@ -8,6 +8,7 @@ import { type ConfigValues, loadConfigValues, PretrainedConfig, readConfigValues
 import type { EncoderModel, EncoderModelOptions } from './encoder-model.ts';
 import { type EngineOptions, engineRules, fileWish, readEngineOptions } from './engine-choice.ts';
 import { type AnyConfig, type AutoClass, families, type ModelFamily } from './families.ts';
+import { graphsIn } from './model-source.ts';
 import type { FromPretrainedOptions, InitOptions, PreTrainedModel } from './modeling.ts';
 import type {
   MaskedLanguageModel,
@@ -147,7 +148,7 @@ async function configValues(pathOrId: string, options: FromPretrainedOptions): P
   const { folder, graph } = await findModel(pathOrId, pickOptions(options, resolveRules), 'config');
   const path = join(folder, 'config.json');
   // A graph may come without a configuration.
-  const mayLackIt = graph !== null || config != null;
+  const mayLackIt = graph !== null || config != null || (await graphsIn(folder)).length > 0;
   if (mayLackIt && (await readJsonObjectIfPresent(path)) === undefined) return { ...config };
   return readConfigValues(folder, config ?? {});
 }

@@ -1,12 +1,11 @@
 import { readdir } from 'node:fs/promises';
 import { join } from 'node:path';
-import { modelDtypes } from '../engines/engine.ts';
 import type { TaskDescription } from '../engines/task.ts';
 import { BertNativeError } from '../errors.ts';
 import { readJsonObjectIfPresent } from '../files.ts';
 import { chooseModelFiles, type ModelFiles, type ModelWish, weightsFiles, wishedDtypes } from '../hub/model-files.ts';
 import type { ModelPlace } from '../hub/resolve.ts';
-import { dtypeOfName, type GraphDtype, graphDtypes, graphPaths } from '../onnx/graph-files.ts';
+import { dtypeInName, dtypeOfName, type GraphDtype, graphPaths } from '../onnx/graph-files.ts';
 import type { GraphSummary } from '../onnx/reading/graph-summary.ts';
 import { optionError } from '../options.ts';
 import type { Architecture } from './architecture.ts';
@@ -47,6 +46,7 @@ export interface OpenedModel {
 
 // Most programs run weights.
 const importGraphModel = () => import('./graph-model.ts');
+const importNetwork = () => import('../onnx/network.ts');
 
 /**
  * A model's configuration and what its encoder is made of: weights, or a graph.
@@ -96,38 +96,26 @@ async function graphConfig(
 async function findFiles({ folder, graph }: ModelPlace, wish: EngineWish): Promise<ModelFiles | null> {
   if (graph !== null) {
     checkNamedGraph(graph, wish);
-    const isGraphDtype = (graphDtypes as readonly unknown[]).includes(wish.dtype);
-    return { origin: 'graph', path: graph, dtype: isGraphDtype ? (wish.dtype as GraphDtype) : dtypeOfName(graph) };
+    return { origin: 'graph', path: graph, dtype: (wish.dtype as GraphDtype | null) ?? dtypeOfName(graph) };
   }
-  return filesIn(folder, fileWish(wish), () => true);
+  return filesIn(folder, fileWish(wish));
 }
 
-async function filesIn(
-  folder: string,
-  wish: ModelWish,
-  runs_weights: () => boolean | Promise<boolean>,
-): Promise<ModelFiles | null> {
+async function filesIn(folder: string, wish: ModelWish): Promise<ModelFiles | null> {
   const names = await namesIn(folder);
-  const found = await chooseModelFiles((name) => names.has(name), wish, runs_weights);
+  const config = async () => (await readJsonObjectIfPresent(join(folder, 'config.json'))) ?? {};
+  const found = await chooseModelFiles((name) => names.has(name), wish, config);
   return found?.origin === 'graph' ? { ...found, path: join(folder, found.path) } : found;
 }
 
-/**
- * The graph that a model of this place is run from; null: it is run from weights, or there is nothing to run.
- *
- * @param config reads the fields of the place's configuration
- */
-export async function findGraphFile(
-  { folder, graph }: ModelPlace,
-  wish: ModelWish,
-  config: () => Promise<ConfigValues>,
-): Promise<string | null> {
+/** The graph that a model of this place is run from; null: it is run from weights, or there is nothing to run. */
+export async function findGraphFile({ folder, graph }: ModelPlace, wish: ModelWish): Promise<string | null> {
   if (graph !== null) return graph;
-  const found = await filesIn(folder, wish, async () => wish.runs_weights?.(await config()) ?? true);
+  const found = await filesIn(folder, wish);
   return found?.origin === 'graph' ? found.path : null;
 }
 
-function checkNamedGraph(graph: string, { engine, origins, model_file_name }: EngineWish): void {
+function checkNamedGraph(graph: string, { engine, origins, dtype, model_file_name }: EngineWish): void {
   if (!origins.includes('graph')) {
     throw new BertNativeError(
       'ERR_OPTION',
@@ -137,6 +125,10 @@ function checkNamedGraph(graph: string, { engine, origins, model_file_name }: En
   }
   if (model_file_name !== null) {
     throw optionError('model_file_name', model_file_name, `to be left out, as '${graph}' names the file`);
+  }
+  const named = dtypeInName(graph);
+  if (dtype !== null && named !== null && dtype !== named) {
+    throw optionError('dtype', dtype, `to be left out, or '${named}', as which '${graph}' is named`);
   }
 }
 
@@ -180,17 +172,13 @@ async function noGraph(
 async function remedy(folder: string, dtype: string | null): Promise<string> {
   const names = await namesIn(folder);
   if (!weightsFiles.some(({ name }) => names.has(name))) return '';
-  if (dtype === null || exportedDtypes.includes(dtype)) {
-    const option = dtype === null || dtype === 'fp32' ? '' : ` --dtype ${dtype}`;
-    const exported = `bert-native export --model ${folder}${option}, or save_pretrained(folder, { format: 'onnx' }),`;
-    return `; ${exported} makes one of its weights, which engine 'native' runs as they are`;
-  }
-  const meant = meantDtype(dtype);
-  return `; engine 'native' runs its weights in ${modelDtypes.join(', ')}${meant ? `: did you mean ${meant}?` : ''}`;
+  const meant = dtype === null ? undefined : meantDtype(dtype);
+  const runs = `engine 'native' runs its weights as they are${meant ? `: did you mean ${meant}?` : ''}`;
+  const { onnxDtypes } = await importNetwork();
+  if (dtype !== null && !onnxDtypes.some((each) => each === dtype)) return `; ${runs}`;
+  const exports = `save_pretrained(folder, { format: 'onnx' }) or bert-native export --model ${folder}`;
+  return `; ${exports} makes one of its weights, and ${runs}`;
 }
-
-/** Which of them `save_pretrained` writes. */
-const exportedDtypes: readonly string[] = ['fp32', 'fp16', 'q8'];
 
 /** Weights are missing; perhaps there is a graph in their place. */
 async function withGraphs(error: unknown, folder: string, wish: EngineWish): Promise<unknown> {
