@@ -12,7 +12,7 @@ namespace bert_native {
 // versions have it, too; nothing may be called that came later.
 constexpr int kOnnxRuntimeApi = 17;
 
-// Made by the first call, which takes its time. Throws kEngine before open_onnxruntime() has succeeded.
+// Throws kEngine before open_onnxruntime() has succeeded.
 Ort::Env& onnxruntime_environment();
 
 // Of a thread while it is inside the library. The process's end waits for it, since the library's static objects are

@@ -21,8 +21,7 @@ namespace {
 
 struct Library {
   OnnxRuntimeInfo info;
-  std::mutex starting;
-  Ort::Env environment{nullptr};  // as long as nothing was loaded
+  Ort::Env environment{nullptr};
 };
 
 // What is opened stays: the environment is not even destroyed at exit, where the library's static objects may be gone
@@ -61,11 +60,6 @@ const OrtApi* api_of(const OrtApiBase& base, const std::string& path, const std:
 
 void await_calls_at_exit();
 
-[[noreturn]] void throw_start_failure(const OnnxRuntimeInfo& info, const Ort::Exception& error) {
-  throw Error(ErrorCode::kEngine,
-              "ONNX Runtime " + info.version + " (" + info.path + ") does not start: " + error.what());
-}
-
 Library* open_library(const std::string& path) {
   using GetApiBase = const OrtApiBase*(ORT_API_CALL*)();
   void* const handle = open_shared_library(path);
@@ -81,24 +75,15 @@ Library* open_library(const std::string& path) {
   library->info.version = base->GetVersionString();
   Ort::InitApi(api_of(*base, path, library->info.version));
   try {
+    library->environment = Ort::Env(ORT_LOGGING_LEVEL_ERROR, "bert-native");
+    library->environment.DisableTelemetryEvents();
     library->info.providers = Ort::GetAvailableProviders();
   } catch (const Ort::Exception& error) {
-    throw_start_failure(library->info, error);
+    throw Error(ErrorCode::kEngine,
+                "ONNX Runtime " + library->info.version + " (" + path + ") does not start: " + error.what());
   }
   await_calls_at_exit();
   return library.release();
-}
-
-// Takes longer than opening the library: descriptions of thousands of operators are made.
-void start(Library& library) {
-  const LibraryCall call;
-  try {
-    Ort::Env environment(ORT_LOGGING_LEVEL_ERROR, "bert-native");
-    environment.DisableTelemetryEvents();
-    library.environment = std::move(environment);
-  } catch (const Ort::Exception& error) {
-    throw_start_failure(library.info, error);
-  }
 }
 
 // ---------- calls into it ----------
@@ -172,8 +157,6 @@ const OnnxRuntimeInfo* opened_onnxruntime() {
 Ort::Env& onnxruntime_environment() {
   Library* const library = opened_library;
   if (library == nullptr) throw Error(ErrorCode::kEngine, "ONNX Runtime's library was not opened");
-  const std::lock_guard lock(library->starting);
-  if (library->environment == nullptr) start(*library);
   return library->environment;
 }
 
