@@ -20,7 +20,8 @@ for (const dtype of ['fp32', 'fp16', 'q8']) {
   const model = await AutoModel.from_pretrained(folder, { dtype });
   const vectors = await model.embed(features, { normalize: true });
   let difference = 0;
-  for (const [i, value] of vectors.data.entries()) difference = Math.max(difference, Math.abs(value - expected.data[i]));
+  for (const [i, value] of vectors.data.entries())
+    difference = Math.max(difference, Math.abs(value - expected.data[i]));
   const providers = model.execution_providers.join(', ');
   console.log(`${model.engine}, ${model.dtype}, on ${providers}: ${difference.toExponential(1)} off at most`);
   model.dispose();

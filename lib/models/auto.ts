@@ -22,6 +22,7 @@ import type { TaskModel } from './tasks/task-model.ts';
 
 export type { AnyConfig } from './families.ts';
 
+/** Options of `AutoModel.from_pretrained`. */
 export type AutoModelOptions = FromPretrainedOptions & EncoderModelOptions;
 
 /** An Auto class: finds a model's class by its configuration. */
@@ -167,28 +168,34 @@ export const AutoConfig = {
 /** Picks the bare encoder's class by the configuration's `model_type`. */
 export const AutoModel = autoClass<EncoderModel, AutoModelOptions>('AutoModel', 'model');
 
+/** A model of the folder's family with the head of a task: classes of texts. */
 export const AutoModelForSequenceClassification = autoClass<SequenceClassificationModel>(
   'AutoModelForSequenceClassification',
   'sequence_classification',
 );
 
+/** A model of the folder's family with the head of a task: classes of tokens. */
 export const AutoModelForTokenClassification = autoClass<TokenClassificationModel>(
   'AutoModelForTokenClassification',
   'token_classification',
 );
 
+/** A model of the folder's family with the head of a task: where an answer begins and ends. */
 export const AutoModelForQuestionAnswering = autoClass<QuestionAnsweringModel>(
   'AutoModelForQuestionAnswering',
   'question_answering',
 );
 
+/** A model of the folder's family with the head of a task: which token stands at each position. */
 export const AutoModelForMaskedLM = autoClass<MaskedLanguageModel>('AutoModelForMaskedLM', 'masked_lm');
 
+/** A model of the folder's family with the head of a task: which of several choices fits best. */
 export const AutoModelForMultipleChoice = autoClass<MultipleChoiceModel>(
   'AutoModelForMultipleChoice',
   'multiple_choice',
 );
 
+/** A model of the folder's family with the head of a task: whether a text follows another. */
 export const AutoModelForNextSentencePrediction = autoClass<NextSentencePredictionModel>(
   'AutoModelForNextSentencePrediction',
   'next_sentence_prediction',

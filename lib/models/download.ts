@@ -7,6 +7,7 @@ import { type EngineOptions, engineRules } from './engine-choice.ts';
 /** What the choice among weights and graphs depends on. */
 const choosing = ['engine', 'dtype', 'device', 'model_file_name'] as const;
 
+/** Which files of a model are downloaded, and from where. */
 export interface DownloadOptions extends ResolveOptions, Pick<EngineOptions, (typeof choosing)[number]> {
   /**
    * Patterns of the files to fetch, such as `onnx/*`, in place of those that this library reads: `*` stands for any

@@ -69,7 +69,7 @@ export async function openModel(
     request.config instanceof PretrainedConfig
       ? request.config
       : new model.config_class(await readConfigValues(place.folder, request.config ?? {}));
-  if (files === null && wish.origins[0] === 'graph') throw await noGraph(place.folder, wish);
+  if (files === null && wish.origins[0] === 'graph') throw await noGraph(model, place.folder, wish);
   const options = weightsOptions(wish.engine === 'reference' ? 'reference' : 'native', wish);
   const architecture = model.architecture(config as never, class_options);
   const parameters = await loadParameters(model, architecture, place.folder, seed, strict).catch(async (error) => {
@@ -151,7 +151,11 @@ async function describeGraphs(folder: string): Promise<string> {
   return [...shown, ...(graphs.length > 12 ? ['…'] : [])].join(', ');
 }
 
-async function noGraph(folder: string, wish: EngineWish): Promise<BertNativeError> {
+async function noGraph(
+  { describe_graph }: ModelDescription,
+  folder: string,
+  wish: EngineWish,
+): Promise<BertNativeError> {
   const { dtype, model_file_name } = wish;
   const graphs = await describeGraphs(folder);
   const dtypes = wishedDtypes(fileWish(wish));
@@ -159,10 +163,9 @@ async function noGraph(folder: string, wish: EngineWish): Promise<BertNativeErro
   const what = dtype === null ? 'no ONNX graph' : `no ONNX graph of dtype '${dtype}'`;
   const named = model_file_name === null ? '' : ` by the name '${model_file_name}'`;
   const there = graphs === '' ? '' : `; there are ${graphs}`;
-  return new BertNativeError(
-    'ERR_NOT_FOUND',
-    `'${folder}' holds ${what}${named}: expected ${expected}${there}${await remedy(folder, dtype)}`,
-  );
+  // Weights of a family that is not known can't be exported either.
+  const help = describe_graph === undefined ? await remedy(folder, dtype) : '';
+  return new BertNativeError('ERR_NOT_FOUND', `'${folder}' holds ${what}${named}: expected ${expected}${there}${help}`);
 }
 
 /** How a graph is made of the weights that are there. */

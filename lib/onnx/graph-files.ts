@@ -17,6 +17,7 @@ export const graphDtypes = [
   'q1f16',
 ] as const;
 
+/** How an ONNX graph holds its weights: the suffix of its file's name says it. */
 export type GraphDtype = (typeof graphDtypes)[number];
 
 /** What stands behind a graph's name, as on the hub. */

@@ -37,7 +37,9 @@ export function piecesOf(path: string): Piece[] {
   const pieces: Piece[] = [];
   const imports = new Map<string, string>();
   let heading = '';
-  for (const [, title, code] of readFileSync(join(root, path), 'utf8').matchAll(/^##? (.*)$|^```ts\n([\s\S]*?)^```$/gm)) {
+  for (const [, title, code] of readFileSync(join(root, path), 'utf8').matchAll(
+    /^##? (.*)$|^```ts\n([\s\S]*?)^```$/gm,
+  )) {
     if (title !== undefined) heading = title;
     else if (!code!.includes("from '@huggingface/")) {
       const own = importsOf(code!);
@@ -82,8 +84,10 @@ Object.assign(globalThis, {
   tokenizer: await library.AutoTokenizer.from_pretrained(folder),
   model: await library.AutoModel.from_pretrained(folder),
 });
+globalThis.classify = await library.pipeline('text-classification', folder);
 globalThis.document = '한국 영화 정말 재미있네요! '.repeat(3);
 globalThis.features = tokenizer(texts, { padding: true });
+globalThis.inputs = features;
 `;
 
 /** Prepares models and inputs for pieces. @returns what runs one, which has to succeed without a word on standard error */
@@ -99,7 +103,7 @@ export function usePieces(): (piece: Piece) => Promise<void> {
     writeFileSync(at('texts.txt'), 'good movie\n안녕하세요\n');
     await makeModels(at);
     hub = await HubServer.start();
-    hub.publish('beomi/kcbert-base', fixture('bert-text-embedding'));
+    hub.commit('beomi/kcbert-base', fixture('bert-text-embedding'));
   });
   afterAll(() => hub.stop());
 

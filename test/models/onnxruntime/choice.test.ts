@@ -294,6 +294,7 @@ describe('a family that is not known', () => {
     const { message } = await refused({}, 'ERR_UNSUPPORTED_MODEL');
     expect(message).toContain('model_type is "zoo-bert": expected one of albert, bert');
     expect(message).toContain('holds no ONNX graph');
+    expect(message).not.toContain('export');
   });
 
   test('sizes under other names, and what the graph alone says', async () => {
