@@ -8,7 +8,7 @@ import { type ConfigValues, loadConfigValues, PretrainedConfig, readConfigValues
 import type { EncoderModel, EncoderModelOptions } from './encoder-model.ts';
 import { type EngineOptions, engineRules, fileWish, readEngineOptions } from './engine-choice.ts';
 import { type AnyConfig, type AutoClass, families, type ModelFamily } from './families.ts';
-import { graphsIn } from './model-source.ts';
+import { findGraphFile, graphsIn } from './model-source.ts';
 import type { FromPretrainedOptions, InitOptions, PreTrainedModel } from './modeling.ts';
 import type {
   MaskedLanguageModel,
@@ -129,13 +129,16 @@ async function loadGraphOnly<Model>(
   options: object,
   values: ConfigValues,
 ): Promise<Model> {
-  const { origins } = readEngineOptions(pickOptions<EngineOptions>(options, engineRules));
+  const wish = fileWish(readEngineOptions(pickOptions<EngineOptions>(options, engineRules)));
   const unknown = unknownFamily(values, `'${pathOrId}'`);
-  if (!origins.includes('graph')) throw unknown;
+  if (!wish.origins.includes('graph')) throw unknown;
   const { graphOnlyClasses } = await importGraphOnly();
   const modelClass = graphOnlyClasses[kind] as unknown as CalledClass<Model>;
-  return modelClass.from_pretrained(pathOrId, options).catch((error) => {
+  return modelClass.from_pretrained(pathOrId, options).catch(async (error) => {
     if (!(error instanceof BertNativeError && error.code === 'ERR_NOT_FOUND')) throw error;
+    // What is missing may be a file that the graph names.
+    const place = await findModel(pathOrId, pickOptions(options, resolveRules), 'config').catch(() => null);
+    if (place !== null && (await findGraphFile(place, wish)) !== null) throw error;
     const message = `${unknown.message}; nor is there a graph to run: ${error.message}`;
     throw new BertNativeError(unknown.code, message, { cause: error });
   });

@@ -282,6 +282,11 @@ describe('a family that is not known', () => {
     expect(model.num_parameters()).toBeNaN();
     expect(inspect(model)).toMatch(/^GraphOnlyModel \(fp32, onnxruntime engine on cpu\)/);
     expect((await refused({ engine: 'native' }, 'ERR_UNSUPPORTED_MODEL')).message).toContain('"zoo-bert"');
+    const external = await onnxOnly(fixture, { external_data: true });
+    setConfig({ model_type: 'zoo-bert' }, external);
+    rmSync(join(external, 'onnx', 'model.onnx_data'));
+    const { message } = await refused({}, 'ERR_NOT_FOUND', external);
+    expect(message).toContain('its weights lie in "model.onnx_data"');
   });
 
   test('without a graph it is what it was', async () => {
