@@ -77,7 +77,7 @@ TinyGraph long_graph() {
   graph.inputs = {{"x", kOnnxFloat, {width, width}}};
   graph.outputs = {{"y", kOnnxFloat, {width, width}}};
   graph.constants = {{"w", {width, width}, std::vector<float>(kLongWidth * kLongWidth, 1.0f / kLongWidth)}};
-  constexpr int kProducts = 20000;
+  constexpr int kProducts = 5000;
   for (int i = 0; i < kProducts; i++) {
     const std::string from = std::to_string(i), to = std::to_string(i + 1);
     graph.nodes.push_back({"MatMul", {i == 0 ? "x" : from, "w"}, {i + 1 == kProducts ? "y" : to}});
