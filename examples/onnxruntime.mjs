@@ -5,6 +5,7 @@
 import { AutoModel, AutoTokenizer, pipeline } from 'bert-native';
 
 const [source = 'beomi/kcbert-base', folder = 'onnx-model', ...given] = process.argv.slice(2);
+const dtypes = /** @type {const} */ (['fp32', 'fp16', 'q8']);
 const texts = given.length > 0 ? given : ['오늘 날씨가 좋네요', '밖에 해가 나서 화창해요', '어제 본 영화는 지루했다'];
 
 const tokenizer = await AutoTokenizer.from_pretrained(source);
@@ -13,10 +14,10 @@ const features = tokenizer(texts, { padding: true, truncation: true });
 const expected = await native.embed(features, { normalize: true });
 
 // Graphs and a tokenizer, as models are on the hub that are ONNX alone. Such a folder needs no option to be loaded.
-for (const dtype of ['fp32', 'fp16', 'q8']) await native.save_pretrained(folder, { format: 'onnx', dtype });
+for (const dtype of dtypes) await native.save_pretrained(folder, { format: 'onnx', dtype });
 await tokenizer.save_pretrained(folder);
 
-for (const dtype of ['fp32', 'fp16', 'q8']) {
+for (const dtype of dtypes) {
   const model = await AutoModel.from_pretrained(folder, { dtype });
   const vectors = await model.embed(features, { normalize: true });
   let difference = 0;

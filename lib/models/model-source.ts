@@ -168,7 +168,7 @@ async function noGraph(
   return new BertNativeError('ERR_NOT_FOUND', `'${folder}' holds ${what}${named}: expected ${expected}${there}${help}`);
 }
 
-/** How a graph is made of the weights that are there. */
+/** What can be done with the weights that are there: a graph of the dtype, or another engine. */
 async function remedy(folder: string, dtype: string | null): Promise<string> {
   const names = await namesIn(folder);
   if (!weightsFiles.some(({ name }) => names.has(name))) return '';

@@ -21,13 +21,16 @@ if (!existsSync(join(here, 'node_modules', 'typedoc'))) {
   }
 }
 
-const { Application } = await import(pathToFileURL(join(here, 'node_modules', 'typedoc', 'dist', 'index.js')).href);
+const { Application, OptionDefaults } = await import(
+  pathToFileURL(join(here, 'node_modules', 'typedoc', 'dist', 'index.js')).href
+);
 const application = await Application.bootstrapWithPlugins({
   entryPoints: [join(root, 'lib', 'index.ts')],
   tsconfig: join(root, 'tsconfig.json'),
   name: 'bert-native',
   readme: join(root, 'README.md'),
   projectDocuments: [join(root, 'docs', '*.md')],
+  highlightLanguages: [...OptionDefaults.highlightLanguages, 'docker', 'dockerfile'],
   excludeInternal: true,
   excludePrivate: true,
   sort: ['kind', 'alphabetical'],

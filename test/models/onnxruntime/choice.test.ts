@@ -88,6 +88,7 @@ describe('which engine', () => {
       [{ engine: 'reference', device: 'dml' }, 'ERR_DEVICE', "engine 'reference' runs on 'cpu'"],
       [{ dtype: 'fp64' as 'fp32' }, 'ERR_OPTION', "'bf16' or 'q8', or of ONNX models"],
       [{ dtype: 'float16' as 'fp16' }, 'ERR_OPTION', "did you mean 'fp16'?"],
+      [{ torch_dtype: 'bfloat16' } as object, 'ERR_OPTION', "did you mean 'dtype'?"],
       [{ engine: 'onnx' as 'native' }, 'ERR_OPTION', "or 'reference'; did you mean 'onnxruntime'?"],
       [{ device: 'a b' }, 'ERR_OPTION', 'device'],
       [{ device: 'cuda:1' }, 'ERR_OPTION', "executionProviders: [{ name: 'cuda', deviceId: 1 }]"],
