@@ -396,6 +396,13 @@ void test_bindings() {
   wrong.binding.input_ids = "";
   refused(wrong, ErrorCode::kFileFormat, "neither ids nor embeddings");
   wrong = encoder;
+  wrong.binding.fixed_rows = 1 << 12;
+  wrong.binding.fixed_columns = 1 << 12;
+  refused(wrong, ErrorCode::kUnsupportedModel, "runs of 4096 rows of 4096 positions");
+  wrong.binding.fixed_rows = 0;
+  wrong.binding.fixed_columns = size_t{1} << 40;
+  refused(wrong, ErrorCode::kUnsupportedModel, "of 1099511627776 positions");
+  wrong = encoder;
   wrong.binding.heads.emplace_back();
   refused(wrong, ErrorCode::kOption, "binding.heads");
 
