@@ -23,6 +23,8 @@ export interface NativeBinding {
    * @throws BertNativeError `ERR_ENGINE`, with the remedy
    */
   open_onnxruntime(path: string): NativeOnnxRuntime;
+  /** For the end of the process: awaits what goes on in the library, ten seconds at most, and lets nothing begin any more. */
+  end_onnxruntime(): void;
   onnxruntime_info(): { readonly supported: boolean; readonly opened: NativeOnnxRuntime | null };
   /**
    * Makes a session on a thread of the library. Needs `open_onnxruntime`. Equal loads of one process share it.

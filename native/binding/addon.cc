@@ -67,6 +67,7 @@ Napi::Object init(Napi::Env env, Napi::Object exports) {
   exports.Set("set_max_queued_tokens", Napi::Function::New(env, set_max_queued_tokens));
   exports.Set("load_encoder", Napi::Function::New(env, load_encoder));
   exports.Set("open_onnxruntime", Napi::Function::New(env, open_onnxruntime_library));
+  exports.Set("end_onnxruntime", Napi::Function::New(env, end_onnxruntime));
   exports.Set("onnxruntime_info", Napi::Function::New(env, onnxruntime_info));
   exports.Set("load_graph", Napi::Function::New(env, load_graph));
   exports.Set("create_tokenizer_model", Napi::Function::New(env, create_tokenizer_model));

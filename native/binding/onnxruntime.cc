@@ -230,6 +230,13 @@ Napi::Value open_onnxruntime_library(const Napi::CallbackInfo& info) {
   });
 }
 
+Napi::Value end_onnxruntime(const Napi::CallbackInfo& info) {
+  return guarded(info.Env(), [&]() -> Napi::Value {
+    end_onnxruntime_calls();
+    return info.Env().Undefined();
+  });
+}
+
 Napi::Value onnxruntime_info(const Napi::CallbackInfo& info) {
   const Napi::Env env = info.Env();
   return guarded(env, [&]() -> Napi::Value {

@@ -106,6 +106,9 @@ Calls& calls() {
   return *all;
 }
 
+// How long an operator, or a load, may keep the process from ending.
+constexpr std::chrono::seconds kLongestWaitAtExit{10};
+
 #if defined(_WIN32)
 
 // Windows ends the other threads before it gets here.
@@ -113,10 +116,15 @@ void await_calls_at_exit() {}
 
 #else
 
-// How long an operator, or a load, may keep the process from ending.
-constexpr std::chrono::seconds kLongestWaitAtExit{10};
+// For ends that JavaScript is not told of, and for a library that a worker has opened. Objects are destroyed in the
+// reverse order of their making, this in between: it has to be said again when the library may have made further ones.
+void await_calls_at_exit() { std::atexit(end_onnxruntime_calls); }
 
-void await_calls() {
+#endif
+
+}  // namespace
+
+void end_onnxruntime_calls() {
   std::unique_lock lock(calls().mutex);
   calls().closed = true;
   for (Ort::RunOptions* const run : calls().runs) {
@@ -128,14 +136,6 @@ void await_calls() {
   }
   calls().done.wait_for(lock, kLongestWaitAtExit, [] { return calls().running == 0; });
 }
-
-// Objects are destroyed in the reverse order of their making, this in between: it has to be said again when the library
-// may have made further ones.
-void await_calls_at_exit() { std::atexit(await_calls); }
-
-#endif
-
-}  // namespace
 
 bool onnxruntime_is_supported() { return true; }
 

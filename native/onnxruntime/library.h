@@ -21,4 +21,8 @@ const OnnxRuntimeInfo& open_onnxruntime(const std::string& path);
 // Null before open_onnxruntime() has succeeded.
 const OnnxRuntimeInfo* opened_onnxruntime();
 
+// For the end of the process: no call into the library begins any more; runs are terminated, and they and loads are
+// awaited, for ten seconds at most. Threads that were still inside would find its static objects destroyed.
+void end_onnxruntime_calls();
+
 }  // namespace bert_native

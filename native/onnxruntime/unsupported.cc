@@ -23,6 +23,7 @@ namespace {
 bool onnxruntime_is_supported() { return false; }
 const OnnxRuntimeInfo& open_onnxruntime(const std::string&) { throw_unsupported(); }
 const OnnxRuntimeInfo* opened_onnxruntime() { return nullptr; }
+void end_onnxruntime_calls() {}
 
 struct RunTermination::State {
   std::atomic<bool> terminated{false};

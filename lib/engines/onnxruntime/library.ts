@@ -1,6 +1,7 @@
 import { existsSync, readdirSync, readFileSync, realpathSync, statSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { basename, dirname, isAbsolute, join, resolve, sep } from 'node:path';
+import { isMainThread } from 'node:worker_threads';
 import { nativeBinding, packageRoot } from '../../binding/load.ts';
 import type { NativeOnnxRuntime } from '../../binding/native.ts';
 import { env } from '../../env.ts';
@@ -41,7 +42,21 @@ export function openOnnxRuntime(): NativeOnnxRuntime {
         'were not there: install them and build again',
     );
   }
-  return opened ?? binding.open_onnxruntime(findOnnxRuntime());
+  const library = opened ?? binding.open_onnxruntime(findOnnxRuntime());
+  awaitCallsAtExit();
+  return library;
+}
+
+let awaitsCalls = false;
+
+/**
+ * A process that ends while the library reads a graph would take its static objects away under it. What a worker's exit
+ * listener would stop is the whole process's.
+ */
+function awaitCallsAtExit(): void {
+  if (awaitsCalls || !isMainThread) return;
+  awaitsCalls = true;
+  process.once('exit', () => nativeBinding().end_onnxruntime());
 }
 
 /**
