@@ -49,7 +49,7 @@ Napi::Value set_max_queued_tokens(const Napi::CallbackInfo& info) {
   return guarded(info.Env(), [&]() -> Napi::Value {
     const double tokens = info[0].ToNumber().DoubleValue();
     ComputeLimits::instance().set_max_queued_tokens(std::isinf(tokens) ? std::numeric_limits<size_t>::max()
-                                                                   : to_size(info[0], "maxQueuedTokens"));
+                                                                       : to_size(info[0], "maxQueuedTokens"));
     return info.Env().Undefined();
   });
 }

@@ -80,8 +80,8 @@ class CpuForwardJob : public ForwardJob {
 // Through a graph. Throws kOption, naming it, for an output that the graph lacks.
 class GraphForwardJob : public ForwardJob {
  public:
-  GraphForwardJob(Napi::Env env, std::shared_ptr<const GraphEncoder> encoder,
-                  std::shared_ptr<ForwardCounters> counters, const Napi::Object& request);
+  GraphForwardJob(Napi::Env env, std::shared_ptr<const GraphEncoder> encoder, std::shared_ptr<ForwardCounters> counters,
+                  const Napi::Object& request);
 
   // Throws what GraphRunner::submit() throws.
   void start(Finish finish);

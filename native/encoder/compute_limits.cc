@@ -10,9 +10,7 @@ namespace bert_native {
 
 namespace {
 
-std::string range_text() {
-  return "expected a whole number from 1 to " + std::to_string(ComputeLimits::kMaxThreads);
-}
+std::string range_text() { return "expected a whole number from 1 to " + std::to_string(ComputeLimits::kMaxThreads); }
 
 size_t default_thread_count() {
   const char* text = std::getenv("BERT_NATIVE_THREADS");

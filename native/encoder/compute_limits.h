@@ -13,8 +13,8 @@ class ComputeLimits {
  public:
   static ComputeLimits& instance();
 
-  // What set_thread_count() said, else BERT_NATIVE_THREADS, else usable_thread_count(). Throws kOption where the variable
-  // is not a whole number from 1 to kMaxThreads.
+  // What set_thread_count() said, else BERT_NATIVE_THREADS, else usable_thread_count(). Throws kOption where the
+  // variable is not a whole number from 1 to kMaxThreads.
   size_t thread_count();
   // Throws kOption outside 1 to kMaxThreads.
   void set_thread_count(size_t threads);

@@ -95,8 +95,8 @@ class InputFiller {
     }
   }
 
-  // The caller's; or as transformers has them: columns, or tokens other than padding counted as fairseq does (Ott et al.
-  // 2019).
+  // The caller's; or as transformers has them: columns, or tokens other than padding counted as fairseq does (Ott et
+  // al. 2019).
   void fill_positions(const Sequence& sequence, size_t length, int32_t* out) const {
     const std::optional<int32_t> padding = task_.encoder->specification.embeddings.position_padding_id;
     int32_t last = padding.value_or(0);
@@ -106,7 +106,8 @@ class InputFiller {
       } else if (!padding) {
         out[column] = static_cast<int32_t>(column);
       } else {
-        const bool counts = column < length && (sequence.inputs_embeds != nullptr || sequence.input_ids[column] != *padding);
+        const bool counts =
+            column < length && (sequence.inputs_embeds != nullptr || sequence.input_ids[column] != *padding);
         out[column] = counts ? ++last : *padding;
       }
     }

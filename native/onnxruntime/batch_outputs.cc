@@ -100,8 +100,8 @@ BatchOutputs::BatchOutputs(const BatchRows& batch, GraphScratch& scratch) : batc
   }
 }
 
-// The array that the output may be written to at once: it lies there whole, row behind row, and is all that is wanted of
-// it. Null: there is none.
+// The array that the output may be written to at once: it lies there whole, row behind row, and is all that is wanted
+// of it. Null: there is none.
 float* BatchOutputs::direct(size_t index) const {
   const GraphTask& task = batch_.task;
   const GraphOutput& output = task.values.outputs[index];
@@ -158,7 +158,8 @@ void BatchOutputs::deliver_row(size_t row) {
 void BatchOutputs::pool(size_t row) {
   const Sequence& sequence = batch_.sequence(row);
   const size_t H = batch_.task.encoder->specification.hidden_size, length = batch_.task.columns[batch_.rows[row]];
-  const float* const states = values_[static_cast<size_t>(batch_.task.values.last_hidden_state)] + row * batch_.columns * H;
+  const float* const states =
+      values_[static_cast<size_t>(batch_.task.values.last_hidden_state)] + row * batch_.columns * H;
   std::vector<PlannedRow> keys;
   for (size_t position = 0; position < length; ++position) {
     if (is_key(sequence, position)) keys.push_back({static_cast<uint32_t>(row), static_cast<uint32_t>(position)});

@@ -17,8 +17,8 @@ constexpr size_t kBatchOutputBytes = size_t{64} << 20;
 // Tokens of a part below which a weight that is read gives too little work.
 constexpr size_t kLeastPartTokens = 64;
 
-// How far a sequence goes through the graph. `exact`: what it gives depends on the number of columns, so that no padding
-// may follow.
+// How far a sequence goes through the graph. `exact`: what it gives depends on the number of columns, so that no
+// padding may follow.
 struct Extent {
   size_t columns = 0;
   bool exact = false;
@@ -79,9 +79,8 @@ class Demand {
 
   bool lists_masked() const {
     const int32_t* const end = sequence_.head_positions + sequence_.head_position_count;
-    return listed_ && std::any_of(sequence_.head_positions, end, [&](int32_t position) {
-             return !is_key(sequence_, static_cast<size_t>(position));
-           });
+    return listed_ && std::any_of(sequence_.head_positions, end,
+                                  [&](int32_t position) { return !is_key(sequence_, static_cast<size_t>(position)); });
   }
 
   const Sequence& sequence_;
@@ -149,8 +148,8 @@ void plan_call(GraphTask& task, size_t parts) {
   BatchLimits limits;
   limits.fixed_rows = encoder.binding.fixed_rows;
   limits.fixed_columns = encoder.binding.fixed_columns;
-  limits.token_budget = std::min(
-      encoder.token_budget, kBatchOutputBytes / std::max<size_t>(1, output_bytes_per_token(task, longest)));
+  limits.token_budget =
+      std::min(encoder.token_budget, kBatchOutputBytes / std::max<size_t>(1, output_bytes_per_token(task, longest)));
   limits.parts = std::clamp<size_t>(total / kLeastPartTokens, 1, parts);
   for (const auto& [length, rows] : groups) {
     std::vector<size_t> lengths;

@@ -9,9 +9,9 @@
 
 namespace bert_native {
 
-// The calls whose batches wait, and which is next. Small calls, which are somebody's query, share the machine evenly with
-// all larger ones together, and run in order of arrival; of the larger calls the one that has had least runs next, by the
-// virtual time of fair queueing (Parekh and Gallager 1993). Not safe to use from several threads at once.
+// The calls whose batches wait, and which is next. Small calls, which are somebody's query, share the machine evenly
+// with all larger ones together, and run in order of arrival; of the larger calls the one that has had least runs next,
+// by the virtual time of fair queueing (Parekh and Gallager 1993). Not safe to use from several threads at once.
 class GraphQueue {
  public:
   // Tokens of a small call, at most.

@@ -12,19 +12,20 @@
 
 namespace bert_native {
 
-// Runs the calls of all graphs of the process on threads of its own: as many batches at once, of one call or several, as
-// fill the threads of ComputeLimits with those that each run computes on. Where larger calls hold them all, one small call
-// more runs beside, so that it waits for no batch to end. Threads start when they are needed and sleep when they are not.
+// Runs the calls of all graphs of the process on threads of its own: as many batches at once, of one call or several,
+// as fill the threads of ComputeLimits with those that each run computes on. Where larger calls hold them all, one
+// small call more runs beside, so that it waits for no batch to end. Threads start when they are needed and sleep when
+// they are not.
 class GraphRunner {
  public:
   static GraphRunner& instance();
 
-  // Checks the task's sequences, plans its batches and queues them. Throws what plan_call() throws; kQueueFull where they
-  // would make more tokens wait than ComputeLimits allows; kMemory where the system gives no thread.
+  // Checks the task's sequences, plans its batches and queues them. Throws what plan_call() throws; kQueueFull where
+  // they would make more tokens wait than ComputeLimits allows; kMemory where the system gives no thread.
   void submit(std::shared_ptr<GraphTask> task);
-  // Closes the task's gate, drops what waits of it and tells its runs to end. Returns whether some of them still have to:
-  // `done` is called when they have, and until then memory stays in use that `outputs_stay` promises. Else it is not
-  // called any more, unless that has begun.
+  // Closes the task's gate, drops what waits of it and tells its runs to end. Returns whether some of them still have
+  // to: `done` is called when they have, and until then memory stays in use that `outputs_stay` promises. Else it is
+  // not called any more, unless that has begun.
   bool cancel(GraphTask& task);
 
   ForwardCounts read(const ForwardCounters& counters);
@@ -49,8 +50,8 @@ class GraphRunner {
   std::condition_variable wake_;
   GraphQueue queue_;
   size_t thread_count_ = 0, idle_threads_ = 0;
-  size_t busy_ = 0;            // threads of ComputeLimits that runs compute on
-  bool runs_beside_ = false;   // a small call, beside these
+  size_t busy_ = 0;           // threads of ComputeLimits that runs compute on
+  bool runs_beside_ = false;  // a small call, beside these
   std::atomic<size_t> workspace_size_bytes_{0};
 };
 

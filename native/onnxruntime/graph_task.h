@@ -16,8 +16,8 @@ namespace bert_native {
 // One call on its way through a graph.
 struct GraphTask : ForwardCall {
   std::shared_ptr<const GraphEncoder> encoder;
-  // Whether the memory of the outputs stays until `done` is called, even where the call was cancelled: a graph may write
-  // to it directly then. Else every write passes the gate.
+  // Whether the memory of the outputs stays until `done` is called, even where the call was cancelled: a graph may
+  // write to it directly then. Else every write passes the gate.
   bool outputs_stay = false;
 
   // Made by the runner at the call.

@@ -58,8 +58,8 @@ class Resolver {
 
   void check_given() const {
     const auto refuse = [&](const char* what) {
-      throw Error(ErrorCode::kOption, std::string("the graph takes no ") + what +
-                                          ": its inputs are " + list_names(encoder_.session->inputs()));
+      throw Error(ErrorCode::kOption, std::string("the graph takes no ") + what + ": its inputs are " +
+                                          list_names(encoder_.session->inputs()));
     };
     const bool embeds = any_sequence(
         sequences_, [](const Sequence& sequence) { return sequence.length > 0 && sequence.inputs_embeds != nullptr; });
@@ -102,7 +102,7 @@ class Resolver {
   }
 
   template <typename Width>
-  void add_list(const std::vector<std::string>& names, const char* what, std::vector<float*> Sequence::* wanted,
+  void add_list(const std::vector<std::string>& names, const char* what, std::vector<float*> Sequence::*wanted,
                 GraphUse::Kind kind, GraphLayout layout, const Width& width) {
     const auto wants = [&](const Sequence& sequence) { return !(sequence.*wanted).empty(); };
     if (!any_sequence(sequences_, wants)) return;
@@ -164,7 +164,8 @@ class Resolver {
 std::vector<int64_t> GraphOutput::shape(size_t rows, size_t columns) const {
   const auto B = static_cast<int64_t>(rows), S = static_cast<int64_t>(columns), W = static_cast<int64_t>(width);
   if (layout == GraphLayout::kAttention) return {B, W, S, S};
-  std::vector<int64_t> shape = layout == GraphLayout::kRows ? std::vector<int64_t>{B, W} : std::vector<int64_t>{B, S, W};
+  std::vector<int64_t> shape =
+      layout == GraphLayout::kRows ? std::vector<int64_t>{B, W} : std::vector<int64_t>{B, S, W};
   if (W == 1 && rank + 1 == shape.size()) shape.pop_back();
   return shape;
 }

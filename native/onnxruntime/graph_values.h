@@ -56,8 +56,8 @@ struct GraphValues {
   bool has_input(GraphInputKind kind) const;
 };
 
-// Of an encoder that check_graph_encoder() has seen. Throws kOption, naming what is missing, where the sequences give what
-// the graph does not take, or want what it does not give; kShape for another number of layers.
+// Of an encoder that check_graph_encoder() has seen. Throws kOption, naming what is missing, where the sequences give
+// what the graph does not take, or want what it does not give; kShape for another number of layers.
 GraphValues graph_values(const GraphEncoder& encoder, const std::vector<Sequence>& sequences);
 
 // Throws kOption: the graph has no such output, but those.
