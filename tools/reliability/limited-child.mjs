@@ -3,14 +3,19 @@
 
 import { once } from 'node:events';
 import { readFileSync } from 'node:fs';
+import { setFlagsFromString } from 'node:v8';
+import { runInNewContext } from 'node:vm';
 import { AutoModel, AutoTokenizer, BertConfig, BertModel, Tensor, VectorIndex } from '../../dist/index.js';
 import { demoFolder } from './small-models.mjs';
 
 const { base, graph, small_graph, headrooms } = JSON.parse(process.argv[2]);
 const megabyte = 2 ** 20;
+setFlagsFromString('--expose-gc');
+const collectGarbage = runInNewContext('gc');
 
 /** Has the parent limit this process's address space to so much more than it has now; Infinity takes the limit away. */
 async function limit(more_bytes) {
+  collectGarbage();
   const now = Number(/VmSize:\s+(\d+) kB/.exec(readFileSync('/proc/self/status', 'utf8'))[1]) * 1024;
   process.send({ limit: Number.isFinite(more_bytes) ? Math.floor(now + more_bytes) : 'unlimited' });
   await once(process, 'message');
