@@ -3,7 +3,6 @@ export type { EngineName, Fp32Precision, ModelDtype } from './engines/engine.ts'
 export type { ExecutionProviderOption, SessionOptions } from './engines/onnxruntime/session-options.ts';
 export { env } from './env.ts';
 export { BertNativeError, type ErrorCode } from './errors.ts';
-export { type DownloadOptions, downloadModel } from './hub/download.ts';
 export type { ProgressCallback, ProgressInfo } from './hub/progress.ts';
 export type { ResolveOptions } from './hub/resolve.ts';
 export {
@@ -73,6 +72,7 @@ export {
   DistilBertForTokenClassification,
   DistilBertModel,
 } from './models/distilbert.ts';
+export { type DownloadOptions, downloadModel } from './models/download.ts';
 export {
   ElectraConfig,
   ElectraForMaskedLM,

@@ -9,7 +9,6 @@ import { fileError } from '../files.ts';
 import type { ModelPlace } from '../hub/resolve.ts';
 import { tokenizerFiles } from '../hub/selection.ts';
 import { modelWish } from '../models/auto.ts';
-import { readConfigValues } from '../models/configuration.ts';
 import { findGraphFile } from '../models/model-source.ts';
 import type { EngineOptions, PreTrainedModel } from '../models/modeling.ts';
 import { openGraph } from '../onnx/reading/graph-file.ts';
@@ -80,7 +79,7 @@ const modelFileNames = [
 
 export async function listModelFiles(place: ModelPlace, engine: EngineOptions): Promise<string[]> {
   const { folder } = place;
-  const graph = await findGraphFile(place, modelWish(engine), async () => readConfigValues(folder));
+  const graph = await findGraphFile(place, modelWish(engine));
   const files = graph === null ? await weightsFilesOf(folder) : (await openGraph(graph)).files;
   const paths = [...modelFileNames.map((name) => join(folder, name)), ...files.map(({ path }) => path)];
   const entries = await Promise.all(paths.map(statIfPresent));

@@ -38,8 +38,8 @@ function commaList(text: string): string[] {
   return words;
 }
 
-/** What runs a model, and how. */
-function withEngineOptions(command: Command): Command {
+/** What runs a model. */
+function withEngineChoice(command: Command): Command {
   return command
     .addOption(
       new Option(
@@ -47,10 +47,15 @@ function withEngineOptions(command: Command): Command {
         'what runs the model; unless given, native where there are weights, else onnxruntime where there is an ONNX model',
       ).choices(engineNames),
     )
-    .option('--dtype <type>', 'fp32, fp16, bf16 or q8; of ONNX models fp32, fp16, q8, uint8, int8, q4, q4f16 or bnb4')
-    .option('--fp32-precision <precision>', 'highest, or high: faster with bf16 matrix units (default: "highest")')
+    .option('--dtype <type>', 'fp32, fp16, bf16 or q8; of ONNX models fp32, fp16, q8, uint8, int8, q4, q4f16, bnb4, …')
     .option('--device <name>', 'where an ONNX model runs: cpu, auto, cuda, coreml, dml, … (default: "cpu")')
-    .option('--model-file-name <name>', 'what the ONNX file is called before its suffix (default: "model")')
+    .option('--model-file-name <name>', 'what the ONNX file is called before its suffix (default: "model")');
+}
+
+/** The same, and how. */
+function withEngineOptions(command: Command): Command {
+  return withEngineChoice(command)
+    .option('--fp32-precision <precision>', 'highest, or high: faster with bf16 matrix units (default: "highest")')
     .option('--threads <n>', 'threads of forward passes', positiveInteger);
 }
 
@@ -65,10 +70,14 @@ program
   .argument('[texts...]', 'your own texts in place of the built-in ones')
   .action(runDemo);
 
-program
-  .command('download')
-  .description('a model of the hub into the cache that Python shares; what was interrupted goes on. Prints its folder')
-  .argument('<id>', 'such as beomi/kcbert-base')
+withEngineChoice(
+  program
+    .command('download')
+    .description(
+      'a model of the hub into the cache that Python shares; what was interrupted goes on. Prints its folder',
+    )
+    .argument('<id>', 'such as beomi/kcbert-base'),
+)
   .option('--revision <name>', 'a branch, tag or commit (default: "main")')
   .option('--include <patterns...>', 'only files that match one of them, such as "onnx/*"')
   .option('--exclude <patterns...>', 'no file that matches one of them')

@@ -103,7 +103,17 @@ export async function findModel(
     );
   }
   const reason = looked || 'env.allowLocalModels is false, and this is no id of the hub';
-  throw new BertNativeError('ERR_NOT_FOUND', `no model folder '${pathOrId}': ${reason}`);
+  const meant = idInAddress(pathOrId);
+  throw new BertNativeError(
+    'ERR_NOT_FOUND',
+    `no model folder '${pathOrId}': ${reason}${meant === undefined ? '' : `; did you mean the id '${meant}'?`}`,
+  );
+}
+
+/** Of a model's page, as browsers show its address. */
+function idInAddress(text: string): string | undefined {
+  const id = /^https?:\/\/[^/]+\/([^/?#]+\/[^/?#]+)/.exec(text)?.[1];
+  return id !== undefined && isModelId(id) ? id : undefined;
 }
 
 /** What tells the folder of a model from one that only holds graphs. */

@@ -2,7 +2,7 @@ import { BertNativeError } from '../errors.ts';
 import { dataFiles, graphPaths } from '../onnx/graph-files.ts';
 import { withFileSource } from '../weights/byte-source.ts';
 import { isPlainPath } from './file-names.ts';
-import { anyOrigin, chooseModelFiles, type ModelWish, wishedDtypes } from './model-files.ts';
+import { anyOrigin, type ConfigFields, chooseModelFiles, type ModelWish, wishedDtypes } from './model-files.ts';
 
 /**
  * What a caller is going to read of a model: its configuration; what makes its tokenizer; its configuration and what it is
@@ -76,8 +76,12 @@ export async function selectFiles(
   if (needs === 'config') await chosen.require(`${at}config.json`);
   else await chosen.add(`${at}config.json`);
   if (needs === 'tokenizer' || needs === 'everything') await chosen.addTokenizer(at, needs === 'tokenizer');
-  if (needs === 'model' || needs === 'everything') await chosen.addModel(at, wish, needs === 'model');
-  if (needs === 'everything') await chosen.addModules(at);
+  if (needs === 'model' || needs === 'everything') {
+    const own = await chosen.addModel(at, wish);
+    const ofModules = needs === 'everything' && (await chosen.addModules(at));
+    const required = needs === 'model' || wish.required === true;
+    if (required && !own && !ofModules) chosen.missing.push(at + describeWish(wish));
+  }
   return chosen;
 }
 
@@ -124,23 +128,19 @@ class Chosen implements Selection {
     if (required && !hasVocabulary) this.missing.push(`${at}tokenizer.json (or another vocabulary)`);
   }
 
-  /** One set of weights, or one graph. */
-  async addModel(at: string, wish: ModelWish, required: boolean): Promise<void> {
-    const found = await chooseModelFiles(
-      (name) => this.#view.has(at + name),
-      wish,
-      async () => (await wish.runs_weights?.(await this.#config(`${at}config.json`))) ?? true,
-    );
-    if (found === null) {
-      if (required) this.missing.push(at + describeWish(wish));
-    } else if (found.origin === 'graph') await this.#addGraph(at + found.path);
-    else await this.#addWeights(at, found.name, found.sharded);
+  /** One set of weights, or one graph. @returns whether there is one */
+  async addModel(at: string, wish: ModelWish): Promise<boolean> {
+    const has = (name: string) => this.#view.has(at + name);
+    const found = await chooseModelFiles(has, wish, () => this.#config(`${at}config.json`));
+    if (found?.origin === 'graph') await this.#addGraph(at + found.path);
+    if (found?.origin === 'weights') await this.#addWeights(at, found.name, found.sharded);
+    return found !== null;
   }
 
-  async #config(path: string): Promise<Record<string, unknown>> {
+  async #config(path: string): Promise<ConfigFields> {
     if (!(await this.#view.has(path))) return {};
     const values = parseJson(path, await this.#view.read(path));
-    return typeof values === 'object' && values !== null ? (values as Record<string, unknown>) : {};
+    return typeof values === 'object' && values !== null ? (values as ConfigFields) : {};
   }
 
   async #addWeights(at: string, name: string, sharded: boolean): Promise<void> {
@@ -157,11 +157,13 @@ class Chosen implements Selection {
     if (usual.length === 0) for (const name of await externalData(path, this.#view)) await this.require(name);
   }
 
-  async addModules(at: string): Promise<void> {
+  /** @returns whether what is run lies in a folder of its own */
+  async addModules(at: string): Promise<boolean> {
     for (const name of ['config_sentence_transformers.json', 'sentence_bert_config.json', ...transformerSettings]) {
       await this.add(at + name);
     }
-    if (!(await this.add(`${at}modules.json`))) return;
+    if (!(await this.add(`${at}modules.json`))) return false;
+    let hasModel = false;
     const folders = moduleFolders(`${at}modules.json`, await this.#view.read(`${at}modules.json`));
     for (const [index, folder] of folders.entries()) {
       if (folder === '') continue;
@@ -170,8 +172,11 @@ class Chosen implements Selection {
       for (const name of ['sentence_bert_config.json', ...transformerSettings]) await this.add(inside + name);
       await this.addTokenizer(inside, false);
       // The first module is the encoder; those behind it are small and run from weights.
-      await this.addModel(inside, index === 0 ? this.#wish : { ...anyOrigin, origins: ['weights'] }, false);
+      const wish: ModelWish = index === 0 ? this.#wish : { ...anyOrigin, origins: ['weights'] };
+      const found = await this.addModel(inside, wish);
+      if (index === 0) hasModel = found;
     }
+    return hasModel;
   }
 }
 

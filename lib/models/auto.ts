@@ -8,6 +8,7 @@ import { type ConfigValues, loadConfigValues, PretrainedConfig, readConfigValues
 import type { EncoderModel, EncoderModelOptions } from './encoder-model.ts';
 import { type EngineOptions, engineRules, fileWish, readEngineOptions } from './engine-choice.ts';
 import { type AnyConfig, type AutoClass, families, type ModelFamily } from './families.ts';
+import { findGraphFile, graphsIn } from './model-source.ts';
 import type { FromPretrainedOptions, InitOptions, PreTrainedModel } from './modeling.ts';
 import type {
   MaskedLanguageModel,
@@ -21,6 +22,7 @@ import type { TaskModel } from './tasks/task-model.ts';
 
 export type { AnyConfig } from './families.ts';
 
+/** Options of `AutoModel.from_pretrained`. */
 export type AutoModelOptions = FromPretrainedOptions & EncoderModelOptions;
 
 /** An Auto class: finds a model's class by its configuration. */
@@ -127,13 +129,16 @@ async function loadGraphOnly<Model>(
   options: object,
   values: ConfigValues,
 ): Promise<Model> {
-  const { origins } = readEngineOptions(pickOptions<EngineOptions>(options, engineRules));
+  const wish = fileWish(readEngineOptions(pickOptions<EngineOptions>(options, engineRules)));
   const unknown = unknownFamily(values, `'${pathOrId}'`);
-  if (!origins.includes('graph')) throw unknown;
+  if (!wish.origins.includes('graph')) throw unknown;
   const { graphOnlyClasses } = await importGraphOnly();
   const modelClass = graphOnlyClasses[kind] as unknown as CalledClass<Model>;
-  return modelClass.from_pretrained(pathOrId, options).catch((error) => {
+  return modelClass.from_pretrained(pathOrId, options).catch(async (error) => {
     if (!(error instanceof BertNativeError && error.code === 'ERR_NOT_FOUND')) throw error;
+    // What is missing may be a file that the graph names.
+    const place = await findModel(pathOrId, pickOptions(options, resolveRules), 'config').catch(() => null);
+    if (place !== null && (await findGraphFile(place, wish)) !== null) throw error;
     const message = `${unknown.message}; nor is there a graph to run: ${error.message}`;
     throw new BertNativeError(unknown.code, message, { cause: error });
   });
@@ -146,7 +151,7 @@ async function configValues(pathOrId: string, options: FromPretrainedOptions): P
   const { folder, graph } = await findModel(pathOrId, pickOptions(options, resolveRules), 'config');
   const path = join(folder, 'config.json');
   // A graph may come without a configuration.
-  const mayLackIt = graph !== null || config != null;
+  const mayLackIt = graph !== null || config != null || (await graphsIn(folder)).length > 0;
   if (mayLackIt && (await readJsonObjectIfPresent(path)) === undefined) return { ...config };
   return readConfigValues(folder, config ?? {});
 }
@@ -163,28 +168,34 @@ export const AutoConfig = {
 /** Picks the bare encoder's class by the configuration's `model_type`. */
 export const AutoModel = autoClass<EncoderModel, AutoModelOptions>('AutoModel', 'model');
 
+/** A model of the folder's family with the head of a task: classes of texts. */
 export const AutoModelForSequenceClassification = autoClass<SequenceClassificationModel>(
   'AutoModelForSequenceClassification',
   'sequence_classification',
 );
 
+/** A model of the folder's family with the head of a task: classes of tokens. */
 export const AutoModelForTokenClassification = autoClass<TokenClassificationModel>(
   'AutoModelForTokenClassification',
   'token_classification',
 );
 
+/** A model of the folder's family with the head of a task: where an answer begins and ends. */
 export const AutoModelForQuestionAnswering = autoClass<QuestionAnsweringModel>(
   'AutoModelForQuestionAnswering',
   'question_answering',
 );
 
+/** A model of the folder's family with the head of a task: which token stands at each position. */
 export const AutoModelForMaskedLM = autoClass<MaskedLanguageModel>('AutoModelForMaskedLM', 'masked_lm');
 
+/** A model of the folder's family with the head of a task: which of several choices fits best. */
 export const AutoModelForMultipleChoice = autoClass<MultipleChoiceModel>(
   'AutoModelForMultipleChoice',
   'multiple_choice',
 );
 
+/** A model of the folder's family with the head of a task: whether a text follows another. */
 export const AutoModelForNextSentencePrediction = autoClass<NextSentencePredictionModel>(
   'AutoModelForNextSentencePrediction',
   'next_sentence_prediction',

@@ -6,10 +6,10 @@ import {
   type ModelDtype,
   modelDtypes,
 } from '../engines/engine.ts';
-import type { SessionOptions } from '../engines/onnxruntime/session-options.ts';
+import { cacheOptimizedModelRule, type SessionOptions, sessionPlan } from '../engines/onnxruntime/session-options.ts';
 import { BertNativeError } from '../errors.ts';
 import type { ModelOrigin, ModelWish } from '../hub/model-files.ts';
-import { type GraphDtype, graphDtypes } from '../onnx/graph-files.ts';
+import { type GraphDtype, graphDtypes, usualName } from '../onnx/graph-files.ts';
 import { type OptionRule, type OptionRules, oneOfRule, warnOnce } from '../options.ts';
 import { arithmeticRules, meantDtype, readArithmetic } from './arithmetic.ts';
 import { dtypesOf, type WeightsEngine } from './encoder-source.ts';
@@ -29,8 +29,9 @@ export interface EngineOptions {
   /**
    * `native`: how the weights of the matrices are held and multiplied: `fp32` (default), `fp16`, `bf16`, `q8`.
    * `onnxruntime`: which of the folder's graphs is run, by the suffix of its name, as transformers.js has them: `fp32`,
-   * `fp16` (`_fp16`), `q8` (`_quantized`), `uint8`, `int8`, `q4`, `q4f16`, `bnb4`; unless given, the first of these that is
-   * there. `auto`: as if it was not given.
+   * `fp16` (`_fp16`), `q8` (`_quantized`), `uint8`, `int8`, `q4`, `q4f16`, `bnb4`, `q2`, `q2f16`, `q1`, `q1f16`; unless given,
+   * the one that the configuration's `transformers.js_config` names, else the first of these that is there. `auto`: as if it
+   * was not given.
    */
   readonly dtype?: ModelDtype | GraphDtype | 'auto' | null;
   /**
@@ -57,11 +58,19 @@ export interface EngineOptions {
   readonly use_external_data_format?: boolean | number | Readonly<Record<string, boolean | number>> | null;
 }
 
-const engineRule = oneOfRule('native', 'onnxruntime', 'reference');
+const engineRule: OptionRule = {
+  ...oneOfRule('native', 'onnxruntime', 'reference'),
+  suggest: (value) => (/^(onnx|ort)/i.test(String(value)) ? "'onnxruntime'" : undefined),
+};
 
 const deviceRule: OptionRule = {
   expected: "'cpu', 'auto', or with engine 'onnxruntime' one of its providers, such as 'cuda'",
   accepts: (value) => typeof value === 'string' && /^[a-z][a-z0-9_-]{0,40}$/i.test(value),
+  suggest(value) {
+    const [, name, deviceId] = /^([a-z]+):(\d+)$/.exec(String(value)) ?? [];
+    if (name === undefined || ['cpu', 'gpu'].includes(name)) return name && `'${name}'`;
+    return `session_options: { executionProviders: [{ name: '${name}', deviceId: ${deviceId} }] }`;
+  },
 };
 
 const dtypeRule: OptionRule = {
@@ -72,7 +81,7 @@ const dtypeRule: OptionRule = {
 
 const fileNameRule: OptionRule = {
   expected: "the name of a file without folder, suffix and ending, such as 'model'",
-  accepts: (value) => typeof value === 'string' && /^[\w][\w.-]{0,200}$/.test(value) && !value.includes('..'),
+  accepts: (value) => typeof value === 'string' && /^[\w][\w.-]{0,200}$/.test(value) && !/\.\.|\.onnx$/i.test(value),
 };
 
 export const engineRules: OptionRules<EngineOptions> = {
@@ -84,10 +93,7 @@ export const engineRules: OptionRules<EngineOptions> = {
     expected: 'an object, such as { intraOpNumThreads: 2 }',
     accepts: (value) => typeof value === 'object' && !Array.isArray(value),
   },
-  cache_optimized_model: {
-    expected: 'true, false or the path of a folder',
-    accepts: (value) => ['boolean', 'string'].includes(typeof value),
-  },
+  cache_optimized_model: cacheOptimizedModelRule,
   model_file_name: fileNameRule,
   use_external_data_format: {
     expected: 'true, false, a number of files, or such a value for each model',
@@ -137,6 +143,7 @@ export function readEngineOptions(options: EngineOptions): EngineWish {
     cache_optimized_model: cache_optimized_model ?? null,
     model_file_name: model_file_name ?? null,
   };
+  sessionPlan(session_options); // what is wrong with them is known before anything is fetched
   if (isPlainDtype(dtype)) readArithmetic({ dtype, fp32_precision: wish.fp32_precision });
   if (engine === 'onnxruntime') checkForGraph(wish);
   if (engine === 'native' || engine === 'reference') weightsOptions(engine, wish);
@@ -165,7 +172,9 @@ function originsOf(wish: EngineWish): ModelOrigin[] {
   if (dtype !== null && !isPlainDtype(dtype)) return nativeOnly ? [] : ['graph'];
   if (describeGraphOnly(wish) !== null) return nativeOnly ? [] : ['graph', 'weights'];
   if (nativeOnly) return ['weights'];
-  return model_file_name === null ? ['weights', 'graph'] : ['graph', 'weights'];
+  if (model_file_name === null) return ['weights', 'graph'];
+  // Weights are another model than a graph of a name of its own.
+  return model_file_name === usualName ? ['graph', 'weights'] : ['graph'];
 }
 
 function isPlainDtype(dtype: ModelDtype | GraphDtype | null): dtype is ModelDtype {
@@ -173,7 +182,7 @@ function isPlainDtype(dtype: ModelDtype | GraphDtype | null): dtype is ModelDtyp
 }
 
 /** The option that only the native engine has. */
-function describeNativeOnly({ dtype, fp32_precision }: EngineWish): string | null {
+export function describeNativeOnly({ dtype, fp32_precision }: EngineWish): string | null {
   if (dtype === 'bf16') return "dtype 'bf16'";
   return fp32_precision === 'high' ? "fp32_precision 'high'" : null;
 }

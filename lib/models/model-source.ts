@@ -5,14 +5,14 @@ import { BertNativeError } from '../errors.ts';
 import { readJsonObjectIfPresent } from '../files.ts';
 import { chooseModelFiles, type ModelFiles, type ModelWish, weightsFiles, wishedDtypes } from '../hub/model-files.ts';
 import type { ModelPlace } from '../hub/resolve.ts';
-import { dtypeOfName, type GraphDtype, graphDtypes, graphPaths } from '../onnx/graph-files.ts';
+import { dtypeInName, dtypeOfName, type GraphDtype, graphPaths } from '../onnx/graph-files.ts';
 import type { GraphSummary } from '../onnx/reading/graph-summary.ts';
 import { optionError } from '../options.ts';
 import type { Architecture } from './architecture.ts';
 import { meantDtype } from './arithmetic.ts';
 import { type ConfigValues, PretrainedConfig, readConfigValues } from './configuration.ts';
 import { type EncoderSource, parametersSource } from './encoder-source.ts';
-import { type EngineWish, fileWish, weightsOptions } from './engine-choice.ts';
+import { describeNativeOnly, type EngineWish, fileWish, weightsOptions } from './engine-choice.ts';
 import { type ExtraHead, loadParameters, withExtraHeads } from './loading.ts';
 
 /** What loading has to know of a model's class. */
@@ -46,6 +46,7 @@ export interface OpenedModel {
 
 // Most programs run weights.
 const importGraphModel = () => import('./graph-model.ts');
+const importNetwork = () => import('../onnx/network.ts');
 
 /**
  * A model's configuration and what its encoder is made of: weights, or a graph.
@@ -68,11 +69,11 @@ export async function openModel(
     request.config instanceof PretrainedConfig
       ? request.config
       : new model.config_class(await readConfigValues(place.folder, request.config ?? {}));
-  if (files === null && !wish.origins.includes('weights')) throw await noGraph(place.folder, wish);
+  if (files === null && wish.origins[0] === 'graph') throw await noGraph(model, place.folder, wish);
   const options = weightsOptions(wish.engine === 'reference' ? 'reference' : 'native', wish);
   const architecture = model.architecture(config as never, class_options);
   const parameters = await loadParameters(model, architecture, place.folder, seed, strict).catch(async (error) => {
-    throw files === null ? await withGraphs(error, place.folder) : error;
+    throw files === null ? await withGraphs(error, place.folder, wish) : error;
   });
   const all = withExtraHeads(parameters, architecture.specification, extra_heads);
   return { config, source: parametersSource(options.engine, architecture, all, options) };
@@ -95,38 +96,26 @@ async function graphConfig(
 async function findFiles({ folder, graph }: ModelPlace, wish: EngineWish): Promise<ModelFiles | null> {
   if (graph !== null) {
     checkNamedGraph(graph, wish);
-    const isGraphDtype = (graphDtypes as readonly unknown[]).includes(wish.dtype);
-    return { origin: 'graph', path: graph, dtype: isGraphDtype ? (wish.dtype as GraphDtype) : dtypeOfName(graph) };
+    return { origin: 'graph', path: graph, dtype: (wish.dtype as GraphDtype | null) ?? dtypeOfName(graph) };
   }
-  return filesIn(folder, fileWish(wish), () => true);
+  return filesIn(folder, fileWish(wish));
 }
 
-async function filesIn(
-  folder: string,
-  wish: ModelWish,
-  runs_weights: () => boolean | Promise<boolean>,
-): Promise<ModelFiles | null> {
+async function filesIn(folder: string, wish: ModelWish): Promise<ModelFiles | null> {
   const names = await namesIn(folder);
-  const found = await chooseModelFiles((name) => names.has(name), wish, runs_weights);
+  const config = async () => (await readJsonObjectIfPresent(join(folder, 'config.json'))) ?? {};
+  const found = await chooseModelFiles((name) => names.has(name), wish, config);
   return found?.origin === 'graph' ? { ...found, path: join(folder, found.path) } : found;
 }
 
-/**
- * The graph that a model of this place is run from; null: it is run from weights, or there is nothing to run.
- *
- * @param config reads the fields of the place's configuration
- */
-export async function findGraphFile(
-  { folder, graph }: ModelPlace,
-  wish: ModelWish,
-  config: () => Promise<ConfigValues>,
-): Promise<string | null> {
+/** The graph that a model of this place is run from; null: it is run from weights, or there is nothing to run. */
+export async function findGraphFile({ folder, graph }: ModelPlace, wish: ModelWish): Promise<string | null> {
   if (graph !== null) return graph;
-  const found = await filesIn(folder, wish, async () => wish.runs_weights?.(await config()) ?? true);
+  const found = await filesIn(folder, wish);
   return found?.origin === 'graph' ? found.path : null;
 }
 
-function checkNamedGraph(graph: string, { engine, origins, model_file_name }: EngineWish): void {
+function checkNamedGraph(graph: string, { engine, origins, dtype, model_file_name }: EngineWish): void {
   if (!origins.includes('graph')) {
     throw new BertNativeError(
       'ERR_OPTION',
@@ -136,6 +125,10 @@ function checkNamedGraph(graph: string, { engine, origins, model_file_name }: En
   }
   if (model_file_name !== null) {
     throw optionError('model_file_name', model_file_name, `to be left out, as '${graph}' names the file`);
+  }
+  const named = dtypeInName(graph);
+  if (dtype !== null && named !== null && dtype !== named) {
+    throw optionError('dtype', dtype, `to be left out, or '${named}', as which '${graph}' is named`);
   }
 }
 
@@ -158,7 +151,11 @@ async function describeGraphs(folder: string): Promise<string> {
   return [...shown, ...(graphs.length > 12 ? ['…'] : [])].join(', ');
 }
 
-async function noGraph(folder: string, wish: EngineWish): Promise<BertNativeError> {
+async function noGraph(
+  { describe_graph }: ModelDescription,
+  folder: string,
+  wish: EngineWish,
+): Promise<BertNativeError> {
   const { dtype, model_file_name } = wish;
   const graphs = await describeGraphs(folder);
   const dtypes = wishedDtypes(fileWish(wish));
@@ -166,26 +163,30 @@ async function noGraph(folder: string, wish: EngineWish): Promise<BertNativeErro
   const what = dtype === null ? 'no ONNX graph' : `no ONNX graph of dtype '${dtype}'`;
   const named = model_file_name === null ? '' : ` by the name '${model_file_name}'`;
   const there = graphs === '' ? '' : `; there are ${graphs}`;
-  return new BertNativeError(
-    'ERR_NOT_FOUND',
-    `'${folder}' holds ${what}${named}: expected ${expected}${there}${await remedy(folder, dtype)}`,
-  );
+  // Weights of a family that is not known can't be exported either.
+  const help = describe_graph === undefined ? await remedy(folder, dtype) : '';
+  return new BertNativeError('ERR_NOT_FOUND', `'${folder}' holds ${what}${named}: expected ${expected}${there}${help}`);
 }
 
-/** How a graph is made of the weights that are there. */
+/** What can be done with the weights that are there: a graph of the dtype, or another engine. */
 async function remedy(folder: string, dtype: string | null): Promise<string> {
   const names = await namesIn(folder);
   if (!weightsFiles.some(({ name }) => names.has(name))) return '';
   const meant = dtype === null ? undefined : meantDtype(dtype);
-  const exported = `save_pretrained(folder, { format: 'onnx' }) or bert-native export --model ${folder} makes one of its weights`;
-  return `; ${exported}, which engine 'native' runs as they are${meant ? `: did you mean ${meant}?` : ''}`;
+  const runs = `engine 'native' runs its weights as they are${meant ? `: did you mean ${meant}?` : ''}`;
+  const { onnxDtypes } = await importNetwork();
+  if (dtype !== null && !onnxDtypes.some((each) => each === dtype)) return `; ${runs}`;
+  const exports = `save_pretrained(folder, { format: 'onnx' }) or bert-native export --model ${folder}`;
+  return `; ${exports} makes one of its weights, and ${runs}`;
 }
 
 /** Weights are missing; perhaps there is a graph in their place. */
-async function withGraphs(error: unknown, folder: string): Promise<unknown> {
+async function withGraphs(error: unknown, folder: string, wish: EngineWish): Promise<unknown> {
   if (!(error instanceof BertNativeError) || error.code !== 'ERR_NOT_FOUND') return error;
   const graphs = await describeGraphs(folder);
   if (graphs === '') return error;
-  const message = `${error.message}; it has ${graphs}, which engine 'onnxruntime' runs`;
+  const nativeOnly = describeNativeOnly(wish);
+  const but = nativeOnly === null ? '' : `, but ${nativeOnly} is of engine 'native'`;
+  const message = `${error.message}; it has ${graphs}, which engine 'onnxruntime' runs${but}`;
   return new BertNativeError(error.code, message, { cause: error });
 }

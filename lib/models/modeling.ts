@@ -37,11 +37,13 @@ import { checkSaving, type SaveOptions, saveConfig, saveWeights } from './saving
 export type { EngineOptions } from './engine-choice.ts';
 export type { SaveOptions, SaveProgress } from './saving.ts';
 
+/** How a model is made that has no checkpoint. */
 export interface InitOptions extends NewModelOptions {
   /** Seed of the random initialisation, 0 unless given; the same seed gives the same weights on every machine. */
   readonly seed?: number | null;
 }
 
+/** How a model is found, loaded and run. */
 export interface FromPretrainedOptions extends ResolveOptions, EngineOptions, Pick<InitOptions, 'seed'> {
   /** A configuration in place of the folder's, or fields that override some of it. */
   readonly config?: PretrainedConfig | ConfigValues | null;
@@ -85,7 +87,7 @@ const fromPretrainedRules: OptionRules<FromPretrainedOptions> = {
     accepts: (value) => typeof value === 'object' && !Array.isArray(value),
   },
   strict: booleanRule,
-  extra_heads: { expected: 'an array of heads', accepts: Array.isArray },
+  extra_heads: { expected: 'an array of heads', accepts: Array.isArray, internal: true },
 };
 
 /** What transformers.js documents for `from_pretrained` and has no meaning here. */

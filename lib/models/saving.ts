@@ -13,6 +13,7 @@ import { type ConfigValues, writeConfigValues } from './configuration.ts';
 import type { EncoderSource } from './encoder-source.ts';
 import { type LoadedParameters, readParameterSource } from './loading.ts';
 
+/** What `save_pretrained` of a model writes. */
 export interface SaveOptions {
   /**
    * `checkpoint` (default): weights for Python and this library. `onnx`: the encoder for onnxruntime and transformers.js,

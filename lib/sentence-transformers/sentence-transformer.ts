@@ -42,6 +42,7 @@ import {
   type Vectors,
 } from './similarity.ts';
 
+/** How a {@link SentenceTransformer} is found and loaded, and what replaces the folder's settings. */
 export interface SentenceTransformerOptions extends Omit<FromPretrainedOptions, 'extra_heads'> {
   /** In place of the folder's. */
   readonly prompts?: Readonly<Record<string, string>> | null;

@@ -1,5 +1,6 @@
 #include "binding/onnxruntime.h"
 
+#include <algorithm>
 #include <memory>
 #include <string>
 #include <utility>
@@ -47,10 +48,12 @@ std::vector<std::byte> copy_bytes(const Napi::Uint8Array& array) {
   return std::vector<std::byte>(first, first + array.ByteLength());
 }
 
+// Enough work for each weight that is read; a small call waits no longer for a larger one's batch than it has to.
 constexpr size_t kDefaultTokenBudget = 1024;
+// More threads wait for each other too often: several runs at once use them better.
+constexpr size_t kMostIntraOpThreads = 4;
 
-// Where the caller leaves the number of threads open, a run has all of them.
-size_t default_intra_op_threads() { return ComputeLimits::instance().thread_count(); }
+size_t default_intra_op_threads() { return std::min(ComputeLimits::instance().thread_count(), kMostIntraOpThreads); }
 
 std::shared_ptr<GraphLoad> read_graph_load(const Napi::CallbackInfo& info) {
   auto load = std::make_shared<GraphLoad>();

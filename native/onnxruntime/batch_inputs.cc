@@ -64,7 +64,7 @@ class InputFiller {
 
   template <typename T>
   T* fill_as(GraphInputKind kind) {
-    T* const data = scratch_.take<T>(batch_.graph_rows() * columns_);
+    T* const data = scratch_.take<T>(element_count({batch_.graph_rows(), columns_}));
     std::vector<int32_t> numbers(columns_);
     for (size_t row = 0; row < batch_.graph_rows(); ++row) {
       fill_row(kind, source_row(row), numbers.data());
@@ -116,7 +116,7 @@ class InputFiller {
   template <typename T>
   T* fill_embeds() {
     const size_t E = embedding_size();
-    T* const data = scratch_.take<T>(batch_.graph_rows() * columns_ * E);
+    T* const data = scratch_.take<T>(element_count({batch_.graph_rows(), columns_, E}));
     for (size_t row = 0; row < batch_.graph_rows(); ++row) {
       const size_t length = task_.columns[batch_.rows[source_row(row)]];
       const float* const from = batch_.sequence(source_row(row)).inputs_embeds;

@@ -87,7 +87,7 @@ BatchOutputs::BatchOutputs(const BatchRows& batch, GraphScratch& scratch) : batc
   values_.resize(outputs.size());
   for (size_t index = 0; index < outputs.size(); ++index) {
     const GraphOutput& output = outputs[index];
-    const size_t count = batch_.graph_rows() * output.row_size(batch_.columns);
+    const size_t count = element_count({batch_.graph_rows(), output.row_size(batch_.columns)});
     float* const caller = direct(index);
     is_direct_.push_back(caller != nullptr);
     void* data = caller;

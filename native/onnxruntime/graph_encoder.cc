@@ -13,6 +13,8 @@ namespace bert_native {
 namespace {
 
 constexpr int64_t kAny = -1;
+// Of a graph that takes nothing else, every call fills so many, whatever it brings.
+constexpr size_t kMostFixedPositions = size_t{1} << 22;
 
 std::string joined(const std::vector<GraphValue>& values) {
   std::string names;
@@ -66,6 +68,7 @@ class InputCheck {
 
   void run() {
     const GraphBinding& binding = encoder_.binding;
+    check_fixed_lengths();
     for (const std::string* const name : {&binding.input_ids, &binding.token_type_ids, &binding.position_ids}) {
       check(*name, {GraphType::kInt64, GraphType::kInt32}, "int64 or int32", positions_);
     }
@@ -88,6 +91,15 @@ class InputCheck {
 
  private:
   static int64_t length(size_t fixed) { return fixed == 0 ? kAny : static_cast<int64_t>(fixed); }
+
+  void check_fixed_lengths() const {
+    const size_t rows = std::max<size_t>(1, encoder_.binding.fixed_rows);
+    const size_t columns = std::max<size_t>(1, encoder_.binding.fixed_columns);
+    if (rows <= kMostFixedPositions / columns) return;
+    throw Error(ErrorCode::kUnsupportedModel, "the graph takes runs of " + std::to_string(rows) + " rows of " +
+                                                  std::to_string(columns) + " positions alone; expected at most " +
+                                                  std::to_string(kMostFixedPositions) + " positions");
+  }
 
   void check(const std::string& name, std::initializer_list<GraphType> types, const char* expected,
              const std::vector<int64_t>& shape) {

@@ -22,6 +22,11 @@ namespace {
 constexpr std::chrono::seconds kScratchKept{1};
 constexpr size_t kScratchKeptBytes = size_t{128} << 20;
 
+// A run that goes on for so long is passed over by others, up to a number of such runs.
+constexpr std::chrono::seconds kLongRun{5};
+constexpr size_t kMostLongRuns = 8;
+constexpr std::chrono::seconds kLookAgain{1};
+
 // Threads of ComputeLimits that a run of the encoder takes.
 size_t cost(const GraphEncoder& encoder) {
   return std::clamp<size_t>(encoder.intra_op_threads, 1, ComputeLimits::instance().thread_count());
@@ -57,7 +62,9 @@ struct GraphRunner::Work {
   std::shared_ptr<GraphTask> task;
   const GraphBatch* batch = nullptr;
   size_t cost = 0;
-  bool beside = false;
+  bool beside = false, has_room = false;
+  ForwardCall::Clock::time_point started_at;
+  Work* next = nullptr;  // of those that run
 };
 
 GraphRunner& GraphRunner::instance() {
@@ -85,9 +92,8 @@ void GraphRunner::submit(std::shared_ptr<GraphTask> task) {
   const std::lock_guard lock(mutex_);
   limits.add_queued_tokens(total);
   ForwardCounters& counters = *task->counters;
-  GraphTask& added = *task;
   try {
-    queue_.add(std::move(task));
+    queue_.add(task);
   } catch (...) {
     limits.remove_queued_tokens(total);
     throw;
@@ -97,7 +103,7 @@ void GraphRunner::submit(std::shared_ptr<GraphTask> task) {
   try {
     wake_another();
   } catch (...) {
-    drop_waiting(added);
+    drop_waiting(*task);
     --counters.queued_calls;
     throw;
   }
@@ -128,36 +134,41 @@ void GraphRunner::drop_waiting(GraphTask& task) {
   task.next = task.batches.size();
 }
 
-bool GraphRunner::can_start() const {
-  if (queue_.is_empty()) return false;
+GraphRunner::Room GraphRunner::room() const {
+  if (queue_.is_empty()) return Room::kNone;
   const bool fits = busy_ == 0 || busy_ + cost(*queue_.next()->encoder) <= ComputeLimits::instance().thread_count();
-  return fits || (queue_.has_small() && !runs_beside_);
+  if (fits) return Room::kOwn;
+  return queue_.has_small() && !runs_beside_ ? Room::kBeside : Room::kNone;
 }
 
-// Lets a sleeping thread look for work, or starts one. Under the lock. Throws kMemory where there is no thread at all.
+// Has a thread look for work, or, where there is no room for what waits, one that looks again from time to time. A
+// thread that starts does so itself for the next. Under the lock. Throws kMemory where there is no thread at all.
 void GraphRunner::wake_another() {
-  if (!can_start()) return;
+  if (queue_.is_empty() || starting_threads_ > 0) return;
+  if (room() == Room::kNone && idle_threads_ > sleeping_threads_) return;
   if (idle_threads_ > 0) {
     wake_.notify_one();
     return;
   }
   ++thread_count_;
+  ++starting_threads_;
   try {
     start_thread([this] { serve(); }).detach();
   } catch (...) {
     --thread_count_;
+    --starting_threads_;
     if (thread_count_ == 0) throw;
   }
 }
 
 void GraphRunner::serve() {
   GraphScratch scratch;
-  for (;;) {
+  for (bool first = true;; first = false) {
     Work work;
     {
       std::unique_lock lock(mutex_);
-      await_work(lock, scratch);
-      work = take();
+      if (first) --starting_threads_;
+      take(await_work(lock, scratch), work);
       wake_another();
     }
     const std::exception_ptr failure = run(work, scratch);
@@ -166,35 +177,69 @@ void GraphRunner::serve() {
   }
 }
 
-void GraphRunner::await_work(std::unique_lock<std::mutex>& lock, GraphScratch& scratch) {
-  const auto has_work = [this] { return can_start(); };
+GraphRunner::Room GraphRunner::await_work(std::unique_lock<std::mutex>& lock, GraphScratch& scratch) {
+  Room found = Room::kNone;
+  const auto has_room = [&] {
+    pass_over_long_runs();
+    found = room();
+    return found != Room::kNone;
+  };
   ++idle_threads_;
-  if (!wake_.wait_for(lock, kScratchKept, has_work)) {
+  if (!wake_.wait_for(lock, kScratchKept, has_room)) {
     lock.unlock();
     keep_scratch(scratch, 0);
     lock.lock();
-    wake_.wait(lock, has_work);
+    while (!has_room()) {
+      if (queue_.is_empty()) {
+        ++sleeping_threads_;
+        wake_.wait(lock);
+        --sleeping_threads_;
+      } else {
+        wake_.wait_for(lock, kLookAgain);
+      }
+    }
   }
   --idle_threads_;
+  return found;
 }
 
-GraphRunner::Work GraphRunner::take() {
-  Work work;
+void GraphRunner::take(Room room, Work& work) {
   work.cost = cost(*queue_.next()->encoder);
-  work.beside = busy_ > 0 && busy_ + work.cost > ComputeLimits::instance().thread_count();
+  work.beside = room == Room::kBeside;
   std::tie(work.task, work.batch) = work.beside ? queue_.take_small() : queue_.take();
   (work.beside ? runs_beside_ = true : busy_ += work.cost);
+  work.has_room = true;
+  work.started_at = ForwardCall::Clock::now();
+  work.next = std::exchange(running_, &work);
   GraphTask& task = *work.task;
   const size_t tokens = task.tokens(*work.batch);
   task.counters->queued_tokens -= tokens;
   ComputeLimits::instance().remove_queued_tokens(tokens);
   ++task.running;
   if (work.batch == &task.batches.front()) {
-    task.started_at = ForwardCall::Clock::now();
+    task.started_at = work.started_at;
     --task.counters->queued_calls;
     ++task.counters->running_calls;
   }
-  return work;
+}
+
+void GraphRunner::give_room_back(Work& work) {
+  work.has_room = false;
+  if (work.beside) {
+    runs_beside_ = false;
+  } else {
+    busy_ -= work.cost;
+  }
+}
+
+void GraphRunner::pass_over_long_runs() {
+  if (queue_.is_empty()) return;
+  const auto now = ForwardCall::Clock::now();
+  for (Work* work = running_; work != nullptr && long_runs_ < kMostLongRuns; work = work->next) {
+    if (!work->has_room || now - work->started_at < kLongRun) continue;
+    give_room_back(*work);
+    ++long_runs_;
+  }
 }
 
 std::exception_ptr GraphRunner::run(const Work& work, GraphScratch& scratch) noexcept {
@@ -214,11 +259,14 @@ void GraphRunner::settle(Work& work, const std::exception_ptr& failure) noexcept
   bool complete = false;
   {
     const std::lock_guard lock(mutex_);
-    if (work.beside) {
-      runs_beside_ = false;
+    if (work.has_room) {
+      give_room_back(work);
     } else {
-      busy_ -= work.cost;
+      --long_runs_;
     }
+    Work** entry = &running_;
+    while (*entry != &work) entry = &(*entry)->next;
+    *entry = work.next;
     --task.running;
     const bool cancelled = task.gate.is_closed();
     if (failure == nullptr) {

@@ -12,10 +12,10 @@
 
 namespace bert_native {
 
-// Runs the calls of all graphs of the process on threads of its own: as many batches at once, of one call or several,
-// as fill the threads of ComputeLimits with those that each run computes on. Where larger calls hold them all, one
-// small call more runs beside, so that it waits for no batch to end. Threads start when they are needed and sleep when
-// they are not.
+// Runs the calls of all graphs of the process on threads of its own: as many batches at once, of one call or several, as
+// fill the threads of ComputeLimits with those that each run computes on. Where larger calls hold them all, one small call
+// more runs beside, so that it waits for no batch to end. A run that takes very long, as a graph with a loop may without
+// end, holds others up no longer. Threads start when they are needed and sleep when they are not.
 class GraphRunner {
  public:
   static GraphRunner& instance();
@@ -34,12 +34,16 @@ class GraphRunner {
 
  private:
   struct Work;
+  // Where the next batch may run: nowhere yet, on threads of its own, or, a small call's, beside those who hold them all.
+  enum class Room { kNone, kOwn, kBeside };
 
   GraphRunner() = default;
   void serve();
-  void await_work(std::unique_lock<std::mutex>& lock, GraphScratch& scratch);
-  bool can_start() const;
-  Work take();
+  Room await_work(std::unique_lock<std::mutex>& lock, GraphScratch& scratch);
+  Room room() const;
+  void take(Room room, Work& work);
+  void give_room_back(Work& work);
+  void pass_over_long_runs();
   void wake_another();
   std::exception_ptr run(const Work& work, GraphScratch& scratch) noexcept;
   void settle(Work& work, const std::exception_ptr& failure) noexcept;
@@ -49,9 +53,12 @@ class GraphRunner {
   std::mutex mutex_;
   std::condition_variable wake_;
   GraphQueue queue_;
-  size_t thread_count_ = 0, idle_threads_ = 0;
+  // Of those that are idle some sleep for good, the others look again from time to time. Those that start are not idle yet.
+  size_t thread_count_ = 0, starting_threads_ = 0, idle_threads_ = 0, sleeping_threads_ = 0;
   size_t busy_ = 0;           // threads of ComputeLimits that runs compute on
   bool runs_beside_ = false;  // a small call, beside these
+  Work* running_ = nullptr;   // all that runs, the latest first
+  size_t long_runs_ = 0;      // of these, that hold nobody up any more
   std::atomic<size_t> workspace_size_bytes_{0};
 };
 

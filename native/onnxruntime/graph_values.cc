@@ -161,6 +161,24 @@ class Resolver {
 
 }  // namespace
 
+size_t element_count(std::initializer_list<size_t> lengths) {
+  // No overflow below it, whatever the elements.
+  constexpr size_t kMost = size_t{1} << 48;
+  size_t count = 1;
+  for (const size_t length : lengths) {
+    if (length != 0 && count > kMost / length) {
+      throw Error(ErrorCode::kMemory, "the graph's inputs or outputs of one run are too large for any memory");
+    }
+    count *= length;
+  }
+  return count;
+}
+
+size_t GraphOutput::row_size(size_t columns) const {
+  const size_t across = layout == GraphLayout::kRows ? 1 : columns;
+  return element_count({width, across, layout == GraphLayout::kAttention ? columns : 1});
+}
+
 std::vector<int64_t> GraphOutput::shape(size_t rows, size_t columns) const {
   const auto B = static_cast<int64_t>(rows), S = static_cast<int64_t>(columns), W = static_cast<int64_t>(width);
   if (layout == GraphLayout::kAttention) return {B, W, S, S};

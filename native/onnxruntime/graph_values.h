@@ -1,6 +1,7 @@
 #pragma once
 
 #include <cstddef>
+#include <initializer_list>
 #include <string>
 #include <vector>
 
@@ -8,6 +9,10 @@
 #include "onnxruntime/graph_encoder.h"
 
 namespace bert_native {
+
+// Elements of an array of these lengths. Throws kMemory for more than any memory holds, as the lengths that a graph
+// declares may ask for.
+size_t element_count(std::initializer_list<size_t> lengths);
 
 enum class GraphInputKind { kInputIds, kAttentionMask, kTokenTypeIds, kPositionIds, kInputsEmbeds };
 
@@ -27,9 +32,8 @@ struct GraphOutput {
   size_t width;  // W
   size_t rank;   // as declared: a W of 1 may be left out
 
-  size_t row_size(size_t columns) const {
-    return layout == GraphLayout::kRows ? width : width * columns * (layout == GraphLayout::kAttention ? columns : 1);
-  }
+  // Throws what element_count() throws.
+  size_t row_size(size_t columns) const;
   std::vector<int64_t> shape(size_t rows, size_t columns) const;
 };
 

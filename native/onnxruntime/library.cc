@@ -1,13 +1,17 @@
 #include "onnxruntime/library.h"
 
+#include <algorithm>
 #include <atomic>
 #include <chrono>
 #include <condition_variable>
+#include <cstdint>
 #include <cstdio>
 #include <cstdlib>
 #include <filesystem>
+#include <memory>
 #include <mutex>
 #include <utility>
+#include <vector>
 
 #include "common/errors.h"
 #include "onnxruntime/cxx_api.h"

@@ -8,6 +8,7 @@
 #include <optional>
 
 #include "common/errors.h"
+#include "common/threads.h"
 #include "onnxruntime/cxx_api.h"
 #include "onnxruntime/session_options.h"
 #include "onnxruntime/status.h"
@@ -201,9 +202,9 @@ class OnnxRuntimeSession final : public GraphSession {
       throw Error(ErrorCode::kOption, "the graph has " + std::to_string(inputs_.size()) + " inputs, but " +
                                           std::to_string(inputs.size()) + " are given");
     }
-    Ort::RunOptions& options = options_of(termination);
-    const LibraryCall call(options);
     try {
+      Ort::RunOptions& options = options_of(termination);
+      const LibraryCall call(options);
       run_bound(inputs, outputs, options);
     } catch (const Ort::Exception& error) {
       if (termination.is_terminated()) throw_aborted();
@@ -245,10 +246,21 @@ class OnnxRuntimeSession final : public GraphSession {
   std::vector<std::string> providers_;
 };
 
+// The end of a session joins its threads and frees its weights: on a thread of its own, since the last to let go of one
+// may be an event loop.
+static void end_session(const OnnxRuntimeSession* session) {
+  try {
+    start_thread([session] { delete session; }).detach();
+  } catch (...) {
+    delete session;
+  }
+}
+
 std::shared_ptr<const GraphSession> GraphSession::load(const GraphSource& source, const SessionSettings& settings) {
   onnxruntime_environment();
   const LibraryCall call;
-  return std::make_shared<const OnnxRuntimeSession>(source, settings);
+  auto session = std::make_unique<const OnnxRuntimeSession>(source, settings);
+  return {session.release(), end_session};
 }
 
 }  // namespace bert_native

@@ -18,8 +18,8 @@ import { fileIdentity, requireUnchanged } from './file-identity.ts';
 import { graphBinding } from './graph-interface.ts';
 import type { GraphModel } from './graph-source.ts';
 import { openOnnxRuntime } from './library.ts';
-import { cacheOptimizedModelRule, OptimizedGraph, settingsOfOptimized } from './optimized-graph.ts';
-import { type SessionOptions, sessionPlan } from './session-options.ts';
+import { OptimizedGraph, settingsOfOptimized } from './optimized-graph.ts';
+import { cacheOptimizedModelRule, type SessionOptions, sessionPlan } from './session-options.ts';
 
 /** How a graph is run. */
 export interface GraphLoadOptions {

@@ -34,7 +34,46 @@ const loadForever = `
     }
   };`;
 
+/** Keeps several calls in the engine, some of them given up, and counts those that came back. */
+const runForever = `
+  let runs = 0;
+  const runForever = async (loaded) => {
+    for (let i = 0; ; i++) {
+      const outputs = { last_hidden_state: true, pooler_output: false, hidden_states: false, attentions: false,
+        pooled: { modes: ['mean'], normalize: true }, pooling_skip: 0, heads: false, head_positions: null };
+      const request = { batch: 64, sequence: 30, input_ids: new Int32Array(64 * 30).fill(7), inputs_embeds: null,
+        attention_mask: null, token_type_ids: null, position_ids: null, masked_positions: 'compute', outputs };
+      const abort = new AbortController();
+      if (i % 3 === 0) setTimeout(() => abort.abort(), i % 7);
+      try {
+        await loaded.forward(request, abort.signal);
+        runs++;
+      } catch (error) {
+        if (error.name !== 'AbortError' && error.code !== 'ERR_ABORTED') throw error;
+      }
+    }
+  };`;
+
 describe('a process ends well', () => {
+  test.each([
+    ['process.exit()', 'process.exit(0)'],
+    ['process.exit() while the session ends, too', 'loaded.dispose(); process.exit(0)'],
+  ])('by %s in the middle of runs', async (_, end) => {
+    const ended = await runChild<{ runs: number }>(
+      `${runForever}
+      const loaded = await loadGraph(given);
+      for (let i = 0; i < 4; i++) void runForever(loaded);
+      const look = () => {
+        if (runs < 8) return setTimeout(look, 5);
+        result({ runs });
+        ${end};
+      };
+      look();`,
+      graph,
+    );
+    expect(ended.runs).toBeGreaterThanOrEqual(8);
+  });
+
   test('while sessions are alive', async () => {
     const providers = await runChild<string[]>(
       `globalThis.loaded = await loadGraph(given);

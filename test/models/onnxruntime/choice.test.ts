@@ -64,10 +64,15 @@ describe('which engine', () => {
     copyGraph(folder, 'onnx/other.onnx');
     expect(await chosen({ dtype: 'int8' })).toBe('onnxruntime int8');
     expect(await chosen({ model_file_name: 'other' })).toBe('onnxruntime fp32');
+    expect((await refused({ model_file_name: 'absent' }, 'ERR_NOT_FOUND')).message).toContain("by the name 'absent'");
     const { message } = await refused({ dtype: 'q4' }, 'ERR_NOT_FOUND');
     expect(message).toContain("no ONNX graph of dtype 'q4': expected onnx/model_q4.onnx or model_q4.onnx");
     expect(message).toContain('onnx/model.onnx (fp32), onnx/model_int8.onnx (int8), onnx/model_quantized.onnx (q8)');
-    expect(message).toContain("save_pretrained(folder, { format: 'onnx' })");
+    expect(message).toContain("engine 'native' runs its weights as they are: did you mean 'q8'?");
+    expect(message).not.toContain('export');
+    rmSync(join(folder, 'onnx', 'model_quantized.onnx'));
+    const exported = await refused({ engine: 'onnxruntime', dtype: 'q8' }, 'ERR_NOT_FOUND');
+    expect(exported.message).toContain("save_pretrained(folder, { format: 'onnx' })");
   });
 
   test('options that no engine has together', async () => {
@@ -83,9 +88,17 @@ describe('which engine', () => {
       [{ engine: 'reference', device: 'dml' }, 'ERR_DEVICE', "engine 'reference' runs on 'cpu'"],
       [{ dtype: 'fp64' as 'fp32' }, 'ERR_OPTION', "'bf16' or 'q8', or of ONNX models"],
       [{ dtype: 'float16' as 'fp16' }, 'ERR_OPTION', "did you mean 'fp16'?"],
-      [{ engine: 'onnx' as 'native' }, 'ERR_OPTION', "'native', 'onnxruntime' or 'reference'"],
+      [{ torch_dtype: 'bfloat16' } as object, 'ERR_OPTION', "did you mean 'dtype'?"],
+      [{ engine: 'onnx' as 'native' }, 'ERR_OPTION', "or 'reference'; did you mean 'onnxruntime'?"],
       [{ device: 'a b' }, 'ERR_OPTION', 'device'],
+      [{ device: 'cuda:1' }, 'ERR_OPTION', "executionProviders: [{ name: 'cuda', deviceId: 1 }]"],
+      [{ device: 'gpu:0' }, 'ERR_OPTION', "did you mean 'gpu'?"],
+      [{ engine: 'onnxruntime', device: 'mps' }, 'ERR_OPTION', "did you mean 'coreml'?"],
       [{ model_file_name: '../model' }, 'ERR_OPTION', 'model_file_name'],
+      [{ model_file_name: 'model.onnx' }, 'ERR_OPTION', 'without folder, suffix and ending'],
+      [{ cache_optimized_model: '' }, 'ERR_OPTION', 'the path of a folder'],
+      // Before anything is looked for, and whatever runs the model.
+      [{ session_options: { executionProviders: 'cuda' as never } }, 'ERR_OPTION', 'executionProviders is "cuda"'],
       [{ session_options: 7 as never }, 'ERR_OPTION', 'session_options'],
       [{ engine: 'onnxruntime', session_options: { intraOpNumThread: 1 } as never }, 'ERR_OPTION', 'intraOpNumThreads'],
     ];
@@ -106,7 +119,12 @@ describe('which engine', () => {
     expect(message).toContain(
       "it has onnx/model.onnx (fp32), onnx/model_quantized.onnx (q8), which engine 'onnxruntime'",
     );
-    expect((await refused({ dtype: 'bf16' }, 'ERR_NOT_FOUND')).message).toContain("engine 'onnxruntime' runs");
+    expect((await refused({ dtype: 'bf16' }, 'ERR_NOT_FOUND')).message).toContain(
+      "which engine 'onnxruntime' runs, but dtype 'bf16' is of engine 'native'",
+    );
+    expect((await refused({ model_file_name: 'encoder' }, 'ERR_NOT_FOUND')).message).toContain(
+      "holds no ONNX graph by the name 'encoder': expected onnx/encoder.onnx or encoder.onnx; there are onnx/model.onnx",
+    );
     rmSync(join(folder, 'onnx'), { recursive: true });
     addWeights(fixture, folder);
     const none = await refused({ engine: 'onnxruntime' }, 'ERR_NOT_FOUND');
@@ -133,19 +151,46 @@ describe('which engine', () => {
 
 describe('which graph', () => {
   test('the best that is there, in the order of the documentation', async () => {
-    const order = ['_quantized', '_uint8', '_int8', '_q4', '_q4f16', '_bnb4'];
+    const order = ['_quantized', '_uint8', '_int8', '_q4', '_q4f16', '_bnb4', '_q2', '_q2f16', '_q1', '_q1f16'];
     for (const suffix of order.slice(1)) copyGraph(folder, `onnx/model${suffix}.onnx`);
     copyGraph(folder, 'onnx/model_fp16.onnx');
     expect(await chosen()).toBe('onnxruntime fp32');
     rmSync(join(folder, 'onnx', 'model.onnx'));
     expect(await chosen()).toBe('onnxruntime fp16');
     rmSync(join(folder, 'onnx', 'model_fp16.onnx'));
-    for (const [i, dtype] of ['q8', 'uint8', 'int8', 'q4', 'q4f16', 'bnb4'].entries()) {
+    for (const [i, dtype] of ['q8', 'uint8', 'int8', 'q4', 'q4f16', 'bnb4', 'q2', 'q2f16', 'q1', 'q1f16'].entries()) {
       expect(await chosen()).toBe(`onnxruntime ${dtype}`);
       expect(await chosen({ dtype: dtype as 'q8' })).toBe(`onnxruntime ${dtype}`);
       rmSync(join(folder, 'onnx', `model${order[i]}.onnx`));
     }
     expect((await refused({ engine: 'onnxruntime' }, 'ERR_NOT_FOUND')).message).toContain('no ONNX graph');
+  });
+
+  test('the one that the configuration prefers, unless the caller does', async () => {
+    const file = join(folder, 'config.json');
+    const config = JSON.parse(readFileSync(file, 'utf8'));
+    const prefer = (dtype: unknown) =>
+      writeFileSync(file, JSON.stringify({ ...config, 'transformers.js_config': { dtype } }));
+    prefer('q8');
+    expect(await chosen()).toBe('onnxruntime q8');
+    expect(await chosen({ dtype: 'auto' })).toBe('onnxruntime q8');
+    expect(await chosen({ dtype: 'fp32' })).toBe('onnxruntime fp32');
+    expect(await chosen({ model_file_name: 'model' })).toBe('onnxruntime q8');
+    prefer({ model: 'q8', other: 'q4' });
+    expect(await chosen()).toBe('onnxruntime q8');
+    for (const useless of [{ other: 'q8' }, 'q4', 'q3', 7, null]) {
+      prefer(useless);
+      expect(await chosen(), inspect(useless)).toBe('onnxruntime fp32');
+    }
+    addWeights(fixture, folder);
+    prefer('q8');
+    expect(await chosen()).toBe('native fp32');
+  });
+
+  test('a name with a suffix of its own', async () => {
+    expect(await chosen({ model_file_name: 'model_quantized' })).toBe('onnxruntime q8');
+    copyGraph(folder, 'onnx/model_qint8_avx512.onnx');
+    expect(await chosen({ model_file_name: 'model_qint8_avx512' })).toBe('onnxruntime int8');
   });
 
   test("Optimum's folders have it beside config.json", async () => {
@@ -165,6 +210,9 @@ describe('which graph', () => {
     expect(await chosen({ subfolder: 'onnx' })).toBe('onnxruntime fp32');
     expect((await refused({ engine: 'native' }, 'ERR_OPTION', inside)).message).toContain('expected a folder');
     await refused({ model_file_name: 'other' }, 'ERR_OPTION', inside);
+    expect(await chosen({ dtype: 'q4f16' }, inside)).toBe('onnxruntime q4f16');
+    expect(await chosen({ dtype: 'q8' }, join(folder, 'mine.onnx'))).toBe('onnxruntime q8');
+    expect((await refused({ dtype: 'fp32' }, 'ERR_OPTION', inside)).message).toContain("to be left out, or 'q4f16'");
     await refused({}, 'ERR_NOT_FOUND', join(folder, 'onnx', 'nothing.onnx'));
     const tokenizer = await AutoTokenizer.from_pretrained(inside);
     expect(tokenizer('x').input_ids.dims[0]).toBe(1);
@@ -172,7 +220,7 @@ describe('which graph', () => {
   });
 
   test('a file alone: what the graph says, or the caller', async () => {
-    const alone = join(temporaryFolder(), 'alone.onnx');
+    const alone = join(temporaryFolder(), 'model.onnx');
     writeFileSync(alone, readFileSync(join(folder, 'onnx', 'model.onnx')));
     using model = await load({}, alone);
     using known = await load();
@@ -180,6 +228,8 @@ describe('which graph', () => {
     expect(model.config.model_type).toBe('onnx');
     using named = await load({ config: { ...known.config.to_dict() } }, alone);
     expect(named).toBeInstanceOf(BertModel);
+    using inFolder = await load({}, dirname(alone));
+    expect(inFolder.constructor.name).toBe('GraphOnlyModel');
     const own = BertModel.from_pretrained(alone).then((each) => each.dispose());
     expect((await failure(own, 'ERR_NOT_FOUND')).message).toContain('config.json');
     const wrong = await refused({ config: { ...known.config.to_dict(), hidden_size: 96 } }, 'ERR_CONFIG', alone);
@@ -232,6 +282,11 @@ describe('a family that is not known', () => {
     expect(model.num_parameters()).toBeNaN();
     expect(inspect(model)).toMatch(/^GraphOnlyModel \(fp32, onnxruntime engine on cpu\)/);
     expect((await refused({ engine: 'native' }, 'ERR_UNSUPPORTED_MODEL')).message).toContain('"zoo-bert"');
+    const external = await onnxOnly(fixture, { external_data: true });
+    setConfig({ model_type: 'zoo-bert' }, external);
+    rmSync(join(external, 'onnx', 'model.onnx_data'));
+    const { message } = await refused({}, 'ERR_NOT_FOUND', external);
+    expect(message).toContain('its weights lie in "model.onnx_data"');
   });
 
   test('without a graph it is what it was', async () => {
@@ -240,6 +295,7 @@ describe('a family that is not known', () => {
     const { message } = await refused({}, 'ERR_UNSUPPORTED_MODEL');
     expect(message).toContain('model_type is "zoo-bert": expected one of albert, bert');
     expect(message).toContain('holds no ONNX graph');
+    expect(message).not.toContain('export');
   });
 
   test('sizes under other names, and what the graph alone says', async () => {

@@ -77,6 +77,35 @@ describe('what is fetched', () => {
     expect(fetched()).toHaveLength(3);
   });
 
+  test('ahead: what the same options load', async () => {
+    hub.server.commit(id, {
+      ...fixture(name),
+      'onnx/model.onnx': external.graph,
+      'onnx/model.onnx_data': external.data,
+      'onnx/model_q4.onnx': marked('q4'),
+      'onnx/own_int8.onnx': marked('own'),
+    });
+    await downloadModel(id, { dtype: 'q4' });
+    expect(fetched()).toEqual(['onnx/model_q4.onnx']);
+    await downloadModel(id, { engine: 'onnxruntime' });
+    expect(fetched()).toEqual(['onnx/model.onnx', 'onnx/model.onnx_data', 'onnx/model_q4.onnx']);
+    await downloadModel(id, { model_file_name: 'own', dtype: 'int8' });
+    expect(fetched()).toContain('onnx/own_int8.onnx');
+    await downloadModel(id);
+    expect(fetched().filter((path) => path.endsWith('safetensors'))).toEqual(['model.safetensors']);
+    const absent = await failureOf(downloadModel(id, { dtype: 'bnb4' }));
+    expect(absent).toMatchObject({
+      code: 'ERR_NOT_FOUND',
+      message: expect.stringContaining('no onnx/model_bnb4.onnx'),
+    });
+    const both = await failureOf(downloadModel(id, { dtype: 'q4', include: ['onnx/*'] }));
+    expect(both).toMatchObject({ code: 'ERR_OPTION', message: expect.stringContaining('include') });
+    expect((await failureOf(downloadModel(id, { engine: 'native', dtype: 'q4' }))).code).toBe('ERR_OPTION');
+    env.allowRemoteModels = false;
+    expect(await load({ dtype: 'q4' })).toBe('onnxruntime q4');
+    expect(await load({ engine: 'onnxruntime' })).toBe('onnxruntime fp32');
+  });
+
   test('a family that is not known: the graph, not the weights', async () => {
     const config = Buffer.from(
       JSON.stringify({ ...JSON.parse(String(fixture(name)['config.json'])), model_type: 'zoo' }),

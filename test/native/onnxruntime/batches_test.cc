@@ -1,6 +1,7 @@
 #include "onnxruntime/batches.h"
 
 #include <algorithm>
+#include <cstdint>
 #include <numeric>
 #include <string>
 #include <vector>
@@ -59,6 +60,44 @@ void pads_little() {
   BN_CHECK(with_padding * 100 < tokens * 106, std::to_string(with_padding) + " for " + std::to_string(tokens));
 }
 
+// The least cost of all ways to cut rows that are sorted: every set of places between two rows.
+size_t least_cost(const std::vector<size_t>& sorted, size_t budget, size_t run_cost) {
+  size_t least = SIZE_MAX;
+  for (size_t places = 0; places < size_t{1} << (sorted.size() - 1); ++places) {
+    size_t cost = 0, begin = 0;
+    bool fits = true;
+    for (size_t end = 1; end <= sorted.size(); ++end) {
+      if (end < sorted.size() && (places >> (end - 1) & 1) == 0) continue;
+      const size_t positions = (end - begin) * sorted[begin];
+      fits = fits && (end - begin == 1 || positions <= budget);
+      cost += positions + run_cost;
+      begin = end;
+    }
+    if (fits) least = std::min(least, cost);
+  }
+  return least;
+}
+
+void cuts_where_it_costs_least() {
+  for (uint32_t seed = 0; seed < 20; ++seed) {
+    std::vector<size_t> lengths = random_lengths(10, 100, 20 + seed);
+    for (const size_t run_cost : {0, 1, 16, 64, 1000}) {
+      const auto batches = plan_batches(lengths, {4096, 0, 0, 1, run_cost});
+      std::sort(lengths.rbegin(), lengths.rend());
+      const size_t cost = padded(batches) + batches.size() * run_cost, least = least_cost(lengths, 4096, run_cost);
+      BN_CHECK(cost == least, std::to_string(cost) + " instead of " + std::to_string(least));
+    }
+  }
+}
+
+void puts_the_largest_first() {
+  const auto batches = plan_batches(random_lengths(5000, 256, 7), {512, 0, 0, 2});
+  const auto positions = [](const GraphBatch& batch) { return batch.rows.size() * batch.columns; };
+  BN_CHECK(std::is_sorted(batches.begin(), batches.end(),
+                          [&](const GraphBatch& a, const GraphBatch& b) { return positions(a) > positions(b); }),
+           "a batch is larger than one before it");
+}
+
 void leaves_no_thread_alone() {
   // Three full batches for two threads: four smaller ones take no longer than two rounds.
   const auto batches = plan_batches(std::vector<size_t>(24, 128), {1024, 0, 0, 2});
@@ -91,6 +130,8 @@ void fills_fixed_shapes() {
 void add_tests() {
   add("onnxruntime/batches: covers every row within the budget", covers_every_row_within_the_budget);
   add("onnxruntime/batches: pads little", pads_little);
+  add("onnxruntime/batches: cuts where it costs least", cuts_where_it_costs_least);
+  add("onnxruntime/batches: puts the largest first", puts_the_largest_first);
   add("onnxruntime/batches: leaves no thread alone", leaves_no_thread_alone);
   add("onnxruntime/batches: keeps the order of equal rows", keeps_the_order_of_equal_rows);
   add("onnxruntime/batches: takes a longer row alone", takes_a_longer_row_alone);

@@ -4,11 +4,14 @@
 #include <atomic>
 #include <chrono>
 #include <cmath>
+#include <filesystem>
+#include <iterator>
 #include <limits>
 #include <memory>
 #include <mutex>
 #include <string>
 #include <thread>
+#include <utility>
 #include <vector>
 
 #include "allocation_limit.h"
@@ -443,6 +446,93 @@ void runs_smaller_batches_where_memory_is_short() {
   BN_CHECK(limit.failures() > 0, "no allocation failed");
 }
 
+// A graph whose runs do not end, as one with a loop, leaves others room after a while.
+void passes_over_runs_without_end() {
+  const auto session = std::make_shared<FakeSession>();
+  const auto endless = make_fake_encoder(session);
+  session->block();
+  const auto held = submit(endless, plain_rows(std::vector<size_t>(20, 32), 2), only_states());
+  session->await_blocked(2);
+  const auto beside = submit(endless, plain_rows({5}, 2), only_states());
+  session->await_blocked(3);
+  for (const auto& rows : {plain_rows(std::vector<size_t>(9, 40), 3), plain_rows({4}, 3)}) {
+    run_and_check(make_encoder(), rows, everything(false));
+  }
+  GraphRunner::instance().cancel(*held);
+  GraphRunner::instance().cancel(*beside);
+  held->outcome.wait();
+  beside->outcome.wait();
+  // All have their room back: it is taken once.
+  const auto free = std::make_shared<FakeSession>();
+  submit(make_fake_encoder(free), plain_rows(std::vector<size_t>(20, 32), 2), only_states())->await();
+  BN_CHECK(free->most_at_once() <= 2, std::to_string(free->most_at_once()) + " runs at once on two threads");
+}
+
+// A change of the number of threads while batches are being taken.
+void takes_another_number_of_threads() {
+  const auto encoder = make_encoder();
+  encoder->intra_op_threads = 2;
+  std::atomic<bool> stop{false};
+  std::thread changes([&] {
+    for (size_t i = 0; !stop; ++i) ComputeLimits::instance().set_thread_count(1 + i % 4);
+  });
+  for (uint32_t round = 0; round < 100; ++round) {
+    const auto large = submit(encoder, plain_rows(std::vector<size_t>(12, 32), round), only_states());
+    run_and_check(encoder, plain_rows({7}, round), only_states());
+    large->await();
+    large->check_results();
+  }
+  stop = true;
+  changes.join();
+  ComputeLimits::instance().set_thread_count(2);
+}
+
+void refuses_sizes_beyond_all_memory() {
+  const auto encoder = make_encoder();
+  GraphWanted layers;
+  layers.layers = true;
+  for (const auto& [rows, columns] : {std::pair<size_t, size_t>{size_t{1} << 40, size_t{1} << 24},
+                                      {size_t{1} << 31, size_t{1} << 33},
+                                      {size_t{1} << 53, 1}}) {
+    encoder->binding.fixed_rows = rows;
+    encoder->binding.fixed_columns = columns;
+    check_throws(ErrorCode::kMemory, "", [&] { submit(encoder, plain_rows({1}, 1), layers)->await(); });
+  }
+}
+
+#if defined(__linux__)
+
+size_t threads_of_process() {
+  const std::filesystem::directory_iterator tasks("/proc/self/task");
+  return static_cast<size_t>(std::distance(begin(tasks), end(tasks)));
+}
+
+// Calls that come before the first thread has started get none each.
+void starts_few_threads() {
+  const auto session = std::make_shared<FakeSession>();
+  const auto encoder = make_fake_encoder(session);
+  ComputeLimits::instance().set_thread_count(64);
+  session->block();
+  const size_t before = threads_of_process();
+  std::vector<std::shared_ptr<GraphCall>> calls;
+  for (uint32_t i = 0; i < 40; ++i) calls.push_back(submit(encoder, plain_rows({3}, i), only_states()));
+  session->await_blocked(40);
+  // Each runs, and one more may look for the next.
+  BN_CHECK(threads_of_process() <= before + 41, "more threads than calls");
+  session->release();
+  for (const auto& call : calls) call->await();
+  const size_t running = threads_of_process();
+  for (int round = 0; round < 20; ++round) {
+    std::vector<std::shared_ptr<GraphCall>> burst;
+    for (uint32_t i = 0; i < 40; ++i) burst.push_back(submit(encoder, plain_rows({3}, i), only_states()));
+    for (const auto& call : burst) call->await();
+  }
+  BN_CHECK(threads_of_process() <= running, "threads that were idle were not used");
+  ComputeLimits::instance().set_thread_count(2);
+}
+
+#endif
+
 void gives_scratch_back() {
   run_and_check(make_encoder(), plain_rows({30, 7}, 1), everything(true));
   for (int i = 0; i < 600 && GraphRunner::instance().workspace_size_bytes() > 0; ++i) {
@@ -474,6 +564,12 @@ void add_tests() {
   add("onnxruntime/runner: cancels what waits", cancels_what_waits);
   add("onnxruntime/runner: fails as a whole", fails_as_a_whole);
   add("onnxruntime/runner: runs smaller batches where memory is short", runs_smaller_batches_where_memory_is_short);
+  add("onnxruntime/runner: passes over runs without end", passes_over_runs_without_end);
+  add("onnxruntime/runner: takes another number of threads", takes_another_number_of_threads);
+  add("onnxruntime/runner: refuses sizes beyond all memory", refuses_sizes_beyond_all_memory);
+#if defined(__linux__)
+  add("onnxruntime/runner: starts few threads", starts_few_threads);
+#endif
   add("onnxruntime/runner: gives scratch back", gives_scratch_back);
 }
 

@@ -77,7 +77,7 @@ TinyGraph long_graph() {
   graph.inputs = {{"x", kOnnxFloat, {width, width}}};
   graph.outputs = {{"y", kOnnxFloat, {width, width}}};
   graph.constants = {{"w", {width, width}, std::vector<float>(kLongWidth * kLongWidth, 1.0f / kLongWidth)}};
-  constexpr int kProducts = 20000;
+  constexpr int kProducts = 5000;
   for (int i = 0; i < kProducts; i++) {
     const std::string from = std::to_string(i), to = std::to_string(i + 1);
     graph.nodes.push_back({"MatMul", {i == 0 ? "x" : from, "w"}, {i + 1 == kProducts ? "y" : to}});
@@ -395,6 +395,13 @@ void test_bindings() {
   refused(wrong, ErrorCode::kUnsupportedModel, "'a' is of another type than int64 or int32");
   wrong.binding.input_ids = "";
   refused(wrong, ErrorCode::kFileFormat, "neither ids nor embeddings");
+  wrong = encoder;
+  wrong.binding.fixed_rows = 1 << 12;
+  wrong.binding.fixed_columns = 1 << 12;
+  refused(wrong, ErrorCode::kUnsupportedModel, "runs of 4096 rows of 4096 positions");
+  wrong.binding.fixed_rows = 0;
+  wrong.binding.fixed_columns = size_t{1} << 40;
+  refused(wrong, ErrorCode::kUnsupportedModel, "of 1099511627776 positions");
   wrong = encoder;
   wrong.binding.heads.emplace_back();
   refused(wrong, ErrorCode::kOption, "binding.heads");
