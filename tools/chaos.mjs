@@ -2,15 +2,20 @@
 // Everything that can go on at once: 64 callers on the main thread and in workers, calls aborted at any moment, models
 // disposed of and loaded again, buffers detached, garbage collected, threads and limits changed, workers terminated in
 // mid-run. Every call has to settle, with the right bits or the right error.
-// Usage: npm run chaos -- [seconds, default 30] [seed]
+// Then processes of their own that end in the middle of all kinds of calls: by process.exit, exceptions, signals, in clusters.
+// Usage: npm run chaos -- [seconds of each part, default 30] [seed] [--only threads|processes]
 
 import { setTimeout as sleep } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
+import { parseArgs } from 'node:util';
 import { setFlagsFromString } from 'node:v8';
 import { runInNewContext } from 'node:vm';
 import { isMainThread, parentPort, Worker, workerData } from 'node:worker_threads';
 import { AutoModel, BertConfig, BertModel, env } from '../dist/index.js';
 import { makeRandom } from './random.mjs';
+import { mixedCalls } from './reliability/mixed-calls.mjs';
+import { endProcesses } from './reliability/processes.mjs';
+import { makeSmallModels } from './reliability/small-models.mjs';
 
 const callers = 64;
 const folder = fileURLToPath(new URL('../examples/demo-model', import.meta.url));
@@ -163,14 +168,50 @@ if (!isMainThread) {
 // ---------- on the main thread ----------
 
 async function main() {
-  const seconds = Number(process.argv[2] ?? 30);
-  const seed = Number(process.argv[3] ?? Math.floor(Math.random() * 2 ** 31));
+  const { values, positionals } = parseArgs({ allowPositionals: true, options: { only: { type: 'string' } } });
+  const seconds = Number(positionals[0] ?? 30);
+  const seed = Number(positionals[1] ?? Math.floor(Math.random() * 2 ** 31));
+  const parts = { threads: endThreads, processes: endOthers };
+  if (!(seconds > 0) || !Number.isInteger(seed) || (values.only !== undefined && !Object.hasOwn(parts, values.only))) {
+    console.error('chaos: expected seconds above 0, a whole number as a seed, --only threads or processes');
+    process.exit(2);
+  }
   console.log(`seed ${seed}, ${seconds} s`);
+  let wrong = 0;
+  for (const [name, part] of Object.entries(parts)) {
+    if (values.only !== undefined && values.only !== name) continue;
+    const { tally, wrong: problems } = await part(seconds, seed);
+    for (const [what, count] of Object.entries(tally).sort()) console.log(`${String(count).padStart(9)}  ${what}`);
+    for (const problem of problems.slice(0, 10)) console.error(`chaos: ${problem}`);
+    wrong += problems.length;
+  }
+  console.log(`${wrong} wrong`);
+  if (wrong > 0) process.exitCode = 1;
+}
+
+/** Processes of their own that end in mid-run. */
+async function endOthers(seconds, seed) {
+  const tally = {};
+  const wrong = [];
+  const count = (what) => {
+    tally[what] = (tally[what] ?? 0) + 1;
+  };
+  const until = performance.now() + 1000 * seconds;
+  await endProcesses(makeRandom(seed + 2), () => performance.now() > until, { count, wrong });
+  return { tally, wrong };
+}
+
+/** All that may go on in one process at once. */
+async function endThreads(seconds, seed) {
   setFlagsFromString('--expose-gc');
   const collectGarbage = runInNewContext('gc');
   const random = makeRandom(seed);
   const own = new Callers(seed + 1);
   await own.prepare();
+  // Pipelines, tokenizers, streams, searches and ONNX Runtime beside them. Its calls are few: all kinds share the engine.
+  const parts = await makeSmallModels();
+  if (parts.graph === null) console.warn(`SKIPPED: calls of engine onnxruntime: ${parts.graph_absent}`);
+  const mixed = await mixedCalls(parts, makeRandom(seed + 3));
   // A second model of another size and with weights of its own, so that blocks of two encoders alternate.
   const other = new BertModel(new BertConfig({ vocab_size: 99, hidden_size: 40, num_attention_heads: 2 }), { seed: 3 });
   const otherExpected = (await other.embed([[1, 2, 3]])).data;
@@ -190,41 +231,56 @@ async function main() {
       const data = await untilAccepted(() => other.embed([[1, 2, 3]]));
       if (data.some((value, i) => value !== otherExpected[i])) own.wrong.push('the other model is wrong');
     },
-    async () => {
-      const worker = new Worker(fileURLToPath(import.meta.url), {
-        workerData: { seed: random(2 ** 31), milliseconds: 500 },
-      });
-      const outcome = new Promise((resolve) => {
-        worker.on('error', (error) => own.wrong.push(`a worker failed: ${error.stack}`));
-        worker.on('message', ({ tally, wrong }) => {
-          own.wrong.push(...wrong.map((problem) => `in a worker: ${problem}`));
-          for (const [what, count] of Object.entries(tally)) own.tally[what] = (own.tally[what] ?? 0) + count;
-          own.count('workers that ended by themselves');
-        });
-        worker.on('exit', resolve);
-      });
-      if (random(3) > 0) {
-        await sleep(random(600));
-        await worker.terminate();
-        own.count('workers terminated');
-      }
-      await outcome;
-    },
+    () => startWorker(random, own),
   ];
-  const disturb = async () => {
+  const repeat = async (action) => {
     while (!over()) {
-      await disturbances[random(disturbances.length)]();
+      await action();
       await sleep(random(30));
     }
   };
-  await Promise.all([own.run(callers, over), disturb(), disturb(), disturb(), disturb()]);
+  const disturb = () => repeat(() => disturbances[random(disturbances.length)]());
+  const callAny = () => repeat(() => callMixed(mixed.kinds[random(mixed.kinds.length)], own));
+  const several = (count, action) => Array.from({ length: count }, action);
+  await Promise.all([own.run(callers, over), ...several(4, disturb), ...several(16, callAny)]);
 
   env.maxQueuedTokens = Number.POSITIVE_INFINITY;
-  for (const [what, count] of Object.entries(own.tally).sort()) console.log(`${String(count).padStart(9)}  ${what}`);
   own.dispose();
   other.dispose();
+  mixed.dispose();
+  parts.dispose();
   if (!own.tally.right) own.wrong.push('no call resolved');
-  for (const problem of own.wrong.slice(0, 10)) console.error(`chaos: ${problem}`);
-  console.log(`${own.wrong.length} wrong`);
-  if (own.wrong.length > 0) process.exitCode = 1;
+  return own;
+}
+
+async function callMixed({ name, call }, own) {
+  try {
+    await call();
+    own.count(`right: ${name}`);
+  } catch (error) {
+    if (error.code === 'ERR_QUEUE_FULL') own.count(error.code);
+    else own.wrong.push(`${name}: ${error.stack ?? error}`);
+  }
+}
+
+/** A worker with callers of its own, which ends by itself or is terminated. */
+async function startWorker(random, own) {
+  const worker = new Worker(fileURLToPath(import.meta.url), {
+    workerData: { seed: random(2 ** 31), milliseconds: 500 },
+  });
+  const outcome = new Promise((resolve) => {
+    worker.on('error', (error) => own.wrong.push(`a worker failed: ${error.stack}`));
+    worker.on('message', ({ tally, wrong }) => {
+      own.wrong.push(...wrong.map((problem) => `in a worker: ${problem}`));
+      for (const [what, count] of Object.entries(tally)) own.tally[what] = (own.tally[what] ?? 0) + count;
+      own.count('workers that ended by themselves');
+    });
+    worker.on('exit', resolve);
+  });
+  if (random(3) > 0) {
+    await sleep(random(600));
+    await worker.terminate();
+    own.count('workers terminated');
+  }
+  await outcome;
 }

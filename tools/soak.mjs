@@ -1,19 +1,30 @@
 #!/usr/bin/env node
-// Calls a model over and over, in mixed sizes and ways, and tells whether resident memory stays flat.
-// Usage: npm run soak -- [calls, default 100000]      Fails where memory grew by 2% or more after the warm-up.
+// Calls everything that the library has over and over, in mixed sizes and ways, checks every result, and tells whether
+// resident memory stays flat.
+// Usage: npm run soak -- [calls, default 1000000] [--minutes n] [--seed n]
+//   --minutes   stop after so many, whatever is left of the calls, and say so
+// Fails where a result is wrong, a call is left over, or memory grew by 2% or more after the warm-up.
 
-import { fileURLToPath } from 'node:url';
+import { parseArgs } from 'node:util';
 import { setFlagsFromString } from 'node:v8';
 import { runInNewContext } from 'node:vm';
-import { BertConfig, BertModel, BertTokenizer } from '../dist/index.js';
+import cliProgress from 'cli-progress';
 import { makeRandom } from './random.mjs';
+import { mixedCalls } from './reliability/mixed-calls.mjs';
+import { makeSmallModels } from './reliability/small-models.mjs';
 
 setFlagsFromString('--expose-gc');
 const collectGarbage = runInNewContext('gc');
 
-const calls = Number(process.argv[2] ?? 100_000);
-if (!Number.isInteger(calls) || calls < 1000) {
-  console.error('soak: expected a number of calls, at least 1000');
+const { values, positionals } = parseArgs({
+  allowPositionals: true,
+  options: { minutes: { type: 'string', default: 'Infinity' }, seed: { type: 'string', default: '20240229' } },
+});
+const calls = Number(positionals[0] ?? 1_000_000);
+const minutes = Number(values.minutes);
+const seed = Number(values.seed);
+if (!Number.isInteger(calls) || calls < 1000 || !(minutes > 0) || !Number.isInteger(seed)) {
+  console.error('soak: expected a number of calls, at least 1000; --minutes above 0; --seed a whole number');
   process.exit(2);
 }
 // The heap and the allocator's arenas reach their size in this time; counted calls come after it.
@@ -22,98 +33,98 @@ const concurrency = 16;
 const samples = 50;
 const allowedGrowth = 0.02;
 
-// ---------- what is called ----------
-
-const seed = 20_240_229;
 const random = makeRandom(seed);
+const parts = await makeSmallModels();
+if (parts.graph === null) console.warn(`SKIPPED: calls of engine onnxruntime: ${parts.graph_absent}`);
+const { kinds, dispose } = await mixedCalls(parts, random);
 
-const tokenizer = await BertTokenizer.from_pretrained(
-  fileURLToPath(new URL('../examples/demo-model', import.meta.url)),
-);
-const config = new BertConfig({
-  vocab_size: tokenizer.vocab_size,
-  hidden_size: 64,
-  num_hidden_layers: 2,
-  num_attention_heads: 4,
-  intermediate_size: 128,
-  max_position_embeddings: 128,
-});
-const model = new BertModel(config, { seed });
-const words = ['안녕하세요', '오늘', '날씨가', '좋네요', 'the', 'weather', 'is', 'nice', 'today', '!'];
-const text = () => Array.from({ length: 1 + random(40) }, () => words[random(words.length)]).join(' ');
-const options = { padding: true, truncation: true, max_length: 128 };
+// ---------- which kind is next ----------
 
-const kinds = [
-  async () => model.embed(tokenizer(text(), options)),
-  async () => model.embed(tokenizer(Array.from({ length: 1 + random(16) }, text), options), { normalize: true }),
-  async () => model.embed(await tokenizer.encode_async([text(), text()], options), { pooling: 'max' }),
-  async () => model(tokenizer([text(), text(), text()], options)),
-  async () => model({ ...tokenizer(text(), options), output_hidden_states: true, output_attentions: true }),
-  async () => model.embed(tokenizer(text(), options), { out: new Float32Array(64) }),
-  async () => model.embed(tokenizer(text(), options), { out: new Float32Array(new SharedArrayBuffer(256)) }),
-  async () => {
-    const controller = new AbortController();
-    const call = model.embed(tokenizer(text(), options), { signal: controller.signal });
-    if (random(2) === 0) setImmediate(() => controller.abort());
-    return call.catch((error) => {
-      if (error.code !== 'ERR_ABORTED') throw error;
-    });
-  },
-  // Node keeps a composite signal for as long as somebody listens to it. (Its sources must not live long here: Node 20 and
-  // 22 never forget the signals made of one.)
-  async () => model.embed(tokenizer(text(), options), { signal: AbortSignal.any([new AbortController().signal]) }),
-  async () =>
-    model([[config.vocab_size]]).then(
-      () => {
-        throw new Error('an id outside the vocabulary was accepted');
-      },
-      (error) => {
-        if (error.code !== 'ERR_TOKEN_ID') throw error;
-      },
-    ),
-];
+// A table in which each kind stands as often as its weight says; the rarest stands once.
+const least = Math.min(...kinds.map(({ weight }) => weight));
+const table = kinds.flatMap((kind) => Array(Math.round(kind.weight / least)).fill(kind));
+const tally = new Map(kinds.map(({ name }) => [name, 0]));
 
 // ---------- the run ----------
 
-let started = -warmUpCalls;
-const rss = [];
+const total = warmUpCalls + calls;
+const step = Math.ceil(calls / samples);
+const start = performance.now();
+const deadline = start + 60_000 * minutes;
+const isTerminal = process.stderr.isTTY === true;
+const bar = new cliProgress.SingleBar({
+  format: '{bar} {percentage}% | {value} of {total} calls | {rate}/s | {left} left | {resident} resident',
+  stream: process.stderr,
+  clearOnComplete: true,
+});
+if (isTerminal) bar.start(total, 0, { rate: 0, left: '?', resident: '?' });
+
+let started = 0;
+let failure;
+/** Bytes, one for every step after the warm-up. */
+const resident = [];
 
 async function caller() {
-  while (started < calls) {
+  while (started < total && failure === undefined && performance.now() < deadline) {
     started++;
-    if (started > 0 && started % Math.ceil(calls / samples) === 0) {
+    if (started > warmUpCalls && (started - warmUpCalls) % step === 0) {
       collectGarbage();
-      rss.push(process.memoryUsage.rss());
-      if (process.stderr.isTTY) process.stderr.write(`\r${started} calls, ${megabytes(rss.at(-1))} resident `);
+      resident.push(process.memoryUsage.rss());
     }
-    await kinds[random(kinds.length)]();
+    if (started % 5000 === 0) tell();
+    const { name, call } = table[random(table.length)];
+    tally.set(name, tally.get(name) + 1);
+    await call().catch((error) => {
+      failure ??= new Error(`${name}, call ${started}`, { cause: error });
+    });
+  }
+}
+
+function tell() {
+  const rate = (1000 * started) / (performance.now() - start);
+  const left = `${Math.ceil((total - started) / rate / 60)} min`;
+  const state = { rate: rate.toFixed(0), left, resident: megabytes(process.memoryUsage.rss()) };
+  if (isTerminal) bar.update(started, state);
+  else if (started % (20 * 5000) === 0) {
+    console.error(`${started} of ${total} calls, ${state.rate}/s, ${left} left, ${state.resident} resident`);
   }
 }
 
 const megabytes = (bytes) => `${(bytes / 2 ** 20).toFixed(1)} MB`;
-const median = (values) => [...values].sort((a, b) => a - b)[Math.floor(values.length / 2)];
+const median = (numbers) => [...numbers].sort((a, b) => a - b)[Math.floor(numbers.length / 2)];
 
-const start = performance.now();
 await Promise.all(Array.from({ length: concurrency }, caller));
 const seconds = (performance.now() - start) / 1000;
-if (process.stderr.isTTY) process.stderr.write('\r\x1b[K');
+if (isTerminal) bar.stop();
 
-const part = Math.max(1, Math.floor(rss.length / 4));
-const [before, after] = [median(rss.slice(0, part)), median(rss.slice(-part))];
-const growth = after / before - 1;
-const { finished_calls, computed_tokens, queued_calls, running_calls } = model.stats();
+// ---------- what it came to ----------
+
+const problems = [];
+if (failure !== undefined) problems.push(`${failure.message}: ${failure.cause.stack}`);
+for (const [name, count] of tally) console.log(`${String(count).padStart(9)}  ${name}`);
+const counted = Math.max(0, started - warmUpCalls);
 console.log(
-  `${warmUpCalls} and ${calls} calls in ${seconds.toFixed(0)} s, ${finished_calls} reached the model: ${computed_tokens} tokens`,
+  `${warmUpCalls} calls to warm up and ${counted} counted ones in ${seconds.toFixed(0)} s: ${(started / seconds).toFixed(0)} a second, seed ${seed}`,
 );
-console.log(
-  `resident in the first quarter after the warm-up ${megabytes(before)}, in the last ${megabytes(after)}: ${(100 * growth).toFixed(2)}%`,
-);
-if (queued_calls !== 0 || running_calls !== 0) {
-  console.error(`soak: ${queued_calls} calls still wait and ${running_calls} still run`);
-  process.exitCode = 1;
+if (started < total && failure === undefined) console.warn(`STOPPED after ${minutes} minutes, of ${calls} calls`);
+
+for (const each of [parts.model, parts.graph, ...Object.values(parts.models)]) {
+  if (each === null) continue;
+  const { queued_calls, running_calls } = each.stats();
+  if (queued_calls + running_calls > 0) problems.push(`${queued_calls} calls still wait and ${running_calls} run`);
 }
-if (growth >= allowedGrowth) {
-  console.error(`soak: resident memory grew by ${(100 * growth).toFixed(2)}%: expected less than 2%`);
-  process.exitCode = 1;
+if (resident.length < 8) problems.push(`memory was looked at ${resident.length} times: too few to judge it`);
+else {
+  const part = Math.floor(resident.length / 4);
+  const [before, after] = [median(resident.slice(0, part)), median(resident.slice(-part))];
+  const growth = after / before - 1;
+  const percent = `${(100 * growth).toFixed(2)}%`;
+  console.log(
+    `resident in the first quarter after the warm-up ${megabytes(before)}, in the last ${megabytes(after)}: ${percent}`,
+  );
+  if (growth >= allowedGrowth) problems.push(`resident memory grew by ${percent}: expected less than 2%`);
 }
-model.dispose();
+dispose();
+parts.dispose();
+for (const problem of problems) console.error(`soak: ${problem}`);
+if (problems.length > 0) process.exitCode = 1;

@@ -246,6 +246,17 @@ describe('from_pretrained', () => {
     expectError(error, 'ERR_WEIGHT_SHAPE', 'encoder.layer.0.intermediate.dense.weight', '[64, 32]', '[96, 32]');
   });
 
+  test.each([
+    ['num_hidden_layers', 4097, 4096],
+    ['hidden_size', 12 * 131_073, 131_072],
+    ['intermediate_size', 2 ** 20 + 1, 2 ** 19],
+    ['max_position_embeddings', 2 ** 24 + 1, 2 ** 24],
+    ['vocab_size', 2 ** 31, 2 ** 24],
+  ])('%s of %i is more than any model has', async (name, value, most) => {
+    const made = write({ 'config.json': JSON.stringify({ model_type: 'bert', [name]: value }) });
+    expectError(await failure(AutoConfig.from_pretrained(made)), 'ERR_CONFIG', name, String(most));
+  });
+
   test('a family that is not supported', async () => {
     const made = write({ 'config.json': '{"model_type": "bart"}' });
     expectError(await failure(AutoModel.from_pretrained(made)), 'ERR_UNSUPPORTED_MODEL', 'bart', "'bert'");

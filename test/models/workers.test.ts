@@ -1,11 +1,11 @@
 import { execFileSync, fork, spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { writeFileSync } from 'node:fs';
+import { existsSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import { Worker } from 'node:worker_threads';
 import { describe, expect, test } from 'vitest';
-import { BertModel } from '../../lib/index.ts';
+import { BertConfig, BertModel } from '../../lib/index.ts';
 import { fixturesFolder } from '../support/fixtures.ts';
 import { temporaryFolder } from '../support/temporary.ts';
 
@@ -62,6 +62,40 @@ describe('worker threads', () => {
     expect((await model(rows)).last_hidden_state.dims).toEqual([1, 6, 32]);
     model.dispose();
   });
+});
+
+const onLinux = existsSync('/proc/self/status');
+if (!onLinux) console.warn('SKIPPED: memory of several workers is read from /proc, which this system lacks');
+
+test.skipIf(!onLinux)('the weights of a model that four threads have loaded are in memory once', async () => {
+  // 240 MB, so that what a worker itself takes is little beside them.
+  const large = temporaryFolder();
+  const made = new BertModel(new BertConfig({ vocab_size: 60_000, num_hidden_layers: 2 }), { seed: 1 });
+  await made.save_pretrained(large);
+  made.dispose();
+  const program = `
+    import { readFileSync } from 'node:fs';
+    import { Worker } from 'node:worker_threads';
+    import { BertModel } from ${JSON.stringify(library)};
+    const resident = () => 1024 * Number(/VmRSS:\\s+(\\d+) kB/.exec(readFileSync('/proc/self/status', 'utf8'))[1]);
+    const before = resident();
+    const model = await BertModel.from_pretrained(${JSON.stringify(large)});
+    await model(${JSON.stringify(rows)});
+    const one = resident();
+    const url = new URL('data:text/javascript,' + encodeURIComponent(${JSON.stringify(script)}));
+    const workers = [1, 2, 3].map(() => new Worker(url, { workerData: { folder: ${JSON.stringify(large)} } }));
+    const message = (worker) => new Promise((resolve, reject) => worker.once('message', resolve).once('error', reject));
+    await Promise.all(workers.map(message));
+    const answers = workers.map((worker) => (worker.postMessage(${JSON.stringify(rows)}), message(worker)));
+    await Promise.all(answers);
+    const weights = model.stats().memory.weights_size_bytes;
+    console.log(JSON.stringify({ weights, one: one - before, four: resident() - before }));
+    process.exit();`;
+  const stdout = execFileSync(process.execPath, ['--input-type=module', '-e', program], { encoding: 'utf8' });
+  const { weights, one, four } = JSON.parse(stdout);
+  expect(weights).toBeGreaterThan(200e6);
+  expect(one).toBeGreaterThan(0.8 * weights);
+  expect(four - one).toBeLessThan(0.8 * weights);
 });
 
 describe('the end of a process', () => {

@@ -1,4 +1,4 @@
-import { symlinkSync, writeFileSync } from 'node:fs';
+import { symlinkSync, truncateSync, writeFileSync } from 'node:fs';
 import { mkdir } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { describe, expect, test } from 'vitest';
@@ -182,6 +182,12 @@ describe('shards', () => {
     ['nesting', `{"weight_map":${'['.repeat(100_000)}`],
   ])('an index with %s', async (_, content) => {
     expect(await message(await shards(content))).toContain('model.safetensors.index.json');
+  });
+
+  test('an index of more than 64 MiB is not read', async () => {
+    const folder = await shards({});
+    truncateSync(join(folder, 'model.safetensors.index.json'), 2 ** 26 + 1);
+    expect(await message(folder)).toContain('at most 67108864');
   });
 
   test('a shard that is a folder', async () => {

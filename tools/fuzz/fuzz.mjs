@@ -1,7 +1,7 @@
 // The loop: texts in batches of one setting each, compared, and what differs made small.
 
 import { difference, ownRows, referenceRows } from './compare.mjs';
-import { isKnown, withoutTableDifferences } from './known-differences.mjs';
+import { isKnown, withoutNewCharacters, withoutTableDifferences } from './known-differences.mjs';
 import { minimise } from './minimise.mjs';
 import { textSource } from './random-texts.mjs';
 
@@ -29,7 +29,8 @@ const batchSize = 200;
  */
 export async function* fuzz(both, { random, lines, count }) {
   const make = textSource(random, { lines, special_tokens: both.special_tokens });
-  const next = both.from === 'vocab.txt' ? () => withoutTableDifferences(make()) : make;
+  const withoutKnown = both.from === 'vocab.txt' ? withoutTableDifferences : withoutNewCharacters;
+  const next = () => withoutKnown(make());
   for (let compared = 0; compared < count; ) {
     const setting = randomSetting(random, both);
     const samples = Array.from({ length: Math.min(batchSize, count - compared) }, () => ({

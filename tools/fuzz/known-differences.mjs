@@ -28,6 +28,27 @@ export function withoutTableDifferences(text) {
   return rest === text ? text : withoutTableDifferences(rest);
 }
 
+const withoutUnassigned = rust.Tokenizer.fromString(
+  JSON.stringify({
+    version: '1.0',
+    added_tokens: [],
+    normalizer: { type: 'Replace', pattern: { Regex: '\\p{Cn}' }, content: '' },
+    model: { type: 'WordLevel', vocab: { a: 0 }, unk_token: 'a' },
+  }),
+).getNormalizer();
+
+/**
+ * The text without characters that this Node's Unicode has and the Rust library's regular expressions do not know yet.
+ *
+ * @param {string} text
+ */
+export function withoutNewCharacters(text) {
+  const known = withoutUnassigned.normalizeString(text.toWellFormed());
+  if (known === text) return text;
+  const isNew = (character) => !/\p{C}/u.test(character) && withoutUnassigned.normalizeString(character) === '';
+  return [...text].filter((character) => !isNew(character)).join('');
+}
+
 function isClassedOtherwise(character) {
   let differs = tablesDiffer.get(character);
   if (differs === undefined) {
