@@ -4,7 +4,6 @@
 // Usage: node tools/make-prebuilds.mjs [--target linux-x64-glibc,…] [--check]
 //   --check   build nothing: look at what lies in prebuilds/; every target has to be there
 
-import { spawnSync } from 'node:child_process';
 import { copyFileSync, existsSync, mkdirSync, statSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { dirname, join } from 'node:path';
@@ -15,8 +14,8 @@ import { loadCheck } from './prebuilds/load-check.mjs';
 import { run } from './prebuilds/npm-package.mjs';
 import { olderGlibc } from './prebuilds/older-glibc.mjs';
 import { packedFiles, problemsOfPackage } from './prebuilds/package-contents.mjs';
-import { fileOf, glibcFloor, maxAddonBytes, nameOf, targets, whyNotHere } from './prebuilds/targets.mjs';
 import { printTable } from './prebuilds/table.mjs';
+import { fileOf, glibcFloor, maxAddonBytes, nameOf, targets, whyNotHere } from './prebuilds/targets.mjs';
 
 const root = dirname(dirname(fileURLToPath(import.meta.url)));
 const prebuildify = promisify(createRequire(import.meta.url)('prebuildify'));
@@ -39,6 +38,8 @@ async function build(target) {
   const isGlibc = target.libc === 'glibc';
   const isForeign = target.arch !== process.arch && target.toolchain !== undefined;
   const cmake = {
+    // They are built only where they are asked for: tools/test-arm64.mjs.
+    BERT_NATIVE_TESTS: 'ON',
     ...(isForeign ? { CMAKE_TOOLCHAIN_FILE: target.toolchain } : {}),
     ...(isGlibc ? { BERT_NATIVE_GLIBC_FLOOR: olderGlibc(target.arch).folder } : {}),
   };

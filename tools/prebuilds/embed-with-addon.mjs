@@ -1,8 +1,8 @@
 // Embeds a few texts with the addon that BERT_NATIVE_ADDON names and with the reference engine, and compares.
 
 import { join } from 'node:path';
-import { AutoModel, AutoTokenizer } from '../../dist/index.js';
 import { nativeBinding, packageRoot } from '../../dist/binding/load.js';
+import { AutoModel, AutoTokenizer } from '../../dist/index.js';
 
 const folder = join(packageRoot, 'examples', 'demo-model');
 const texts = ['안녕하세요, 오늘 날씨가 정말 좋네요!', 'The weather is really nice today!', ''];

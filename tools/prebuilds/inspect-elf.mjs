@@ -22,7 +22,9 @@ export function inspectElf(file) {
     arch: machines[header.match(/Machine:\s+(.*)/)?.[1]?.trim()] ?? 'unknown',
     needed: [...dynamic.matchAll(/\(NEEDED\).*\[(.*)\]/g)].map((match) => match[1]),
     glibc: versions.sort(compareVersions).at(-1) ?? null,
-    undefinedSymbols: wanted.filter(({ bind, name }) => bind === 'GLOBAL' && !name.includes('@')).map(({ name }) => name),
+    undefinedSymbols: wanted
+      .filter(({ bind, name }) => bind === 'GLOBAL' && !name.includes('@'))
+      .map(({ name }) => name),
     exported: symbols.filter(({ section, type }) => section !== 'UND' && type !== 'NOTYPE').map(({ name }) => name),
   };
 }

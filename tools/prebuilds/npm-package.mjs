@@ -13,7 +13,9 @@ export function run(command, args, options) {
   const result = spawnSync(command, args, { encoding: 'utf8', maxBuffer: 1 << 28, ...options });
   if (result.status !== 0) {
     const output = `${result.stdout ?? ''}${result.stderr ?? ''}`.trim();
-    throw new Error(`${[command, ...args].join(' ')}: ${result.error?.message ?? `status ${result.status}`}\n${output}`);
+    throw new Error(
+      `${[command, ...args].join(' ')}: ${result.error?.message ?? `status ${result.status}`}\n${output}`,
+    );
   }
   return result.stdout;
 }
@@ -38,7 +40,8 @@ export function npmPackage(spec, integrity) {
     const hash = `sha512-${createHash('sha512')
       .update(readFileSync(join(temporary, tarball)))
       .digest('base64')}`;
-    if (integrity !== undefined && hash !== integrity) throw new Error(`${spec}: its hash is ${hash}, not ${integrity}`);
+    if (integrity !== undefined && hash !== integrity)
+      throw new Error(`${spec}: its hash is ${hash}, not ${integrity}`);
     run('tar', ['xzf', join(temporary, tarball), '-C', temporary]);
     renameSync(join(temporary, 'package'), folder);
     return folder;

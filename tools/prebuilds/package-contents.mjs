@@ -1,6 +1,6 @@
 // What `npm pack` would put into the package, and whether that is what belongs there.
 
-import { dirname, join } from 'node:path';
+import { dirname } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { run } from './npm-package.mjs';
 import { maxAddonBytes, maxTarballBytes } from './targets.mjs';
