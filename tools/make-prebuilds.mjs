@@ -15,7 +15,7 @@ import { run } from './prebuilds/npm-package.mjs';
 import { olderGlibc } from './prebuilds/older-glibc.mjs';
 import { packedFiles, problemsOfPackage } from './prebuilds/package-contents.mjs';
 import { printTable } from './prebuilds/table.mjs';
-import { fileOf, glibcFloor, maxAddonBytes, nameOf, targets, whyNotHere } from './prebuilds/targets.mjs';
+import { fileOf, glibcFloor, maxAddonBytes, nameOf, oldestMacos, targets, whyNotHere } from './prebuilds/targets.mjs';
 
 const root = dirname(dirname(fileURLToPath(import.meta.url)));
 const prebuildify = promisify(createRequire(import.meta.url)('prebuildify'));
@@ -41,8 +41,12 @@ async function build(target) {
     // They are built only where they are asked for: tools/test-arm64.mjs.
     BERT_NATIVE_TESTS: 'ON',
     ...(isForeign ? { CMAKE_TOOLCHAIN_FILE: target.toolchain } : {}),
+    BERT_NATIVE_PORTABLE: 'ON',
     ...(isGlibc ? { BERT_NATIVE_GLIBC_FLOOR: olderGlibc(target.arch).folder } : {}),
   };
+  if (target.platform === 'darwin') process.env.MACOSX_DEPLOYMENT_TARGET ??= oldestMacos;
+  // Visual C++'s own libraries are not on every Windows.
+  if (target.platform === 'win32') cmake.CMAKE_MSVC_RUNTIME_LIBRARY = 'MultiThreaded';
   process.env.BERT_NATIVE_PREBUILD = JSON.stringify({ cmake, target: 'bert_native' });
   const shim = join(root, 'tools', 'prebuilds', 'cmake-js.mjs');
   await prebuildify({

@@ -1,10 +1,10 @@
 // What a static libstdc++ built for a newer glibc asks of it, where the addon is linked for an older one: see
 // bert_native_portable() in CMakeLists.txt. Hidden, so that it serves this module alone.
 
+#include <pthread.h>
+
 #include <cerrno>
 #include <ctime>
-
-#include <pthread.h>
 
 namespace {
 

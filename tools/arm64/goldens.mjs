@@ -4,9 +4,10 @@
 import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { nativeBinding } from '../../lib/binding/load.ts';
-import * as library from '../../lib/index.ts';
+import * as exported from '../../lib/index.ts';
 import { sentenceOutputs } from '../../test/support/sentence-modules.ts';
 
+const library = { ...exported };
 const fixtures = process.argv[2];
 const poolings = {
   mean_pooled: { pooling: 'mean' },

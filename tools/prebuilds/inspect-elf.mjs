@@ -40,7 +40,7 @@ export function compareVersions(a, b) {
 
 /** Libraries that every system with Node has; libstdc++ is not among them: which version of it, nobody knows. */
 const allowedLibraries = /^(libc|libm|libpthread|libdl|librt|libgcc_s|ld-linux-x86-64|ld-linux-aarch64)\.so\.\d+$/;
-const allowedMuslLibraries = /^(libc\.musl-\w+|libgcc_s|libstdc\+\+)\.so\.\d+$/;
+const allowedMuslLibraries = /^(libc\.musl-\w+|libgcc_s)\.so\.\d+$/;
 
 /** @returns {string[]} what is wrong with an addon for `target`; nothing, if it is fit for a release */
 export function problemsOfElf(file, target, glibcFloor) {

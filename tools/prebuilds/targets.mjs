@@ -9,6 +9,8 @@ const here = dirname(fileURLToPath(import.meta.url));
 
 /** No addon may need a newer one: what Node 20 itself needs. */
 export const glibcFloor = '2.28';
+/** What Node 20 needs. */
+export const oldestMacos = '11.0';
 export const maxAddonBytes = 4 << 20;
 export const maxTarballBytes = 12 << 20;
 
