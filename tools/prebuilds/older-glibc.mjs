@@ -52,7 +52,9 @@ export function olderGlibc(arch) {
     const script = (name, text) => writeFileSync(join(made, name), `${text}\n`);
     script('libc.so', `GROUP ( libc.so.6 libc_nonshared.a AS_NEEDED ( ${loader} ) )`);
     script('libpthread.so', 'GROUP ( libpthread.so.0 libpthread_nonshared.a )');
-    for (const name of ['libm.so.6', 'libdl.so.2', 'librt.so.1', 'libgcc_s.so.1']) {
+    // The older libgcc_s lacks what newer compilers call; their own libgcc.a has it.
+    script('libgcc_s.so', 'GROUP ( libgcc_s.so.1 -lgcc )');
+    for (const name of ['libm.so.6', 'libdl.so.2', 'librt.so.1']) {
       script(name.replace(/\.so\..*/, '.so'), `INPUT ( ${name} )`);
     }
     rmSync(unpacked, { recursive: true });
