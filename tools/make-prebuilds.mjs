@@ -12,10 +12,19 @@ import { parseArgs, promisify } from 'node:util';
 import { inspectElf, problemsOfElf } from './prebuilds/inspect-elf.mjs';
 import { loadCheck } from './prebuilds/load-check.mjs';
 import { run } from './prebuilds/npm-package.mjs';
-import { olderGlibc } from './prebuilds/older-glibc.mjs';
+import { olderGlibc, problemUnderOlderGlibc } from './prebuilds/older-glibc.mjs';
 import { packedFiles, problemsOfPackage } from './prebuilds/package-contents.mjs';
 import { printTable } from './prebuilds/table.mjs';
-import { fileOf, glibcFloor, maxAddonBytes, nameOf, oldestMacos, targets, whyNotHere } from './prebuilds/targets.mjs';
+import {
+  fileOf,
+  glibcFloor,
+  hostLibc,
+  maxAddonBytes,
+  nameOf,
+  oldestMacos,
+  targets,
+  whyNotHere,
+} from './prebuilds/targets.mjs';
 
 const root = dirname(dirname(fileURLToPath(import.meta.url)));
 const prebuildify = promisify(createRequire(import.meta.url)('prebuildify'));
@@ -72,9 +81,12 @@ async function examine(target) {
   const problems = target.platform === 'linux' ? problemsOfElf(file, target, glibcFloor) : [];
   if (size > maxAddonBytes) problems.push(`${megabytes(size)}; at most ${megabytes(maxAddonBytes)} are allowed`);
   const floor = target.libc === 'glibc' ? `glibc ${inspectElf(file).glibc}` : '';
+  if (nameOf(target) === 'linux-x64-glibc' && process.arch === 'x64' && hostLibc() === 'glibc') {
+    problems.push(problemUnderOlderGlibc(file) ?? []);
+  }
   const { verdict, problem } = loadCheck(file, target);
   if (problem !== undefined) problems.push(problem);
-  return { row: [nameOf(target), fileOf(target), megabytes(size), floor, verdict], problems };
+  return { row: [nameOf(target), fileOf(target), megabytes(size), floor, verdict], problems: problems.flat() };
 }
 
 const megabytes = (bytes) => `${(bytes / (1 << 20)).toFixed(2)} MiB`;

@@ -54,6 +54,7 @@ async function bundleGoldens() {
     cwd: root,
     input: { goldens: join(root, 'tools', 'arm64', 'goldens.mjs') },
     platform: 'node',
+    transform: { target: 'es2023' }, // Node 20 has no await using
     external: (id) => id.startsWith('node:') || (!id.startsWith('.') && !id.startsWith('/')),
     logLevel: 'warn',
   });

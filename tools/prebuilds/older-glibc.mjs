@@ -6,8 +6,11 @@
 // the few functions of newer ones that it wants.
 
 import { copyFileSync, existsSync, mkdirSync, renameSync, rmSync, writeFileSync } from 'node:fs';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
+import { fileURLToPath } from 'node:url';
 import { npmPackage, run, toolsFolder } from './npm-package.mjs';
+
+const here = dirname(fileURLToPath(import.meta.url));
 
 const packages = {
   x64: {
@@ -25,7 +28,7 @@ const packages = {
 };
 
 const shared = ['libc.so.6', 'libm.so.6', 'libpthread.so.0', 'libdl.so.2', 'librt.so.1', 'libgcc_s.so.1'];
-const archives = ['libc_nonshared.a', 'libpthread_nonshared.a'];
+const archives = ['libc_nonshared.a', 'libpthread_nonshared.a', 'Scrt1.o', 'crti.o', 'crtn.o'];
 
 /**
  * A folder with the shared libraries of glibc 2.17 and what a linker needs of it; a program runs with that glibc as
@@ -61,4 +64,22 @@ export function olderGlibc(arch) {
     renameSync(made, folder);
   }
   return { folder, loader: join(folder, loader) };
+}
+
+/**
+ * Loads an addon for x64 under that glibc: no Node is old enough to run with it. (Its arm64 port does not start a program
+ * under qemu, with or without an addon.)
+ *
+ * @returns {string | null} what went wrong
+ */
+export function problemUnderOlderGlibc(addon) {
+  const { folder, loader } = olderGlibc('x64');
+  const program = join(folder, 'load-addon');
+  try {
+    run('cc', [join(here, 'load-addon.c'), '-o', program, `-B${folder}`, `-L${folder}`, '-ldl']);
+    run(loader, ['--library-path', folder, program, addon]);
+    return null;
+  } catch (error) {
+    return `does not load under glibc 2.17: ${error.message}`;
+  }
 }
