@@ -315,5 +315,6 @@ export function othersNote({ foreign_cores }) {
 /** @param {unknown} error */
 export function firstLine(error) {
   const message = error instanceof Error ? error.message : String(error);
-  return message.trim().split('\n').slice(0, 2).join(' ').slice(0, 400);
+  const lines = message.split('\n').filter((line) => !/^\s+at /.test(line)); // without the stack
+  return lines.join('\n').trim().split('\n').slice(0, 2).join(' ').slice(0, 400);
 }

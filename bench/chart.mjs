@@ -1,6 +1,6 @@
 /** Results as bar charts in SVG: one file that is legible on light and dark pages alike, without scripts or fonts. */
 
-import { isNative } from './contenders.mjs';
+import { isOwn } from './contenders.mjs';
 import { isOtherFamily } from './parts.mjs';
 import { inOrder, integer, markNotes, marksOf, medianRate, partIndex } from './render.mjs';
 import { casesToReport, settingOf } from './results.mjs';
@@ -129,7 +129,7 @@ function drawPanel(page, model, cases) {
 /** @param {Page} page @param {ContenderResult} result @param {number} end of the bar */
 function drawBar(page, result, end) {
   const { contender, label, accuracy } = result;
-  const kind = contender === 'reference' ? 'reference' : isNative(contender) ? 'own' : 'peer';
+  const kind = contender === 'reference' ? 'reference' : isOwn(contender) ? 'own' : 'peer';
   const error = accuracy === null ? '' : `, error ${accuracy.max_relative_l2.toExponential(1)}`;
   page.text(barStart - 8, label, 'end', 12).bar(barStart, Math.max(end - barStart, 1), kind);
   page.text(end + 6, `${integer(rateOf(result))}${marksOf(result)}${error}`, '', 12).down(barStep);

@@ -82,6 +82,11 @@ export class ContenderProcess {
     return this.#ask({ request: 'throughput', batches, feeding });
   }
 
+  /** @param {readonly unknown[][]} batches @param {number} samples @returns {Promise<number[]>} */
+  growth(batches, samples) {
+    return this.#ask({ request: 'growth', batches, samples });
+  }
+
   /** @returns {Promise<number>} */
   peakMemory() {
     return this.#ask({ request: 'peakMemory' });

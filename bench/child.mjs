@@ -68,6 +68,8 @@ const requests = {
     return loopDelay(delays);
   },
 
+  growth: ({ batches, samples }) => growth(batches, samples),
+
   throughput: ({ batches, feeding }) => throughput(batches, feeding),
 
   peakMemory: async () => peakRssMb(),
@@ -107,6 +109,21 @@ async function latency(items, limit_ms) {
     if (performance.now() - start > limit_ms && times.length >= 3) break;
   }
   return times;
+}
+
+/**
+ * Megabytes resident after one share after the other of the batches, of as many shares as samples.
+ *
+ * @param {unknown[][]} batches @param {number} samples
+ */
+async function growth(batches, samples) {
+  const resident = [];
+  for (const [i, items] of batches.entries()) {
+    await contender.run(items);
+    const due = Math.round(((resident.length + 1) * batches.length) / samples);
+    if (i + 1 >= due) resident.push(process.memoryUsage.rss() / 2 ** 20);
+  }
+  return resident;
 }
 
 /** @type {Record<Feeding, (batches: unknown[][]) => Promise<number[]>>} */

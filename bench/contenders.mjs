@@ -8,6 +8,12 @@ const ownContender = /** @type {const} */ ({
   arithmetic: 'fp32',
 });
 
+/** This library over the ONNX files that the peer runs. */
+const graphContender = /** @type {const} */ ({
+  ...ownContender,
+  options: { engine: 'onnxruntime', dtype: 'fp32' },
+});
+
 const peerContender = /** @type {const} */ ({
   module: './contenders/transformers-js.mjs',
   options: { dtype: 'fp32', api: 'model' },
@@ -77,6 +83,26 @@ export const contenders = [
     label: 'bert-native fp32, all in one call',
     feeding: 'all-at-once',
   },
+  { ...graphContender, name: 'onnxruntime', label: 'bert-native over ONNX Runtime fp32' },
+  {
+    ...graphContender,
+    name: 'onnxruntime-q8',
+    label: 'bert-native over ONNX Runtime q8',
+    options: { engine: 'onnxruntime', dtype: 'q8' },
+    arithmetic: 'q8',
+  },
+  {
+    ...graphContender,
+    name: 'onnxruntime-overlapped',
+    label: 'bert-native over ONNX Runtime fp32, two in flight',
+    feeding: 'two-in-flight',
+  },
+  {
+    ...graphContender,
+    name: 'onnxruntime-all-at-once',
+    label: 'bert-native over ONNX Runtime fp32, all in one call',
+    feeding: 'all-at-once',
+  },
   {
     ...ownContender,
     name: 'reference',
@@ -100,8 +126,8 @@ export const defaultContenders = [
 /** Of `--families`, which are many: without what says little more of them than of BERT. */
 export const familyContenders = defaultContenders.filter((name) => !['native-fp16', 'reference'].includes(name));
 
-/** Whether a contender is this library's native engine, in whatever arithmetic. @param {string} name */
-export const isNative = (name) => /^native(-|$)/.test(name);
+/** Whether a contender is this library on an engine that is meant to be fast, in whatever arithmetic. @param {string} name */
+export const isOwn = (name) => /^(native|onnxruntime)(-|$)/.test(name);
 
 /** @param {readonly string[]} names @returns {Contender[]} in the order of the list */
 export function selectContenders(names) {

@@ -1,6 +1,6 @@
 /** About how long a part takes, for --list: from rates that a server's processor reaches. Nothing measured depends on it. */
 
-import { isNative } from './contenders.mjs';
+import { isOwn } from './contenders.mjs';
 import { encoderGflop } from './flops.mjs';
 import { models } from './parts.mjs';
 
@@ -25,7 +25,7 @@ export function estimateSeconds(part, contenders, { threads, time_budget_s, batc
     arithmetic === 'bf16' || arithmetic === 'q8' ? nominalRate.reduced : nominalRate.fp32;
   const batchSeconds = (/** @type {Contender} */ contender) => {
     const rate = rateOf(contender);
-    const length = isNative(contender.name) ? tokens : padded;
+    const length = isOwn(contender.name) ? tokens : padded;
     return (batch_size * gflop(length)) / (rate * threads);
   };
   const fast = contenders.filter(({ slow }) => !slow);

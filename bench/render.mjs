@@ -1,6 +1,6 @@
 /** Results as Markdown. */
 
-import { isNative } from './contenders.mjs';
+import { isOwn } from './contenders.mjs';
 import { encoderWeightGb } from './flops.mjs';
 import { models, parts } from './parts.mjs';
 import { casesToReport, settingOf } from './results.mjs';
@@ -80,6 +80,12 @@ function describeSetting(cases, peak) {
   ];
 }
 
+/** Throughput, rounds and start of cases whose machine's peak was not measured. @param {readonly CaseToReport[]} cases */
+export function renderCases(cases) {
+  const results = cases.map(({ result }) => result);
+  return [throughputTable(results, null), '', ...notes(results), roundsTable(results), '', startTable(cases, null)];
+}
+
 /** The machine and the versions of runs of one setting. @param {readonly ReportedRun[]} all at least one */
 export function describeRuns(all) {
   const runs = [...new Set(all)];
@@ -122,7 +128,7 @@ export function versionLine(versions) {
 function throughputTable(cases, peak) {
   const all = cases.flatMap(({ contenders }) => contenders);
   const measured = all.filter(({ rounds }) => rounds.length > 0);
-  const bases = [...new Set(measured.map(({ contender }) => contender))].filter((name) => !isNative(name));
+  const bases = [...new Set(measured.map(({ contender }) => contender))].filter((name) => !isOwn(name));
   const labelOf = (/** @type {string} */ name) => measured.find(({ contender }) => contender === name)?.label ?? name;
   const header = ['texts', 'contender', 'padding', 'tokens/s', 'of peak', 'relative L2 error'];
   header.push(...bases.map((name) => `÷ ${labelOf(name)}`));
@@ -135,7 +141,7 @@ function throughputTable(cases, peak) {
       rateCell(result),
       shareCell(result, peak),
       errorCell(result),
-      ...bases.map((name) => (isNative(result.contender) ? ratioCell(result, find(name)) : '')),
+      ...bases.map((name) => (isOwn(result.contender) ? ratioCell(result, find(name)) : '')),
     ]);
   });
   return table(header, 2, rows);
@@ -147,7 +153,7 @@ function throughputTable(cases, peak) {
  * @template {{ contender: string }} Result @param {readonly Result[]} results
  */
 export function inOrder(results) {
-  return [...results].sort((a, b) => Number(isNative(b.contender)) - Number(isNative(a.contender)));
+  return [...results].sort((a, b) => Number(isOwn(b.contender)) - Number(isOwn(a.contender)));
 }
 
 /** @param {readonly CaseResult[]} cases */

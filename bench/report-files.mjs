@@ -1,8 +1,10 @@
 import { renderChart } from './chart.mjs';
+import { renderOnnxRuntime } from './onnxruntime/render.mjs';
 import { writeAtomically } from './prepare.mjs';
 import { renderReport } from './render.mjs';
 import { renderTasks } from './tasks/render.mjs';
 
+/** @import { OnnxRuntimeRun } from './onnxruntime/types.ts' */
 /** @import { TaskRun } from './tasks/types.ts' */
 /** @import { Run } from './types.ts' */
 
@@ -30,7 +32,21 @@ export function writeReport(resultsPath, runs) {
 
 /** The same of tasks: tables alone. @param {string} resultsPath @param {readonly TaskRun[]} runs @returns {string} */
 export function writeTaskReport(resultsPath, runs) {
+  return writeTables(resultsPath, renderTasks(runs));
+}
+
+/**
+ * The same of ONNX Runtime as the engine.
+ *
+ * @param {string} resultsPath @param {readonly OnnxRuntimeRun[]} runs @returns {string}
+ */
+export function writeOnnxRuntimeReport(resultsPath, runs) {
+  return writeTables(resultsPath, renderOnnxRuntime(runs));
+}
+
+/** @param {string} resultsPath @param {string} text */
+function writeTables(resultsPath, text) {
   const path = resultsPath.replace(/\.json$/, '.md');
-  writeAtomically(path, renderTasks(runs));
+  writeAtomically(path, text);
   return path;
 }

@@ -1,7 +1,7 @@
 import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 
-import { isNative } from './contenders.mjs';
+import { isOwn } from './contenders.mjs';
 
 /** @import { CaseResult, ReportedCase, ReportedRun, ResultsFile, Run } from './types.ts' */
 
@@ -53,7 +53,7 @@ export function casesToReport(runs) {
     for (const result of /** @type {readonly ReportedCase[]} */ (run.cases)) {
       const tried = result.contenders.filter(({ rounds, failure }) => rounds.length > 0 || failure !== null);
       const measured = tried.filter(({ rounds }) => rounds.length > 0).map(({ contender }) => contender);
-      const compares = measured.some(isNative) && measured.some((name) => peers.includes(name));
+      const compares = measured.some(isOwn) && measured.some((name) => peers.includes(name));
       if (tried.length === 0 || (measured.length === 0 && newest.has(result.part))) continue;
       if (compares || !newest.get(result.part)?.compares) newest.set(result.part, { run, result, compares });
     }

@@ -9,6 +9,8 @@ export interface ForwardTrace {
   readonly model_type: string;
   readonly engine: string;
   readonly dtype: string;
+  /** What the engine runs on, the preferred one first: `cpu`, or what a session of ONNX Runtime was made with. */
+  readonly execution_providers: readonly string[];
   /** Rows and positions of the request. */
   readonly batch: number;
   readonly sequence: number;

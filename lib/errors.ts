@@ -26,6 +26,7 @@ export const errorCodes = {
   ERR_IO: 'reading or writing failed, or a file changed while it was read',
 } as const;
 
+/** What a {@link BertNativeError} is, by a name that stays the same from version to version. */
 export type ErrorCode = keyof typeof errorCodes;
 
 /** The one error class of this library. `code` is stable; the message says what was wrong, what was expected and where. */

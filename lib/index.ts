@@ -1,8 +1,8 @@
 export type { ForwardTrace } from './diagnostics.ts';
-export type { Fp32Precision, ModelDtype } from './engines/engine.ts';
+export type { EngineName, Fp32Precision, ModelDtype } from './engines/engine.ts';
+export type { ExecutionProviderOption, SessionOptions } from './engines/onnxruntime/session-options.ts';
 export { env } from './env.ts';
 export { BertNativeError, type ErrorCode } from './errors.ts';
-export { type DownloadOptions, downloadModel } from './hub/download.ts';
 export type { ProgressCallback, ProgressInfo } from './hub/progress.ts';
 export type { ResolveOptions } from './hub/resolve.ts';
 export {
@@ -72,6 +72,7 @@ export {
   DistilBertForTokenClassification,
   DistilBertModel,
 } from './models/distilbert.ts';
+export { type DownloadOptions, downloadModel } from './models/download.ts';
 export {
   ElectraConfig,
   ElectraForMaskedLM,
@@ -89,6 +90,8 @@ export {
   type EncoderModelOptions,
   type EncoderOutput,
 } from './models/encoder-model.ts';
+export type { Device } from './models/engine-choice.ts';
+export type { GraphOnlyConfig } from './models/graph-only.ts';
 export {
   GteConfig,
   GteForMaskedLM,
@@ -178,6 +181,7 @@ export {
   XLMRobertaForTokenClassification,
   XLMRobertaModel,
 } from './models/xlm-roberta.ts';
+export type { GraphDtype } from './onnx/graph-files.ts';
 export { type CallOptions, Pipeline, type PipelineParts } from './pipelines/base.ts';
 export type { AggregationStrategy } from './pipelines/entities.ts';
 export { type FeatureExtractionOptions, FeatureExtractionPipeline } from './pipelines/feature-extraction.ts';

@@ -51,11 +51,12 @@ export function warnOnce(code: string, subject: string, message: string): void {
 function checkOptionNames(
   call: string,
   options: object,
-  known: readonly string[],
+  rules: Readonly<Record<string, OptionRule>>,
   accepted_without_effect: readonly string[] = [],
 ): void {
+  const known = Object.keys(rules).filter((name) => !rules[name]!.internal);
   for (const [name, value] of Object.entries(options)) {
-    if (value === undefined || known.includes(name)) continue;
+    if (value === undefined || Object.hasOwn(rules, name)) continue;
     if (accepted_without_effect.includes(name)) {
       warnOnce(
         'BERT_NATIVE_OPTION_WITHOUT_EFFECT',
@@ -64,7 +65,7 @@ function checkOptionNames(
       );
       continue;
     }
-    const suggestion = nearest(name, known);
+    const suggestion = nearest(name, known) ?? known.find((other) => name.split('_').includes(other));
     throw new BertNativeError(
       'ERR_OPTION',
       `${call}: unknown option '${name}'${suggestion ? `; did you mean '${suggestion}'?` : `; it takes ${known.join(', ')}`}`,
@@ -99,6 +100,8 @@ export interface OptionRule {
   readonly accepts: (value: unknown) => boolean;
   /** The value that somebody who gave this one may have meant, as in code. */
   readonly suggest?: (value: unknown) => string | undefined;
+  /** Of an option that no message names: the library's own. */
+  readonly internal?: boolean;
 }
 
 /** One rule for every option there is. */
@@ -125,7 +128,7 @@ export function checkOptions<Options extends object>(
   accepted_without_effect: readonly string[] = [],
 ): GivenOptions<Options> {
   const given = optionsObject(call, options);
-  checkOptionNames(call, given, Object.keys(rules), accepted_without_effect);
+  checkOptionNames(call, given, rules, accepted_without_effect);
   return checkValues(given, rules, optionError);
 }
 

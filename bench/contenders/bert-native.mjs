@@ -6,16 +6,24 @@
 /** @param {ContenderJob} job @returns {Promise<LoadedContender>} */
 export async function load({ folder, threads, options }) {
   const { engine, dtype, fp32_precision } = /** @type {InitOptions} */ (options);
+  const { session_options } = options;
   const before = performance.now();
   const { AutoModel, AutoTokenizer, env } = await import('bert-native');
   const import_ms = performance.now() - before;
-  if (engine === 'native') env.numThreads = threads;
+  const runsOnThreads = engine !== 'reference';
+  if (runsOnThreads) env.numThreads = threads;
   const tokenizer = await AutoTokenizer.from_pretrained(folder);
-  const model = await AutoModel.from_pretrained(folder, { engine, dtype, fp32_precision, strict: true });
+  const model = await AutoModel.from_pretrained(folder, {
+    engine,
+    dtype,
+    fp32_precision,
+    strict: true,
+    ...(session_options && { session_options: JSON.parse(session_options) }),
+  });
   return {
     import_ms,
     facts: {
-      threads: engine === 'native' ? env.numThreads : 1,
+      threads: runsOnThreads ? env.numThreads : 1,
       dtype: model.dtype,
       fp32_precision: model.fp32_precision,
     },

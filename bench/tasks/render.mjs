@@ -1,6 +1,6 @@
 /** Results of tasks as Markdown. */
 
-import { isNative } from '../contenders.mjs';
+import { isOwn } from '../contenders.mjs';
 import {
   describeRuns,
   inOrder,
@@ -52,7 +52,7 @@ function renderSetting(runs) {
 function resultsTable(cases) {
   const measured = cases.flatMap(({ contenders }) => contenders.filter(({ rounds }) => rounds.length > 0));
   const peers = [...new Map(measured.map(({ contender, label }) => [contender, label]))].filter(
-    ([name]) => !isNative(name),
+    ([name]) => !isOwn(name),
   );
   const header = [
     ...['task', 'contender', 'items/s', 'min, max', 'same labels', 'score error'],
@@ -64,7 +64,7 @@ function resultsTable(cases) {
       const { contender, label, rounds, failure } = result;
       const others = peers.map(([name]) => {
         const peer = contenders.find((other) => other.contender === name);
-        return isNative(contender) && peer ? ratio(result, peer) : '';
+        return isOwn(contender) && peer ? ratio(result, peer) : '';
       });
       if (rounds.length > 0) return [part, label, ...figures(result), ...others, ...aloneFigures(result)];
       return failure === null ? [part, label] : [part, label, `failed: ${failure.replaceAll('|', '\\|')}`];

@@ -1,6 +1,8 @@
 import cliProgress from 'cli-progress';
 import type { ProgressInfo } from '../hub/progress.ts';
-import { resolveModelFolder } from '../hub/resolve.ts';
+import { findModel, type ModelPlace } from '../hub/resolve.ts';
+import { modelWish } from '../models/auto.ts';
+import type { EngineOptions } from '../models/modeling.ts';
 import { duration } from './progress.ts';
 
 /** Redraws per second. */
@@ -84,10 +86,15 @@ function bytesText(bytes: number): string {
 }
 
 /** The folder of a model that a command works with; a download is shown. */
-export async function findModelFolder(pathOrId: string): Promise<string> {
+export async function findModelFolder(pathOrId: string, engine: EngineOptions = {}): Promise<string> {
+  return (await findModelPlace(pathOrId, engine)).folder;
+}
+
+/** The same, or the ONNX file that was named. */
+export async function findModelPlace(pathOrId: string, engine: EngineOptions = {}): Promise<ModelPlace> {
   const progress = new DownloadProgress();
   try {
-    return await resolveModelFolder(pathOrId, { progress_callback: progress.updateDownloads });
+    return await findModel(pathOrId, { progress_callback: progress.updateDownloads }, 'everything', modelWish(engine));
   } finally {
     progress.end();
   }

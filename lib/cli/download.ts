@@ -1,8 +1,9 @@
-import { downloadModel } from '../hub/download.ts';
+import { downloadModel } from '../models/download.ts';
 import { DownloadProgress } from './download-progress.ts';
+import { type EngineArguments, engineOptions } from './engine-arguments.ts';
 import { Interruption } from './interruption.ts';
 
-export interface DownloadArguments {
+export interface DownloadArguments extends Omit<EngineArguments, 'fp32Precision'> {
   revision?: string;
   include?: string[];
   exclude?: string[];
@@ -16,7 +17,9 @@ export async function runDownload(id: string, options: DownloadArguments): Promi
   const interruption = new Interruption();
   const progress = options.quiet ? undefined : new DownloadProgress();
   try {
+    const { engine, dtype, device, model_file_name } = engineOptions(options);
     const folder = await downloadModel(id, {
+      ...{ engine, dtype, device, model_file_name },
       revision: options.revision,
       include: options.include,
       exclude: options.exclude,

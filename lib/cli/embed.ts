@@ -1,17 +1,17 @@
 import { normalize as normalizePath } from 'node:path';
 import { env } from '../env.ts';
 import { AutoModel } from '../models/auto.ts';
-import type { EngineOptions } from '../models/modeling.ts';
 import { optionError } from '../options.ts';
 import { type EmbeddedItem, embedStream } from '../streams/embed-stream.ts';
 import { AutoTokenizer } from '../tokenizers/auto.ts';
-import { findModelFolder } from './download-progress.ts';
+import { findModelPlace } from './download-progress.ts';
 import { chooseInput, type InputFormat, type InputRecord, readRecords } from './embed-input.ts';
+import { type EngineArguments, engineOptions } from './engine-arguments.ts';
 import { chooseOutput, commonRecord, inputSize, listModelFiles, type Output, refuseToOverwrite } from './job-files.ts';
 import { countOf, type JobResult, TextJob } from './text-job.ts';
 import { jsonLinesFormat, npyFormat, type OutputFormat } from './vector-formats.ts';
 
-export interface EmbedArguments {
+export interface EmbedArguments extends EngineArguments {
   model: string;
   input: string;
   inputFormat?: InputFormat;
@@ -25,9 +25,6 @@ export interface EmbedArguments {
   normalize: boolean;
   maxLength?: number;
   batchTokens?: number;
-  engine: 'native' | 'reference';
-  dtype?: string;
-  fp32Precision?: string;
   threads?: number;
 }
 
@@ -46,18 +43,17 @@ export async function runEmbed(given: EmbedArguments): Promise<void> {
   const input = chooseInput(options.input, options.inputFormat, options.field, options.idField);
   const output = await chooseEmbedOutput(options);
   const size_bytes = await inputSize(input.path);
-  const folder = await findModelFolder(options.model);
-  const modelFiles = await listModelFiles(folder);
+  const engine = engineOptions(options);
+  const place = await findModelPlace(options.model, engine);
+  const modelFiles = await listModelFiles(place, engine);
   await refuseToOverwrite(output.path, [input.path, ...modelFiles]);
 
   if (options.threads !== undefined) env.numThreads = options.threads;
-  const { engine, pooling, normalize, maxLength: max_length, batchTokens: batch_tokens } = options;
-  const tokenizer = await AutoTokenizer.from_pretrained(folder);
-  const model = await AutoModel.from_pretrained(folder, {
-    engine,
-    // The library's own rules say which there are.
-    dtype: options.dtype as EngineOptions['dtype'],
-    fp32_precision: options.fp32Precision as EngineOptions['fp32_precision'],
+  const { pooling, normalize, maxLength: max_length, batchTokens: batch_tokens } = options;
+  const model_id = place.graph ?? place.folder;
+  const tokenizer = await AutoTokenizer.from_pretrained(model_id);
+  const model = await AutoModel.from_pretrained(model_id, {
+    ...engine,
     // Only the pooler's own output needs the pooler: a checkpoint without one serves the other kinds, without a warning.
     add_pooling_layer: pooling === 'pooler',
     strict: true,

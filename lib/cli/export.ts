@@ -17,12 +17,11 @@ import {
 import { readConfigValues } from '../models/configuration.ts';
 import type { PreTrainedModel } from '../models/modeling.ts';
 import { onnxFiles } from '../onnx/export.ts';
+import { type OnnxDtype, onnxDtypes } from '../onnx/network.ts';
 import { optionError } from '../options.ts';
 import { AutoTokenizer } from '../tokenizers/auto.ts';
 import { findModelFolder } from './download-progress.ts';
 import { Interruption } from './interruption.ts';
-
-export type ExportDtype = 'fp32' | 'q8';
 
 const tasks = {
   'feature-extraction': AutoModel,
@@ -42,25 +41,27 @@ export interface ExportArguments {
   model: string;
   task?: ExportTask;
   output: string;
-  dtype: ExportDtype[];
+  dtype: OnnxDtype[];
   externalData?: boolean;
+  fusedOperators?: boolean;
   pooler: boolean;
   tokenizer: boolean;
   force?: boolean;
 }
 
-/** `fp32`, `q8` or `fp32,q8`, as a parser of commander. */
-export function parseDtypes(text: string): ExportDtype[] {
+/** `fp32`, `fp16`, `q8` or several of them, `fp32,q8`, as a parser of commander. */
+export function parseDtypes(text: string): OnnxDtype[] {
   const names = text.split(',').map((name) => name.trim());
-  const unknown = names.find((name) => name !== 'fp32' && name !== 'q8');
-  if (unknown !== undefined)
-    throw new InvalidArgumentError(`'${unknown}' is no kind of weights: expected fp32, q8 or fp32,q8.`);
-  return [...new Set(names as ExportDtype[])];
+  const unknown = names.find((name) => !onnxDtypes.some((dtype) => dtype === name));
+  if (unknown !== undefined) {
+    throw new InvalidArgumentError(`'${unknown}' is no kind of weights: expected fp32, fp16, q8, or several: fp32,q8.`);
+  }
+  return [...new Set(names as OnnxDtype[])];
 }
 
 /** `bert-native export`: a folder that transformers.js and onnxruntime load. */
 export async function runExport(options: ExportArguments): Promise<void> {
-  const folder = await findModelFolder(options.model);
+  const folder = await findModelFolder(options.model, { engine: 'native' });
   await checkOutput(options, folder);
   if (options.task === undefined) await tellOfTask(folder);
   // Before the model: what is missing here is known at once.
@@ -126,13 +127,15 @@ async function loadModel(
 ): Promise<PreTrainedModel> {
   if (task !== 'feature-extraction') {
     if (!pooler) throw optionError('--task', task, 'feature-extraction with --no-pooler');
-    return tasks[task].from_pretrained(folder, { strict: true });
+    return tasks[task].from_pretrained(folder, { engine: 'native', strict: true });
   }
-  return AutoModel.from_pretrained(folder, { add_pooling_layer: pooler, strict: true }).catch((cause) => {
-    const lacksPooler = cause instanceof BertNativeError && cause.code === 'ERR_WEIGHT_MISSING';
-    if (!lacksPooler || !cause.message.includes('pooler')) throw cause;
-    throw withHint(cause, '--no-pooler exports the model without it');
-  });
+  return AutoModel.from_pretrained(folder, { engine: 'native', add_pooling_layer: pooler, strict: true }).catch(
+    (cause) => {
+      const lacksPooler = cause instanceof BertNativeError && cause.code === 'ERR_WEIGHT_MISSING';
+      if (!lacksPooler || !cause.message.includes('pooler')) throw cause;
+      throw withHint(cause, '--no-pooler exports the model without it');
+    },
+  );
 }
 
 function withHint(cause: unknown, hint: string): unknown {
@@ -142,8 +145,8 @@ function withHint(cause: unknown, hint: string): unknown {
 
 async function exportModel(
   model: PreTrainedModel,
-  dtype: ExportDtype,
-  { output, externalData }: ExportArguments,
+  dtype: OnnxDtype,
+  { output, externalData, fusedOperators }: ExportArguments,
   interruption: Interruption,
 ): Promise<void> {
   const bar = new cliProgress.SingleBar({
@@ -161,6 +164,7 @@ async function exportModel(
       format: 'onnx',
       dtype,
       external_data: externalData ?? null,
+      fused_operators: fusedOperators ?? false,
       progress_callback({ written_bytes, total_bytes }) {
         // Thrown here, it takes the unfinished file away.
         throwIfAborted(interruption.signal);

@@ -2,14 +2,20 @@ import type { Stats } from 'node:fs';
 import { stat } from 'node:fs/promises';
 import { basename, extname, join } from 'node:path';
 import { nativeBinding } from '../binding/load.ts';
+import type { EngineName } from '../engines/engine.ts';
 import { env } from '../env.ts';
 import { BertNativeError } from '../errors.ts';
 import { fileError } from '../files.ts';
+import type { ModelPlace } from '../hub/resolve.ts';
 import { tokenizerFiles } from '../hub/selection.ts';
-import type { PreTrainedModel } from '../models/modeling.ts';
+import { modelWish } from '../models/auto.ts';
+import { findGraphFile } from '../models/model-source.ts';
+import type { EngineOptions, PreTrainedModel } from '../models/modeling.ts';
+import { openGraph } from '../onnx/reading/graph-file.ts';
 import { optionError } from '../options.ts';
 import { version } from '../version.ts';
 import { openCheckpoint } from '../weights/checkpoint.ts';
+import type { CheckpointFile } from '../weights/tensor-span.ts';
 import type { EmbedInput } from './embed-input.ts';
 import { type RunRecord, resultFiles } from './result-file.ts';
 
@@ -71,18 +77,24 @@ const modelFileNames = [
   'sentence_bert_config.json',
 ];
 
-export async function listModelFiles(folder: string): Promise<string[]> {
+export async function listModelFiles(place: ModelPlace, engine: EngineOptions): Promise<string[]> {
+  const { folder } = place;
+  const graph = await findGraphFile(place, modelWish(engine));
+  const files = graph === null ? await weightsFilesOf(folder) : (await openGraph(graph)).files;
+  const paths = [...modelFileNames.map((name) => join(folder, name)), ...files.map(({ path }) => path)];
+  const entries = await Promise.all(paths.map(statIfPresent));
+  return paths.filter((_, i) => entries[i] !== undefined);
+}
+
+async function weightsFilesOf(folder: string): Promise<readonly CheckpointFile[]> {
   // sentence-transformers may keep the weights in a folder of their own; who loads the model says what is missing.
-  const files = await openCheckpoint(folder).then(
+  return openCheckpoint(folder).then(
     (checkpoint) => checkpoint.files,
     (error) => {
       if (error.code !== 'ERR_NOT_FOUND') throw error;
       return [];
     },
   );
-  const paths = [...modelFileNames.map((name) => join(folder, name)), ...files.map(({ path }) => path)];
-  const entries = await Promise.all(paths.map(statIfPresent));
-  return paths.filter((_, i) => entries[i] !== undefined);
 }
 
 /** @throws BertNativeError `ERR_OPTION` where the output is one of the files that are read, by whatever name */
@@ -102,7 +114,7 @@ export async function refuseToOverwrite(output: string, read: readonly string[])
 
 /** What results depend on, whatever is made of them. Neither the number of threads nor the size of batches is part of it. */
 export async function commonRecord(
-  { engine, dtype, fp32_precision }: PreTrainedModel,
+  { engine, dtype, fp32_precision, execution_providers }: PreTrainedModel,
   input: EmbedInput,
   output_format: string,
   modelFiles: readonly string[],
@@ -112,7 +124,7 @@ export async function commonRecord(
   );
   return {
     'bert-native': version,
-    engine: engine === 'native' ? `native with ${nativeBinding().system_info().isa}` : engine,
+    engine: describeEngine(engine, execution_providers),
     '--dtype': dtype,
     '--fp32-precision': fp32_precision,
     BERT_NATIVE_FP32_MATRIX_UNITS: engine === 'native' && dtype === 'fp32' ? Number(env.fp32MatrixUnits) : null,
@@ -123,6 +135,12 @@ export async function commonRecord(
     input: input.path === '-' ? 'standard input' : await fileIdentity(input.path),
     ...Object.fromEntries(identities),
   };
+}
+
+function describeEngine(engine: EngineName, execution_providers: readonly string[]): string {
+  if (engine === 'native') return `native with ${nativeBinding().system_info().isa}`;
+  if (engine === 'reference') return engine;
+  return `onnxruntime ${nativeBinding().onnxruntime_info().opened?.version} on ${execution_providers.join(', ')}`;
 }
 
 async function fileIdentity(path: string): Promise<string> {

@@ -9,6 +9,7 @@ import { type ClassifyArguments, runClassify } from './classify.ts';
 import { runDemo } from './demo.ts';
 import { type DownloadArguments, runDownload } from './download.ts';
 import { type EmbedArguments, runEmbed } from './embed.ts';
+import { engineNames } from './engine-arguments.ts';
 import { type ExportArguments, exportTasks, parseDtypes, runExport } from './export.ts';
 import { type FillMaskArguments, runFillMask } from './fill-mask.ts';
 import { runInfo } from './info.ts';
@@ -38,6 +39,27 @@ function commaList(text: string): string[] {
   return words;
 }
 
+/** What runs a model. */
+function withEngineChoice(command: Command): Command {
+  return command
+    .addOption(
+      new Option(
+        '--engine <name>',
+        'what runs the model; unless given, native where there are weights, else onnxruntime where there is an ONNX model',
+      ).choices(engineNames),
+    )
+    .option('--dtype <type>', 'fp32, fp16, bf16 or q8; of ONNX models fp32, fp16, q8, uint8, int8, q4, q4f16, bnb4, …')
+    .option('--device <name>', 'where an ONNX model runs: cpu, auto, cuda, coreml, dml, … (default: "cpu")')
+    .option('--model-file-name <name>', 'what the ONNX file is called before its suffix (default: "model")');
+}
+
+/** The same, and how. */
+function withEngineOptions(command: Command): Command {
+  return withEngineChoice(command)
+    .option('--fp32-precision <precision>', 'highest, or high: faster with bf16 matrix units (default: "highest")')
+    .option('--threads <n>', 'threads of forward passes', positiveInteger);
+}
+
 const program = new Command('bert-native')
   .description('BERT-family encoders: texts to tokens, ids and vectors.')
   .version(version)
@@ -55,10 +77,14 @@ program
   .option('--onnxruntime', 'with the engine that runs ONNX graphs, whose headers are a large download')
   .action((options: BuildArguments) => runBuild(options));
 
-program
-  .command('download')
-  .description('a model of the hub into the cache that Python shares; what was interrupted goes on. Prints its folder')
-  .argument('<id>', 'such as beomi/kcbert-base')
+withEngineChoice(
+  program
+    .command('download')
+    .description(
+      'a model of the hub into the cache that Python shares; what was interrupted goes on. Prints its folder',
+    )
+    .argument('<id>', 'such as beomi/kcbert-base'),
+)
   .option('--revision <name>', 'a branch, tag or commit (default: "main")')
   .option('--include <patterns...>', 'only files that match one of them, such as "onnx/*"')
   .option('--exclude <patterns...>', 'no file that matches one of them')
@@ -83,35 +109,32 @@ program
   .option('--json', 'one JSON object per text, with offsets')
   .action((texts: string[], options: TokenizeArguments) => runTokenize(texts, options));
 
-program
-  .command('embed')
-  .description('one vector per text of a file or pipe; memory does not grow with it, Ctrl-C keeps what is done')
-  .requiredOption('--model <folder>', 'a model folder')
-  .requiredOption('--input <file>', 'UTF-8: .txt, a text per line; .jsonl, an object per line; - for standard input')
-  .addOption(new Option('--input-format <format>', 'where the name does not tell').choices(['txt', 'jsonl']))
-  .option('--field <name>', 'jsonl: where the text stands, such as text or document.body (default: "text")')
-  .option('--id-field <name>', 'jsonl to jsonl: write {"id": …, "embedding": […]} with this field of the input as id')
-  .requiredOption('--output <file>', '.npy, or .jsonl, an array of numbers per line; - for standard output, as jsonl')
-  .addOption(new Option('--output-format <format>', 'where the name does not tell').choices(['npy', 'jsonl']))
-  .option('--resume', 'go on where an interrupted run with the same options stopped', false)
-  .option('--restart', 'start again where an interrupted run has left something', false)
-  .addOption(
-    new Option('--pooling <kind>', 'how tokens become one vector')
-      .choices(['mean', 'cls', 'max', 'pooler'])
-      .default('mean'),
-  )
-  .option('--normalize', 'divide each vector by its L2 norm', false)
-  .option('--max-length <n>', 'cut texts to so many tokens; the model’s own limit unless given', positiveInteger)
-  .option('--batch-tokens <n>', 'tokens per batch, padding included; no influence on the vectors', positiveInteger)
-  .addOption(new Option('--engine <name>', 'what runs the model').choices(['native', 'reference']).default('native'))
-  .option('--dtype <type>', 'how weights are held and multiplied: fp32, fp16, bf16 or q8 (default: "fp32")')
-  .option('--fp32-precision <precision>', 'highest, or high: faster with bf16 matrix units (default: "highest")')
-  .option('--threads <n>', 'threads of the native engine', positiveInteger)
-  .action((options: EmbedArguments) => runEmbed(options));
+withEngineOptions(
+  program
+    .command('embed')
+    .description('one vector per text of a file or pipe; memory does not grow with it, Ctrl-C keeps what is done')
+    .requiredOption('--model <folder>', 'a model folder')
+    .requiredOption('--input <file>', 'UTF-8: .txt, a text per line; .jsonl, an object per line; - for standard input')
+    .addOption(new Option('--input-format <format>', 'where the name does not tell').choices(['txt', 'jsonl']))
+    .option('--field <name>', 'jsonl: where the text stands, such as text or document.body (default: "text")')
+    .option('--id-field <name>', 'jsonl to jsonl: write {"id": …, "embedding": […]} with this field of the input as id')
+    .requiredOption('--output <file>', '.npy, or .jsonl, an array of numbers per line; - for standard output, as jsonl')
+    .addOption(new Option('--output-format <format>', 'where the name does not tell').choices(['npy', 'jsonl']))
+    .option('--resume', 'go on where an interrupted run with the same options stopped', false)
+    .option('--restart', 'start again where an interrupted run has left something', false)
+    .addOption(
+      new Option('--pooling <kind>', 'how tokens become one vector')
+        .choices(['mean', 'cls', 'max', 'pooler'])
+        .default('mean'),
+    )
+    .option('--normalize', 'divide each vector by its L2 norm', false)
+    .option('--max-length <n>', 'cut texts to so many tokens; the model’s own limit unless given', positiveInteger)
+    .option('--batch-tokens <n>', 'tokens per batch, padding included; no influence on the vectors', positiveInteger),
+).action((options: EmbedArguments) => runEmbed(options));
 
 /** A command that runs a pipeline over texts. */
 function taskCommand(name: string, description: string): Command {
-  return program
+  const command = program
     .command(name)
     .description(description)
     .argument('[texts...]', 'texts; none: those of --input')
@@ -124,11 +147,8 @@ function taskCommand(name: string, description: string): Command {
     .addOption(new Option('--output-format <format>', 'where the name does not tell').choices(['jsonl', 'txt']))
     .option('--resume', 'go on where an interrupted run with the same options stopped', false)
     .option('--restart', 'start again where an interrupted run has left something', false)
-    .option('--batch-tokens <n>', 'tokens per batch, padding included; no influence on results', positiveInteger)
-    .addOption(new Option('--engine <name>', 'what runs the model').choices(['native', 'reference']).default('native'))
-    .option('--dtype <type>', 'how weights are held and multiplied: fp32, fp16, bf16 or q8 (default: "fp32")')
-    .option('--fp32-precision <precision>', 'highest, or high: faster with bf16 matrix units (default: "highest")')
-    .option('--threads <n>', 'threads of the native engine', positiveInteger);
+    .option('--batch-tokens <n>', 'tokens per batch, padding included; no influence on results', positiveInteger);
+  return withEngineOptions(command);
 }
 
 const maxLength = ['--max-length <n>', 'cut texts to so many tokens; the model’s own limit unless given'] as const;
@@ -204,11 +224,12 @@ program
     ),
   )
   .addOption(
-    new Option('--dtype <kinds>', 'fp32, q8 (weights in eight bits) or both: fp32,q8')
+    new Option('--dtype <kinds>', 'fp32, fp16 (half the size), q8 (weights in eight bits) or several: fp32,q8')
       .argParser(parseDtypes)
       .default(['fp32'], 'fp32'),
   )
   .option('--external-data', 'put the weights into a file of their own, whatever their size')
+  .option('--fused-operators', 'use operators that ONNX Runtime alone has, for execution providers on accelerators')
   .option('--no-pooler', 'leave the pooler out, which some checkpoints lack')
   .option('--no-tokenizer', 'leave the tokenizer out')
   .option('--force', 'write into a folder that holds files already')

@@ -1,12 +1,13 @@
 import { normalize as normalizePath } from 'node:path';
 import { env } from '../env.ts';
 import { BertNativeError } from '../errors.ts';
-import { resolveModelFolder } from '../hub/resolve.ts';
-import type { EngineOptions } from '../models/modeling.ts';
+import { findModel } from '../hub/resolve.ts';
+import { modelWish } from '../models/auto.ts';
 import { optionError } from '../options.ts';
 import { pipeline } from '../pipelines/pipeline.ts';
 import type { PipelineOf, PipelineTask } from '../pipelines/tasks.ts';
 import { chooseInput, type EmbedInput, type InputFormat, type InputRecord, readRecords } from './embed-input.ts';
+import { type EngineArguments, engineOptions } from './engine-arguments.ts';
 import { chooseOutput, commonRecord, inputSize, listModelFiles, refuseToOverwrite } from './job-files.ts';
 import type { RunRecord } from './result-file.ts';
 import { linesFormat, type RowFormat } from './row-formats.ts';
@@ -15,7 +16,7 @@ import { countOf, type JobResult, TextJob } from './text-job.ts';
 export type TaskOutputFormat = 'jsonl' | 'txt';
 
 /** What the commands that run a pipeline over texts have in common. */
-export interface TaskArguments {
+export interface TaskArguments extends EngineArguments {
   model: string;
   input: string;
   inputFormat?: InputFormat;
@@ -27,9 +28,6 @@ export interface TaskArguments {
   restart: boolean;
   maxLength?: number;
   batchTokens?: number;
-  engine: 'native' | 'reference';
-  dtype?: string;
-  fp32Precision?: string;
   threads?: number;
 }
 
@@ -96,16 +94,14 @@ export async function runTask<Task extends PipelineTask, Row>(
     throw new BertNativeError('ERR_OPTION', '--resume: this output is known only when all texts have been read');
   }
   const size_bytes = texts.length > 0 ? undefined : await inputSize(input.path);
-  const folder = await resolveModelFolder(options.model);
-  const modelFiles = await listModelFiles(folder);
+  const engine = engineOptions(options);
+  const place = await findModel(options.model, {}, 'everything', modelWish(engine));
+  const modelFiles = await listModelFiles(place, engine);
   await refuseToOverwrite(output.path, [input.path, ...modelFiles]);
 
   if (options.threads !== undefined) env.numThreads = options.threads;
-  const pipe = await pipeline(command.task, folder, {
-    engine: options.engine,
-    // The library's own rules say which there are.
-    dtype: options.dtype as EngineOptions['dtype'],
-    fp32_precision: options.fp32Precision as EngineOptions['fp32_precision'],
+  const pipe = await pipeline(command.task, place.graph ?? place.folder, {
+    ...engine,
     strict: true,
   });
   const job = await TextJob.open<Row>({

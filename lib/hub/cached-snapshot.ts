@@ -2,6 +2,7 @@ import { stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { readFileIfPresent } from '../files.ts';
 import type { CachedRepository } from './cache.ts';
+import type { ModelWish } from './model-files.ts';
 import { type ProgressCallback, ProgressReporter } from './progress.ts';
 import { type FileView, isWeightsFile, type Needs, selectFiles } from './selection.ts';
 
@@ -14,6 +15,8 @@ export interface SnapshotRequest {
   readonly subfolder: string;
   /** Files by what they are for, or those whose paths pass. */
   readonly wanted: Needs | ((path: string) => boolean);
+  /** What the model is to be run from. */
+  readonly wish: ModelWish;
   /** Why nothing may be downloaded; undefined: it may. */
   readonly offline: string | undefined;
   readonly token: string | boolean | undefined;
@@ -36,6 +39,7 @@ export async function isComplete(cache: CachedRepository, commit: string, wish: 
       return known;
     },
     read: (path) => readCached(cache, commit, path),
+    locate: (path) => locateCached(cache, commit, path),
   };
   try {
     const { files, missing } = await selectWanted(view, wish, tree?.keys());
@@ -63,6 +67,7 @@ export async function cachedSnapshot(
   const view: FileView = {
     has: async (path) => (await cache.has(commit, path)) === true || (tree?.has(path) === true && !isWeightsFile(path)),
     read: (path) => readCached(cache, commit, path),
+    locate: (path) => locateCached(cache, commit, path),
   };
   try {
     const { files, missing } = await selectWanted(view, wish, tree?.keys() ?? (await cache.filesOf(commit)));
@@ -79,10 +84,10 @@ export async function cachedSnapshot(
 /** @param listed all files there are, where that is known */
 async function selectWanted(
   view: FileView,
-  { wanted, subfolder }: SnapshotRequest,
+  { wanted, subfolder, wish }: SnapshotRequest,
   listed: Iterable<string> | undefined,
 ): Promise<{ files: readonly string[]; missing: readonly string[] }> {
-  if (typeof wanted !== 'function') return selectFiles(view, wanted, subfolder);
+  if (typeof wanted !== 'function') return selectFiles(view, wanted, subfolder, wish);
   if (listed === undefined) throw new NotKnown();
   return { files: [...listed].filter(wanted), missing: [] };
 }
@@ -96,6 +101,11 @@ async function readCached(cache: CachedRepository, commit: string, path: string)
   const bytes = await readFileIfPresent(join(cache.snapshot(commit), path), maxReadBytes);
   if (bytes === undefined) throw new NotKnown();
   return bytes;
+}
+
+async function locateCached(cache: CachedRepository, commit: string, path: string): Promise<string> {
+  if ((await cache.has(commit, path)) !== true) throw new NotKnown();
+  return join(cache.snapshot(commit), path);
 }
 
 /** What is there is told like what comes, so that a display reaches its end. */

@@ -24,6 +24,7 @@ export type ProgressInfo =
     }
   | { readonly status: 'ready'; readonly task: string; readonly model: string };
 
+/** Is told how the files of a model come. */
 export type ProgressCallback = (info: ProgressInfo) => void;
 
 export const callbackRule: OptionRule = { expected: 'a function', accepts: (value) => typeof value === 'function' };

@@ -1,12 +1,13 @@
 import { stat } from 'node:fs/promises';
-import { isAbsolute, resolve, sep } from 'node:path';
+import { basename, dirname, isAbsolute, join, resolve, sep } from 'node:path';
 import { env } from '../env.ts';
 import { BertNativeError } from '../errors.ts';
 import { booleanRule, type OptionRules, optionError, signalRule, stringRule } from '../options.ts';
 import { failureOf } from './failures.ts';
 import { isPlainPath } from './file-names.ts';
+import { anyOrigin, type ModelWish } from './model-files.ts';
 import { callbackRule, type ProgressCallback } from './progress.ts';
-import type { Needs } from './selection.ts';
+import { type Needs, tokenizerFiles } from './selection.ts';
 
 /** Where a model comes from. */
 export interface ResolveOptions {
@@ -39,18 +40,41 @@ export const resolveRules: OptionRules<ResolveOptions> = {
 // Most programs run with what is there.
 const importSnapshot = () => import('./snapshot.ts');
 
+/** Where a model's files are. */
+export interface ModelPlace {
+  readonly folder: string;
+  /** The ONNX file that the caller named in place of a folder. */
+  readonly graph: string | null;
+}
+
 /**
- * The folder that holds a model's files: the path itself where it is a folder, else `env.localModelPath/<id>`, else the
- * snapshot in the hub cache, into which the files are downloaded that `needs` means and that are not there.
+ * The folder that holds a model's files, as {@link findModel} finds it.
  *
- * @throws BertNativeError `ERR_NOT_FOUND` with every place that was looked at; `ERR_OFFLINE` where a download was needed and
- *   not allowed, or the hub cannot be reached; `ERR_HUB` where it refuses or fails; `ERR_OPTION`, `ERR_IO`, `ERR_ABORTED`
+ * @throws BertNativeError as {@link findModel}
  */
 export async function resolveModelFolder(
   pathOrId: string,
   options: ResolveOptions = {},
   needs: Needs = 'everything',
+  wish: ModelWish = anyOrigin,
 ): Promise<string> {
+  return (await findModel(pathOrId, options, needs, wish)).folder;
+}
+
+/**
+ * The folder that holds a model's files: the path itself where it is a folder, else `env.localModelPath/<id>`, else the
+ * snapshot in the hub cache, into which the files are downloaded that `needs` and `wish` mean and that are not there. For the
+ * path of an `.onnx` file: its folder or the one above, whichever has what is needed.
+ *
+ * @throws BertNativeError `ERR_NOT_FOUND` with every place that was looked at; `ERR_OFFLINE` where a download was needed and
+ *   not allowed, or the hub cannot be reached; `ERR_HUB` where it refuses or fails; `ERR_OPTION`, `ERR_IO`, `ERR_ABORTED`
+ */
+export async function findModel(
+  pathOrId: string,
+  options: ResolveOptions = {},
+  needs: Needs = 'everything',
+  wish: ModelWish = anyOrigin,
+): Promise<ModelPlace> {
   if (typeof pathOrId !== 'string' || pathOrId === '') {
     throw optionError('the model', pathOrId, 'the path of a folder or the id of a model, such as "beomi/kcbert-base"');
   }
@@ -59,19 +83,64 @@ export async function resolveModelFolder(
     ? [resolve(pathOrId), ...(isId ? [resolve(env.localModelPath, pathOrId)] : [])]
     : [];
   for (const candidate of candidates) {
-    if (await isFolder(candidate)) return withSubfolder(candidate, options.subfolder);
+    if (await isFolder(candidate)) {
+      const folder = await withSubfolder(candidate, options.subfolder);
+      return { folder: await aboveGraphs(folder, needs), graph: null };
+    }
+    if (/\.onnx$/i.test(candidate) && (await exists(candidate))) return placeOfGraph(candidate, needs);
   }
   const looked = candidates.length === 0 ? '' : `looked at ${candidates.map((path) => `'${path}'`).join(', ')}`;
   if (isId) {
-    return remoteModel(pathOrId, options, needs).catch((error) => {
+    const folder = await remoteModel(pathOrId, options, needs, wish).catch((error) => {
       throw withPlaces(error, looked);
     });
+    return { folder: await aboveGraphs(folder, needs), graph: null };
   }
   if (candidates.length > 0 && (await exists(candidates[0]!))) {
-    throw new BertNativeError('ERR_NOT_FOUND', `'${pathOrId}' is a file; the folder that holds the model is needed`);
+    throw new BertNativeError(
+      'ERR_NOT_FOUND',
+      `'${pathOrId}' is a file; the folder that holds the model is needed, or an .onnx file`,
+    );
   }
   const reason = looked || 'env.allowLocalModels is false, and this is no id of the hub';
-  throw new BertNativeError('ERR_NOT_FOUND', `no model folder '${pathOrId}': ${reason}`);
+  const meant = idInAddress(pathOrId);
+  throw new BertNativeError(
+    'ERR_NOT_FOUND',
+    `no model folder '${pathOrId}': ${reason}${meant === undefined ? '' : `; did you mean the id '${meant}'?`}`,
+  );
+}
+
+/** Of a model's page, as browsers show its address. */
+function idInAddress(text: string): string | undefined {
+  const id = /^https?:\/\/[^/]+\/([^/?#]+\/[^/?#]+)/.exec(text)?.[1];
+  return id !== undefined && isModelId(id) ? id : undefined;
+}
+
+/** What tells the folder of a model from one that only holds graphs. */
+const tellingFiles: Readonly<Record<Needs, readonly string[]>> = {
+  config: ['config.json'],
+  model: ['config.json'],
+  tokenizer: tokenizerFiles,
+  everything: ['modules.json', 'config.json', ...tokenizerFiles],
+};
+
+async function placeOfGraph(graph: string, needs: Needs): Promise<ModelPlace> {
+  return { folder: await nearestWith(tellingFiles[needs], dirname(graph)), graph };
+}
+
+/** The model's folder, where a caller named the one inside that holds its graphs. */
+async function aboveGraphs(folder: string, needs: Needs): Promise<string> {
+  return basename(folder) === 'onnx' ? nearestWith(tellingFiles[needs], folder) : folder;
+}
+
+/** This folder or the one above it, whichever has a file of these names; best names first. */
+async function nearestWith(names: readonly string[], folder: string): Promise<string> {
+  for (const name of names) {
+    for (const each of [folder, dirname(folder)]) {
+      if (await exists(join(each, name))) return each;
+    }
+  }
+  return folder;
 }
 
 async function withSubfolder(folder: string, subfolder: string | null | undefined): Promise<string> {
@@ -94,6 +163,7 @@ export async function remoteModel(
   id: string,
   options: ResolveOptions,
   wanted: Needs | ((path: string) => boolean),
+  wish: ModelWish = anyOrigin,
 ): Promise<string> {
   const revision = options.revision ?? 'main';
   if (!isPlainPath(revision)) throw optionError('revision', revision, 'a branch, tag or commit');
@@ -108,6 +178,7 @@ export async function remoteModel(
     cacheDir: resolve(options.cache_dir ?? env.cacheDir),
     subfolder,
     wanted,
+    wish,
     offline: offlineReason(options),
     token: options.token ?? undefined,
     progress_callback: options.progress_callback ?? undefined,

@@ -101,16 +101,18 @@ async function fetchWanted(
     throw hubError(
       'file',
       `'${wish.id}' at revision '${wish.revision}' on ${session.endpoint} has no ${shortened(selection.missing)}` +
-        describeOthers(listing),
+        describeOthers(listing, wish),
     );
   }
   await download.fetchAll(selection.files);
 }
 
-/** Weights for other libraries, where there are such. */
-function describeOthers(listing: Listing): string {
+/** What is there in the place of what was wanted. */
+function describeOthers(listing: Listing, { wish }: SnapshotRequest): string {
   const others = [...listing.keys()].filter((path) => /\.(h5|msgpack|onnx|gguf|ot|ckpt)$/.test(path));
-  return others.length === 0 ? '' : `; it has ${shortened(others)}`;
+  if (others.length === 0) return '';
+  const runs = wish.origins.includes('graph') ? '' : ", and engine 'onnxruntime' runs ONNX models";
+  return `; it has ${shortened(others)}${others.some((path) => path.endsWith('.onnx')) ? runs : ''}`;
 }
 
 /** Fetches files of one commit. */
@@ -134,13 +136,13 @@ class Download {
   }
 
   async select(): Promise<Selection> {
-    const { wanted, subfolder, id } = this.#wish;
+    const { wanted, subfolder, id, wish } = this.#wish;
     if (typeof wanted === 'function') {
       const files = [...this.#listing.keys()].filter(wanted);
       if (files.length > 0) return { files, missing: [] };
       throw hubError('file', `'${id}' has no file that was asked for; it has ${shortened([...this.#listing.keys()])}`);
     }
-    return selectFiles(this.#view(), wanted, subfolder);
+    return selectFiles(this.#view(), wanted, subfolder, wish);
   }
 
   #view(): FileView {
@@ -154,13 +156,18 @@ class Download {
             `${path}: ${size_bytes} bytes; at most ${maxReadBytes} are read`,
           );
         }
-        await this.#fetch(path, this.#session);
-        const file = join(this.#cache.snapshot(this.#commit), path);
+        const file = await this.#locate(path);
         return readFile(file).catch((cause) => {
           throw fileError('reading', file, cause);
         });
       },
+      locate: (path) => this.#locate(path),
     };
+  }
+
+  async #locate(path: string): Promise<string> {
+    await this.#fetch(path, this.#session);
+    return join(this.#cache.snapshot(this.#commit), path);
   }
 
   /** A few at a time. What fails stops the others, which have ended when this rejects. */

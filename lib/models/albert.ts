@@ -124,6 +124,7 @@ function maskedLanguageModel(config: AlbertConfig): HeadPlan {
   return languageModel(config, transform, { vocab_size, module: 'predictions.decoder', bias: 'predictions.bias' });
 }
 
+/** ALBERT with the head of its training: which token stands at each position, `logits` `[B, S, vocab_size]`. */
 export class AlbertForMaskedLM extends MaskedLanguageModel {
   /** @internal */
   static override readonly family = albert;
@@ -132,6 +133,7 @@ export class AlbertForMaskedLM extends MaskedLanguageModel {
   declare readonly config: AlbertConfig;
 }
 
+/** What {@link AlbertForPreTraining} gives. */
 export interface AlbertForPreTrainingOutput extends TaskModelOutput {
   /** `[B, S, vocab_size]`: which token stands at every position. */
   readonly prediction_logits: Tensor<'float32'>;
@@ -174,6 +176,7 @@ export class AlbertForPreTraining extends TaskModel {
   declare readonly config: AlbertConfig;
 }
 
+/** ALBERT that puts texts into classes: `logits` `[B, num_labels]`. */
 export class AlbertForSequenceClassification extends SequenceClassificationModel {
   /** @internal */
   static override readonly family = albert;
@@ -182,6 +185,7 @@ export class AlbertForSequenceClassification extends SequenceClassificationModel
   declare readonly config: AlbertConfig;
 }
 
+/** ALBERT that puts tokens into classes: `logits` `[B, S, num_labels]`. */
 export class AlbertForTokenClassification extends TokenClassificationModel {
   /** @internal */
   static override readonly family = albert;
@@ -190,6 +194,7 @@ export class AlbertForTokenClassification extends TokenClassificationModel {
   declare readonly config: AlbertConfig;
 }
 
+/** ALBERT that finds an answer in a text: `start_logits` and `end_logits` `[B, S]`. */
 export class AlbertForQuestionAnswering extends QuestionAnsweringModel {
   /** @internal */
   static override readonly family = albert;
@@ -198,6 +203,7 @@ export class AlbertForQuestionAnswering extends QuestionAnsweringModel {
   declare readonly config: AlbertConfig;
 }
 
+/** ALBERT that scores choices against each other: `logits` `[B, C]`. */
 export class AlbertForMultipleChoice extends MultipleChoiceModel {
   /** @internal */
   static override readonly family = albert;

@@ -35,15 +35,15 @@ const foreignDtypes: Readonly<Record<string, ModelDtype>> = {
   quantized: 'q8',
 };
 
-const dtypeRule: OptionRule = {
-  ...oneOfRule(...modelDtypes),
-  suggest(value) {
-    if (typeof value !== 'string') return undefined;
-    const name = value.toLowerCase().replace(/^torch\./, '');
-    const meant = Object.hasOwn(foreignDtypes, name) ? foreignDtypes[name] : nearest(name, modelDtypes, 1);
-    return meant && `'${meant}'`;
-  },
-};
+/** The dtype that somebody who gave another name may have meant, as in code. */
+export function meantDtype(value: unknown): string | undefined {
+  if (typeof value !== 'string') return undefined;
+  const name = value.toLowerCase().replace(/^torch\./, '');
+  const meant = Object.hasOwn(foreignDtypes, name) ? foreignDtypes[name] : nearest(name, modelDtypes, 1);
+  return meant && `'${meant}'`;
+}
+
+const dtypeRule: OptionRule = { ...oneOfRule(...modelDtypes), suggest: meantDtype };
 
 const fp32PrecisionRule: OptionRule = {
   ...oneOfRule('highest', 'high'),

@@ -9,10 +9,10 @@ import type { Tensor } from '../tensor/tensor.ts';
 import { activationNames, activations } from './activations.ts';
 import { type ConfigValues, PretrainedConfig } from './configuration.ts';
 import { EncoderModel, type EncoderModelOptions } from './encoder-model.ts';
+import type { EncoderSource } from './encoder-source.ts';
 import type { BareEncoder, Family, HeadPlan } from './family.ts';
 import type { TensorInput } from './inputs.ts';
 import { postNormLayers } from './layers.ts';
-import type { LoadedParameters } from './loading.ts';
 import type { InitOptions } from './modeling.ts';
 import {
   MaskedLanguageModel,
@@ -208,6 +208,7 @@ const bert: Family<BertConfig> = {
 
 // ---------- models ----------
 
+/** Options of a {@link BertModel} besides those of every model. */
 export type BertModelOptions = EncoderModelOptions;
 
 /** The bare encoder with its pooler, without a task's head. */
@@ -216,10 +217,10 @@ export class BertModel extends EncoderModel {
   static override readonly family = bert;
   declare readonly config: BertConfig;
 
-  /** @param parameters @internal what `from_pretrained` loaded */
+  /** @param source @internal what `from_pretrained` found */
   // biome-ignore lint/complexity/noUselessConstructor: it gives the options their type.
-  constructor(config: BertConfig, options?: (InitOptions & BertModelOptions) | null, parameters?: LoadedParameters) {
-    super(config, options, parameters);
+  constructor(config: BertConfig, options?: (InitOptions & BertModelOptions) | null, source?: EncoderSource) {
+    super(config, options, source);
   }
 }
 
@@ -234,6 +235,7 @@ function maskedLanguageModel(config: BertConfig): HeadPlan {
   return languageModel(config, transform, decoder);
 }
 
+/** BERT with the head of its training: which token stands at each position, `logits` `[B, S, vocab_size]`. */
 export class BertForMaskedLM extends MaskedLanguageModel {
   /** @internal */
   static override readonly family = bert;
@@ -242,6 +244,7 @@ export class BertForMaskedLM extends MaskedLanguageModel {
   declare readonly config: BertConfig;
 }
 
+/** BERT that says whether the second text follows the first: `logits` `[B, 2]`. */
 export class BertForNextSentencePrediction extends NextSentencePredictionModel {
   /** @internal */
   static override readonly family = bert;
@@ -250,6 +253,7 @@ export class BertForNextSentencePrediction extends NextSentencePredictionModel {
   declare readonly config: BertConfig;
 }
 
+/** What {@link BertForPreTraining} gives. */
 export interface BertForPreTrainingOutput extends TaskModelOutput {
   /** `[B, S, vocab_size]`: which token stands at every position. */
   readonly prediction_logits: Tensor<'float32'>;
@@ -292,6 +296,7 @@ export class BertForPreTraining extends TaskModel {
   declare readonly config: BertConfig;
 }
 
+/** BERT that puts texts into classes: `logits` `[B, num_labels]`. */
 export class BertForSequenceClassification extends SequenceClassificationModel {
   /** @internal */
   static override readonly family = bert;
@@ -300,6 +305,7 @@ export class BertForSequenceClassification extends SequenceClassificationModel {
   declare readonly config: BertConfig;
 }
 
+/** BERT that puts tokens into classes: `logits` `[B, S, num_labels]`. */
 export class BertForTokenClassification extends TokenClassificationModel {
   /** @internal */
   static override readonly family = bert;
@@ -308,6 +314,7 @@ export class BertForTokenClassification extends TokenClassificationModel {
   declare readonly config: BertConfig;
 }
 
+/** BERT that finds an answer in a text: `start_logits` and `end_logits` `[B, S]`. */
 export class BertForQuestionAnswering extends QuestionAnsweringModel {
   /** @internal */
   static override readonly family = bert;
@@ -316,6 +323,7 @@ export class BertForQuestionAnswering extends QuestionAnsweringModel {
   declare readonly config: BertConfig;
 }
 
+/** BERT that scores choices against each other: `logits` `[B, C]`. */
 export class BertForMultipleChoice extends MultipleChoiceModel {
   /** @internal */
   static override readonly family = bert;

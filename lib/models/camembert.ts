@@ -35,26 +35,31 @@ export class CamembertModel extends RobertaModel {
   static override readonly family = camembert;
 }
 
+/** CamemBERT with the head of its training: which token stands at each position, `logits` `[B, S, vocab_size]`. */
 export class CamembertForMaskedLM extends RobertaForMaskedLM {
   /** @internal */
   static override readonly family = camembert;
 }
 
+/** CamemBERT that puts texts into classes: `logits` `[B, num_labels]`. */
 export class CamembertForSequenceClassification extends RobertaForSequenceClassification {
   /** @internal */
   static override readonly family = camembert;
 }
 
+/** CamemBERT that puts tokens into classes: `logits` `[B, S, num_labels]`. */
 export class CamembertForTokenClassification extends RobertaForTokenClassification {
   /** @internal */
   static override readonly family = camembert;
 }
 
+/** CamemBERT that finds an answer in a text: `start_logits` and `end_logits` `[B, S]`. */
 export class CamembertForQuestionAnswering extends RobertaForQuestionAnswering {
   /** @internal */
   static override readonly family = camembert;
 }
 
+/** CamemBERT that scores choices against each other: `logits` `[B, C]`. */
 export class CamembertForMultipleChoice extends RobertaForMultipleChoice {
   /** @internal */
   static override readonly family = camembert;

@@ -27,6 +27,7 @@ function configError(field: string, value: unknown, expected: string): BertNativ
   return new BertNativeError('ERR_CONFIG', `${field} is ${describe(value)}: expected ${expected}`);
 }
 
+/** The fields of a `config.json`. */
 export type ConfigValues = Record<string, unknown>;
 
 /**

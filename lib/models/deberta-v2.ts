@@ -314,6 +314,7 @@ const languageModelNames = {
   },
 };
 
+/** DeBERTa-v2 with the head of its training: which token stands at each position, `logits` `[B, S, vocab_size]`. */
 export class DebertaV2ForMaskedLM extends MaskedLanguageModel {
   /** @internal */
   static override readonly family = debertaV2;
@@ -343,6 +344,7 @@ function contextPooler({ pooler_hidden_size, pooler_hidden_act }: DebertaV2Confi
   return [linear('pooler.dense', pooler_hidden_size), activated(activations[pooler_hidden_act]!)];
 }
 
+/** DeBERTa-v2 that puts texts into classes: `logits` `[B, num_labels]`. */
 export class DebertaV2ForSequenceClassification extends SequenceClassificationModel {
   /** @internal */
   static override readonly family = debertaV2;
@@ -352,6 +354,7 @@ export class DebertaV2ForSequenceClassification extends SequenceClassificationMo
   declare readonly config: DebertaV2Config;
 }
 
+/** DeBERTa-v2 that puts tokens into classes: `logits` `[B, S, num_labels]`. */
 export class DebertaV2ForTokenClassification extends TokenClassificationModel {
   /** @internal */
   static override readonly family = debertaV2;
@@ -361,6 +364,7 @@ export class DebertaV2ForTokenClassification extends TokenClassificationModel {
   declare readonly config: DebertaV2Config;
 }
 
+/** DeBERTa-v2 that finds an answer in a text: `start_logits` and `end_logits` `[B, S]`. */
 export class DebertaV2ForQuestionAnswering extends QuestionAnsweringModel {
   /** @internal */
   static override readonly family = debertaV2;
@@ -369,6 +373,7 @@ export class DebertaV2ForQuestionAnswering extends QuestionAnsweringModel {
   declare readonly config: DebertaV2Config;
 }
 
+/** DeBERTa-v2 that scores choices against each other: `logits` `[B, C]`. */
 export class DebertaV2ForMultipleChoice extends MultipleChoiceModel {
   /** @internal */
   static override readonly family = debertaV2;

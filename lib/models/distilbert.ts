@@ -133,6 +133,7 @@ export class DistilBertModel extends EncoderModel {
   declare readonly config: DistilBertConfig;
 }
 
+/** DistilBERT with the head of its training: which token stands at each position, `logits` `[B, S, vocab_size]`. */
 export class DistilBertForMaskedLM extends MaskedLanguageModel {
   /** @internal */
   static override readonly family = distilbert;
@@ -154,6 +155,7 @@ function firstPosition({ dim }: DistilBertConfig): HeadStep[] {
   return [linear('pre_classifier', dim), activated('relu')];
 }
 
+/** DistilBERT that puts texts into classes: `logits` `[B, num_labels]`. */
 export class DistilBertForSequenceClassification extends SequenceClassificationModel {
   /** @internal */
   static override readonly family = distilbert;
@@ -163,6 +165,7 @@ export class DistilBertForSequenceClassification extends SequenceClassificationM
   declare readonly config: DistilBertConfig;
 }
 
+/** DistilBERT that puts tokens into classes: `logits` `[B, S, num_labels]`. */
 export class DistilBertForTokenClassification extends TokenClassificationModel {
   /** @internal */
   static override readonly family = distilbert;
@@ -172,6 +175,7 @@ export class DistilBertForTokenClassification extends TokenClassificationModel {
   declare readonly config: DistilBertConfig;
 }
 
+/** DistilBERT that finds an answer in a text: `start_logits` and `end_logits` `[B, S]`. */
 export class DistilBertForQuestionAnswering extends QuestionAnsweringModel {
   /** @internal */
   static override readonly family = distilbert;
@@ -180,6 +184,7 @@ export class DistilBertForQuestionAnswering extends QuestionAnsweringModel {
   declare readonly config: DistilBertConfig;
 }
 
+/** DistilBERT that scores choices against each other: `logits` `[B, C]`. */
 export class DistilBertForMultipleChoice extends MultipleChoiceModel {
   /** @internal */
   static override readonly family = distilbert;

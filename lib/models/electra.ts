@@ -88,6 +88,7 @@ export class ElectraModel extends EncoderModel {
   declare readonly config: ElectraConfig;
 }
 
+/** What {@link ElectraForPreTraining} gives. */
 export interface ElectraForPreTrainingOutput extends TaskModelOutput {
   /** `[B, S]`: above zero where a token seems to be another's replacement. */
   readonly logits: Tensor<'float32'>;
@@ -141,6 +142,7 @@ export class ElectraForMaskedLM extends MaskedLanguageModel {
   declare readonly config: ElectraConfig;
 }
 
+/** ELECTRA that puts texts into classes: `logits` `[B, num_labels]`. */
 export class ElectraForSequenceClassification extends SequenceClassificationModel {
   /** @internal */
   static override readonly family = electra;
@@ -156,6 +158,7 @@ export class ElectraForSequenceClassification extends SequenceClassificationMode
   declare readonly config: ElectraConfig;
 }
 
+/** ELECTRA that puts tokens into classes: `logits` `[B, S, num_labels]`. */
 export class ElectraForTokenClassification extends TokenClassificationModel {
   /** @internal */
   static override readonly family = electra;
@@ -165,6 +168,7 @@ export class ElectraForTokenClassification extends TokenClassificationModel {
   declare readonly config: ElectraConfig;
 }
 
+/** ELECTRA that finds an answer in a text: `start_logits` and `end_logits` `[B, S]`. */
 export class ElectraForQuestionAnswering extends QuestionAnsweringModel {
   /** @internal */
   static override readonly family = electra;
@@ -173,6 +177,7 @@ export class ElectraForQuestionAnswering extends QuestionAnsweringModel {
   declare readonly config: ElectraConfig;
 }
 
+/** ELECTRA that scores choices against each other: `logits` `[B, C]`. */
 export class ElectraForMultipleChoice extends MultipleChoiceModel {
   /** @internal */
   static override readonly family = electra;

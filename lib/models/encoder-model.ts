@@ -173,8 +173,8 @@ export abstract class EncoderModel extends ForwardModel {
     options?: EmbedOptions | null,
   ): Promise<Tensor<'float32'>> {
     const { pooling = 'mean', normalize = false, out, ...others } = checkOptions('embed', options, embedRules);
-    const native = inputs instanceof TokenRows && this.engine === 'native' ? inputs : null;
-    const given = native ? {} : asEncoderInputs(inputs instanceof TokenRows ? paddedInputs(inputs) : inputs);
+    const rows = inputs instanceof TokenRows && (this.takesTokenRows ?? (await this.askForTokenRows())) ? inputs : null;
+    const given = rows ? {} : asEncoderInputs(inputs instanceof TokenRows ? paddedInputs(inputs) : inputs);
     const signal = others.signal ?? given.signal;
     for (const name of ['out', 'output_hidden_states', 'output_attentions', 'masked_positions'] as const) {
       if (given[name])
@@ -185,7 +185,7 @@ export abstract class EncoderModel extends ForwardModel {
     this.#checkPooling(modes, pooling_skip);
     throwIfAborted(signal);
     const request: Request = {
-      ...(native ? requestOfRows(native) : readEncoderInputs(given, this.specification)),
+      ...(rows ? requestOfRows(rows) : readEncoderInputs(given, this.specification)),
       masked_positions: 'skip',
       outputs: {
         ...noOutputs,

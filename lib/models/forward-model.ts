@@ -74,14 +74,14 @@ export abstract class ForwardModel extends PreTrainedModel {
     const { positions = null, pooling_skip, out, signal } = options;
     throwIfAborted(signal);
     const packed = rows === null ? null : packedIndices(rows);
-    const onNative = rows !== null && this.engine === 'native';
-    const inputsRead = onNative
+    const asTheyAre = rows !== null && (this.takesTokenRows ?? (await this.askForTokenRows()));
+    const inputsRead = asTheyAre
       ? requestOfRows(rows)
       : readEncoderInputs(
           rows === null ? asEncoderInputs(inputs as EncoderInputs) : paddedInputs(rows),
           this.specification,
         );
-    const head_positions = packed === null || onNative ? positions : (positions?.map((i) => packed[i]!) ?? packed);
+    const head_positions = packed === null || asTheyAre ? positions : (positions?.map((i) => packed[i]!) ?? packed);
     const request: Request = {
       ...inputsRead,
       outputs: { ...noOutputs, heads: true, pooling_skip: pooling_skip ?? 0, head_positions },
@@ -107,9 +107,11 @@ export abstract class ForwardModel extends PreTrainedModel {
     const { hidden_size, layers } = this.specification;
     return {
       hidden_states: hidden_states?.map((states) => new Tensor('float32', states, [B, S, hidden_size])),
-      attentions: attentions?.map(
-        (probabilities, i) => new Tensor('float32', probabilities, [B, layers[i]!.attention.num_attention_heads, S, S]),
-      ),
+      attentions: attentions?.map((probabilities, i) => {
+        // Of a graph's layers nothing else may be known.
+        const A = layers[i]?.attention.num_attention_heads ?? probabilities.length / Math.max(1, B * S * S);
+        return new Tensor('float32', probabilities, [B, A, S, S]);
+      }),
     };
   }
 
@@ -120,8 +122,8 @@ export abstract class ForwardModel extends PreTrainedModel {
   ): Promise<ForwardResult> {
     const out = arrays?.shared ?? null;
     const { model_type } = this.config;
-    const { engine, dtype } = this;
-    const trace = { model_type, engine, dtype, batch: request.batch, sequence: request.sequence };
+    const { engine, dtype, execution_providers } = this;
+    const trace = { model_type, engine, dtype, execution_providers, batch: request.batch, sequence: request.sequence };
     const forward = async (encoder: LoadedEncoder) => {
       throwIfAborted(signal); // the weights may have been loaded meanwhile
       const result = await encoder.forward({ ...request, out }, signal);

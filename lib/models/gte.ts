@@ -230,6 +230,10 @@ export class NewModel extends EncoderModel {
   declare readonly config: NewLikeConfig;
 }
 
+/**
+ * GTE, as `new` names it, with the head of its training: which token stands at each position, `logits` `[B, S,
+ * vocab_size]`.
+ */
 export class NewForMaskedLM extends MaskedLanguageModel {
   /** @internal */
   static override readonly family: Family<NewLikeConfig> = gteNew;
@@ -246,6 +250,7 @@ export class NewForMaskedLM extends MaskedLanguageModel {
   declare readonly config: NewLikeConfig;
 }
 
+/** GTE, as `new` names it, that puts texts into classes: `logits` `[B, num_labels]`. */
 export class NewForSequenceClassification extends SequenceClassificationModel {
   /** @internal */
   static override readonly family: Family<NewLikeConfig> = gteNew;
@@ -255,6 +260,7 @@ export class NewForSequenceClassification extends SequenceClassificationModel {
   declare readonly config: NewLikeConfig;
 }
 
+/** GTE, as `new` names it, that puts tokens into classes: `logits` `[B, S, num_labels]`. */
 export class NewForTokenClassification extends TokenClassificationModel {
   /** @internal */
   static override readonly family: Family<NewLikeConfig> = gteNew;
@@ -264,6 +270,7 @@ export class NewForTokenClassification extends TokenClassificationModel {
   declare readonly config: NewLikeConfig;
 }
 
+/** GTE, as `new` names it, that finds an answer in a text: `start_logits` and `end_logits` `[B, S]`. */
 export class NewForQuestionAnswering extends QuestionAnsweringModel {
   /** @internal */
   static override readonly family: Family<NewLikeConfig> = gteNew;
@@ -272,6 +279,7 @@ export class NewForQuestionAnswering extends QuestionAnsweringModel {
   declare readonly config: NewLikeConfig;
 }
 
+/** GTE, as `new` names it, that scores choices against each other: `logits` `[B, C]`. */
 export class NewForMultipleChoice extends MultipleChoiceModel {
   /** @internal */
   static override readonly family: Family<NewLikeConfig> = gteNew;
@@ -280,31 +288,37 @@ export class NewForMultipleChoice extends MultipleChoiceModel {
   declare readonly config: NewLikeConfig;
 }
 
+/** The bare encoder under the model type `gte`. */
 export class GteModel extends NewModel {
   /** @internal */
   static override readonly family = gte;
 }
 
+/** GTE with the head of its training: which token stands at each position, `logits` `[B, S, vocab_size]`. */
 export class GteForMaskedLM extends NewForMaskedLM {
   /** @internal */
   static override readonly family = gte;
 }
 
+/** GTE that puts texts into classes: `logits` `[B, num_labels]`. */
 export class GteForSequenceClassification extends NewForSequenceClassification {
   /** @internal */
   static override readonly family = gte;
 }
 
+/** GTE that puts tokens into classes: `logits` `[B, S, num_labels]`. */
 export class GteForTokenClassification extends NewForTokenClassification {
   /** @internal */
   static override readonly family = gte;
 }
 
+/** GTE that finds an answer in a text: `start_logits` and `end_logits` `[B, S]`. */
 export class GteForQuestionAnswering extends NewForQuestionAnswering {
   /** @internal */
   static override readonly family = gte;
 }
 
+/** GTE that scores choices against each other: `logits` `[B, C]`. */
 export class GteForMultipleChoice extends NewForMultipleChoice {
   /** @internal */
   static override readonly family = gte;

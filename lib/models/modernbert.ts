@@ -279,6 +279,7 @@ function transform({ hidden_size, ...config }: ModernBertConfig): HeadStep[] {
   ];
 }
 
+/** ModernBERT with the head of its training: which token stands at each position, `logits` `[B, S, vocab_size]`. */
 export class ModernBertForMaskedLM extends MaskedLanguageModel {
   /** @internal */
   static override readonly family = modernBert;
@@ -291,6 +292,7 @@ export class ModernBertForMaskedLM extends MaskedLanguageModel {
   declare readonly config: ModernBertConfig;
 }
 
+/** ModernBERT that puts texts into classes: `logits` `[B, num_labels]`. */
 export class ModernBertForSequenceClassification extends SequenceClassificationModel {
   /** @internal */
   static override readonly family = modernBert;
@@ -300,6 +302,7 @@ export class ModernBertForSequenceClassification extends SequenceClassificationM
   declare readonly config: ModernBertConfig;
 }
 
+/** ModernBERT that puts tokens into classes: `logits` `[B, S, num_labels]`. */
 export class ModernBertForTokenClassification extends TokenClassificationModel {
   /** @internal */
   static override readonly family = modernBert;
@@ -309,6 +312,7 @@ export class ModernBertForTokenClassification extends TokenClassificationModel {
   declare readonly config: ModernBertConfig;
 }
 
+/** ModernBERT that finds an answer in a text: `start_logits` and `end_logits` `[B, S]`. */
 export class ModernBertForQuestionAnswering extends QuestionAnsweringModel {
   /** @internal */
   static override readonly family = modernBert;
@@ -318,6 +322,7 @@ export class ModernBertForQuestionAnswering extends QuestionAnsweringModel {
   declare readonly config: ModernBertConfig;
 }
 
+/** ModernBERT that scores choices against each other: `logits` `[B, C]`. */
 export class ModernBertForMultipleChoice extends MultipleChoiceModel {
   /** @internal */
   static override readonly family = modernBert;

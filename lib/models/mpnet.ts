@@ -108,6 +108,7 @@ export class MPNetModel extends EncoderModel {
   declare readonly config: MPNetConfig;
 }
 
+/** MPNet with the head of its training: which token stands at each position, `logits` `[B, S, vocab_size]`. */
 export class MPNetForMaskedLM extends MaskedLanguageModel {
   /** @internal */
   static override readonly family = mpnet;
@@ -124,6 +125,7 @@ export class MPNetForMaskedLM extends MaskedLanguageModel {
   declare readonly config: MPNetConfig;
 }
 
+/** MPNet that puts texts into classes: `logits` `[B, num_labels]`. */
 export class MPNetForSequenceClassification extends SequenceClassificationModel {
   /** @internal */
   static override readonly family = mpnet;
@@ -133,6 +135,7 @@ export class MPNetForSequenceClassification extends SequenceClassificationModel 
   declare readonly config: MPNetConfig;
 }
 
+/** MPNet that puts tokens into classes: `logits` `[B, S, num_labels]`. */
 export class MPNetForTokenClassification extends TokenClassificationModel {
   /** @internal */
   static override readonly family = mpnet;
@@ -141,6 +144,7 @@ export class MPNetForTokenClassification extends TokenClassificationModel {
   declare readonly config: MPNetConfig;
 }
 
+/** MPNet that finds an answer in a text: `start_logits` and `end_logits` `[B, S]`. */
 export class MPNetForQuestionAnswering extends QuestionAnsweringModel {
   /** @internal */
   static override readonly family = mpnet;
@@ -149,6 +153,7 @@ export class MPNetForQuestionAnswering extends QuestionAnsweringModel {
   declare readonly config: MPNetConfig;
 }
 
+/** MPNet that scores choices against each other: `logits` `[B, C]`. */
 export class MPNetForMultipleChoice extends MultipleChoiceModel {
   /** @internal */
   static override readonly family = mpnet;

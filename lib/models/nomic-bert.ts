@@ -257,8 +257,10 @@ export class NomicBertForPreTraining extends MaskedLanguageModel {
   declare readonly config: NomicBertConfig;
 }
 
+/** NomicBERT with the head of its training: which token stands at each position, `logits` `[B, S, vocab_size]`. */
 export class NomicBertForMaskedLM extends NomicBertForPreTraining {}
 
+/** NomicBERT that puts texts into classes: `logits` `[B, num_labels]`. */
 export class NomicBertForSequenceClassification extends SequenceClassificationModel {
   /** @internal */
   static override readonly family = nomicBert;
@@ -268,6 +270,7 @@ export class NomicBertForSequenceClassification extends SequenceClassificationMo
   declare readonly config: NomicBertConfig;
 }
 
+/** NomicBERT that puts tokens into classes: `logits` `[B, S, num_labels]`. */
 export class NomicBertForTokenClassification extends TokenClassificationModel {
   /** @internal */
   static override readonly family = nomicBert;
@@ -277,6 +280,7 @@ export class NomicBertForTokenClassification extends TokenClassificationModel {
   declare readonly config: NomicBertConfig;
 }
 
+/** NomicBERT that finds an answer in a text: `start_logits` and `end_logits` `[B, S]`. */
 export class NomicBertForQuestionAnswering extends QuestionAnsweringModel {
   /** @internal */
   static override readonly family = nomicBert;
@@ -285,6 +289,7 @@ export class NomicBertForQuestionAnswering extends QuestionAnsweringModel {
   declare readonly config: NomicBertConfig;
 }
 
+/** NomicBERT that scores choices against each other: `logits` `[B, C]`. */
 export class NomicBertForMultipleChoice extends MultipleChoiceModel {
   /** @internal */
   static override readonly family = nomicBert;

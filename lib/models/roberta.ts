@@ -62,6 +62,7 @@ export class RobertaModel extends EncoderModel {
   declare readonly config: RobertaLikeConfig;
 }
 
+/** RoBERTa with the head of its training: which token stands at each position, `logits` `[B, S, vocab_size]`. */
 export class RobertaForMaskedLM extends MaskedLanguageModel {
   /** @internal */
   static override readonly family: Family<RobertaLikeConfig> = roberta;
@@ -83,6 +84,7 @@ export function robertaClassifier(hidden_size: number, num_labels: number): Head
   return [linear('classifier.dense', hidden_size), activated('tanh'), linear('classifier.out_proj', num_labels)];
 }
 
+/** RoBERTa that puts texts into classes: `logits` `[B, num_labels]`. */
 export class RobertaForSequenceClassification extends SequenceClassificationModel {
   /** @internal */
   static override readonly family: Family<RobertaLikeConfig> = roberta;
@@ -92,6 +94,7 @@ export class RobertaForSequenceClassification extends SequenceClassificationMode
   declare readonly config: RobertaLikeConfig;
 }
 
+/** RoBERTa that puts tokens into classes: `logits` `[B, S, num_labels]`. */
 export class RobertaForTokenClassification extends TokenClassificationModel {
   /** @internal */
   static override readonly family: Family<RobertaLikeConfig> = roberta;
@@ -101,6 +104,7 @@ export class RobertaForTokenClassification extends TokenClassificationModel {
   declare readonly config: RobertaLikeConfig;
 }
 
+/** RoBERTa that finds an answer in a text: `start_logits` and `end_logits` `[B, S]`. */
 export class RobertaForQuestionAnswering extends QuestionAnsweringModel {
   /** @internal */
   static override readonly family: Family<RobertaLikeConfig> = roberta;
@@ -109,6 +113,7 @@ export class RobertaForQuestionAnswering extends QuestionAnsweringModel {
   declare readonly config: RobertaLikeConfig;
 }
 
+/** RoBERTa that scores choices against each other: `logits` `[B, C]`. */
 export class RobertaForMultipleChoice extends MultipleChoiceModel {
   /** @internal */
   static override readonly family: Family<RobertaLikeConfig> = roberta;

@@ -35,26 +35,31 @@ export class XLMRobertaModel extends RobertaModel {
   static override readonly family = xlmRoberta;
 }
 
+/** XLM-RoBERTa with the head of its training: which token stands at each position, `logits` `[B, S, vocab_size]`. */
 export class XLMRobertaForMaskedLM extends RobertaForMaskedLM {
   /** @internal */
   static override readonly family = xlmRoberta;
 }
 
+/** XLM-RoBERTa that puts texts into classes: `logits` `[B, num_labels]`. */
 export class XLMRobertaForSequenceClassification extends RobertaForSequenceClassification {
   /** @internal */
   static override readonly family = xlmRoberta;
 }
 
+/** XLM-RoBERTa that puts tokens into classes: `logits` `[B, S, num_labels]`. */
 export class XLMRobertaForTokenClassification extends RobertaForTokenClassification {
   /** @internal */
   static override readonly family = xlmRoberta;
 }
 
+/** XLM-RoBERTa that finds an answer in a text: `start_logits` and `end_logits` `[B, S]`. */
 export class XLMRobertaForQuestionAnswering extends RobertaForQuestionAnswering {
   /** @internal */
   static override readonly family = xlmRoberta;
 }
 
+/** XLM-RoBERTa that scores choices against each other: `logits` `[B, C]`. */
 export class XLMRobertaForMultipleChoice extends RobertaForMultipleChoice {
   /** @internal */
   static override readonly family = xlmRoberta;

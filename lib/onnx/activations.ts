@@ -10,22 +10,22 @@ type Build = (graph: GraphBuilder, x: Value) => Value;
 const builders: Readonly<Record<Activation, Build>> = {
   // x · (1 + erf(x / √2)) · ½
   gelu_erf(graph, x) {
-    const erf = graph.node('Erf', [graph.node('Div', [x, graph.constant('float32', Math.SQRT2)])]);
-    const sum = graph.node('Add', [erf, graph.constant('float32', 1)]);
-    return graph.node('Mul', [graph.node('Mul', [x, sum]), graph.constant('float32', 0.5)]);
+    const erf = graph.node('Erf', [graph.node('Div', [x, graph.number(x, Math.SQRT2)])]);
+    const sum = graph.node('Add', [erf, graph.number(x, 1)]);
+    return graph.node('Mul', [graph.node('Mul', [x, sum]), graph.number(x, 0.5)]);
   },
   // ½x · (1 + tanh(√(2/π) · x · (1 + 0.044715x²)))
   gelu_tanh(graph, x) {
-    const one = graph.constant('float32', 1);
-    const cubic = graph.node('Mul', [graph.node('Mul', [x, graph.constant('float32', 0.044715)]), x]);
-    const scaled = graph.node('Mul', [x, graph.constant('float32', Math.sqrt(2 / Math.PI))]);
+    const one = graph.number(x, 1);
+    const cubic = graph.node('Mul', [graph.node('Mul', [x, graph.number(x, 0.044715)]), x]);
+    const scaled = graph.node('Mul', [x, graph.number(x, Math.sqrt(2 / Math.PI))]);
     const tanh = graph.node('Tanh', [graph.node('Mul', [scaled, graph.node('Add', [cubic, one])])]);
-    const half = graph.node('Mul', [x, graph.constant('float32', 0.5)]);
+    const half = graph.node('Mul', [x, graph.number(x, 0.5)]);
     return graph.node('Mul', [half, graph.node('Add', [tanh, one])]);
   },
   // x · σ(1.702x)
   quick_gelu(graph, x) {
-    const scaled = graph.node('Mul', [x, graph.constant('float32', 1.702)]);
+    const scaled = graph.node('Mul', [x, graph.number(x, 1.702)]);
     return graph.node('Mul', [x, graph.node('Sigmoid', [scaled])]);
   },
   relu: (graph, x) => graph.node('Relu', [x]),

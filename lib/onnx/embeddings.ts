@@ -1,5 +1,4 @@
 import type { Value } from './graph-builder.ts';
-import { dataTypes } from './messages.ts';
 import type { Network, NetworkInputs } from './network.ts';
 
 /** The sum of the tables behind its norm and projection: `[B, S, H]`. */
@@ -16,9 +15,9 @@ export function addEmbeddings(network: Network, inputs: NetworkInputs): Value {
     x = graph.node('Add', [x, network.lookup('embeddings.position', addPositions(network, inputs))]);
   }
   if (projection?.placement === 'before_norm') x = network.linear('embeddings.projection', x);
-  x = network.norm('embeddings.norm', x, embeddings.norm);
+  x = network.norm('embeddings.norm', graph.cast(x, network.residualType), embeddings.norm);
   if (projection?.placement === 'after_norm') x = network.linear('embeddings.projection', x);
-  return embeddings.zero_masked ? graph.node('Mul', [x, inputs.kept]) : x;
+  return embeddings.zero_masked ? graph.node('Mul', [x, inputs.keptLike(x)]) : x;
 }
 
 /** The columns `[S]`, or, where a padding id stands for no position, how many other tokens there are so far, `[B, S]`. */
@@ -29,7 +28,7 @@ function addPositions(network: Network, inputs: NetworkInputs): Value {
   return graph.within('positions', () => {
     const padding = graph.constant('int64', position_padding_id);
     const isToken = graph.node('Not', [graph.node('Equal', [inputs.input_ids, padding])]);
-    const counted = graph.node('Cast', [isToken], { attributes: { to: dataTypes.int64.code } });
+    const counted = graph.cast(isToken, 'int64');
     const counts = graph.node('CumSum', [counted, graph.constant('int64', 1)]);
     return graph.node('Add', [graph.node('Mul', [counts, counted]), padding]);
   });

@@ -5,7 +5,7 @@ import { addEmbeddings } from './embeddings.ts';
 import type { Graph, Value } from './graph-builder.ts';
 import { addHead } from './heads.ts';
 import { addConvolution, addLayer } from './layer.ts';
-import { Network, NetworkInputs, type OnnxDtype } from './network.ts';
+import { Network, NetworkInputs, type NetworkOptions, type OnnxDtype } from './network.ts';
 import type { ReadParameter } from './parameters.ts';
 import { addPooler } from './pooling.ts';
 
@@ -16,7 +16,7 @@ const sequence = 'sequence_length';
 const choices = 'num_choices';
 
 /**
- * An encoder as an ONNX graph of opset 17.
+ * An encoder as an ONNX graph of opset 17, and with `fused_operators` of ONNX Runtime's own operators, too.
  *
  * Inputs `input_ids`, `attention_mask` and, where there are several types, `token_type_ids`: int64 `[B, S]`, all of them
  * required, as in Optimum's exports; `[B, C, S]` for a task that compares choices.
@@ -32,8 +32,9 @@ export function encoderGraph(
   task: TaskDescription | null,
   dtype: OnnxDtype,
   read: ReadParameter,
+  options: NetworkOptions = {},
 ): Graph {
-  const network = new Network(specification, dtype, read);
+  const network = new Network(specification, dtype, read, options);
   const { graph } = network;
   const given = addInputs(network, task?.choices ?? false);
   const inputs = task?.choices ? flattenChoices(network, given) : given;
@@ -72,7 +73,7 @@ function flattenChoices(network: Network, { input_ids, attention_mask, token_typ
 function addEncoder(network: Network, inputs: NetworkInputs): Value {
   const { graph, specification } = network;
   const { layers, convolution, final_norm } = specification;
-  const embedded = graph.within('embeddings', () => addEmbeddings(network, inputs));
+  const embedded = graph.within('embeddings', () => graph.cast(addEmbeddings(network, inputs), network.residualType));
   let hidden = embedded;
   layers.forEach((layer, index) => {
     hidden = graph.within(`layers.${index}`, () => addLayer(network, inputs, layer, hidden));
@@ -123,6 +124,11 @@ function addColumn({ graph }: Network, { column }: TaskOutput, x: Value): Value 
   return graph.node('Gather', [x, graph.constant('int64', column!)], { attributes: { axis: -1 } });
 }
 
+/** Outputs are float32, whatever the graph computes with. */
 function addOutput({ graph }: Network, name: string, value: Value, shape: readonly (string | number)[]): void {
-  graph.output({ name: graph.node('Identity', [value], { output: name }), dtype: 'float32', shape });
+  graph.output({
+    name: graph.node('Identity', [graph.cast(value, 'float32')], { output: name }),
+    dtype: 'float32',
+    shape,
+  });
 }

@@ -6,29 +6,36 @@ import { fileError, makeFolder } from '../files.ts';
 import { version } from '../version.ts';
 import { encoderGraph } from './encoder-graph.ts';
 import { externalDataPath, type WriteModelOptions, type WrittenFile, writeModel } from './model-file.ts';
-import type { OnnxDtype } from './network.ts';
+import type { NetworkOptions, OnnxDtype } from './network.ts';
 import type { ReadParameter } from './parameters.ts';
 
 /**
  * Opset 17 is the first with LayerNormalization, and IR 8 the version that came with it (onnx 1.12): onnxruntime has read
  * both since 1.14, the version under transformers.js 2.
  */
-const header = { ir_version: 8, opset_version: 17, producer_name: 'bert-native', producer_version: version } as const;
+export const modelHeader = {
+  ir_version: 8,
+  opset_version: 17,
+  producer_name: 'bert-native',
+  producer_version: version,
+} as const;
 
 /** The folder and the names by which transformers.js finds a model of each dtype. */
 const modelsFolder = 'onnx';
 const onnxFileNames: Readonly<Record<OnnxDtype, string>> = {
   fp32: 'model.onnx',
+  fp16: 'model_fp16.onnx',
   q8: 'model_quantized.onnx',
 };
 
-export interface ExportOptions extends WriteModelOptions {
+export interface ExportOptions extends WriteModelOptions, NetworkOptions {
   /** Whose outputs the graph gives; null: those of a bare encoder. */
   readonly task?: TaskDescription | null;
 }
 
 /**
- * Writes an encoder as `onnx/model.onnx` or `onnx/model_quantized.onnx` into a folder, which is made if need be.
+ * Writes an encoder as `onnx/model.onnx`, `onnx/model_fp16.onnx` or `onnx/model_quantized.onnx` into a folder, which is made
+ * if need be.
  *
  * @param read the parameters' values by canonical name
  * @returns the files written
@@ -41,9 +48,9 @@ export async function exportEncoder(
   read: ReadParameter,
   options: ExportOptions,
 ): Promise<WrittenFile[]> {
-  const graph = encoderGraph(specification, options.task ?? null, dtype, read);
+  const graph = encoderGraph(specification, options.task ?? null, dtype, read, options);
   await makeFolder(join(folder, modelsFolder));
-  return writeModel(onnxFiles(folder, dtype)[0], header, graph, options);
+  return writeModel(onnxFiles(folder, dtype)[0], modelHeader, graph, options);
 }
 
 /** The files of an export into a folder: the model's own, and the one that holds its weights where the first does not. */

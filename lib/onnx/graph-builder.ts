@@ -1,4 +1,13 @@
-import type { Attribute, DataType, GraphHeader, Node, TensorDescription, ValueDescription } from './messages.ts';
+import { asBytes, encodeFloats, type FloatType } from './float-types.ts';
+import {
+  type Attribute,
+  type DataType,
+  dataTypes,
+  type GraphHeader,
+  type Node,
+  type TensorDescription,
+  type ValueDescription,
+} from './messages.ts';
 
 /** The name of something that the graph computes, takes or holds. */
 export type Value = string;
@@ -16,9 +25,27 @@ export interface Graph extends GraphHeader {
 
 export interface NodeOptions {
   readonly attributes?: Readonly<Record<string, Attribute>>;
+  /** Whose operator it is; absent: ONNX's own. */
+  readonly domain?: string;
   /** The value's name where something outside the graph knows it. */
   readonly output?: Value;
+  /** Its element type where that is not the first input's, and the operator alone does not tell. */
+  readonly dtype?: DataType;
 }
+
+export interface NodesOptions extends Pick<NodeOptions, 'attributes' | 'domain'> {
+  /** The outputs' element types where they are not the first input's. */
+  readonly dtypes?: readonly DataType[];
+}
+
+/** What operators give, whatever they take. */
+const resultTypes: Readonly<Record<string, DataType>> = {
+  Equal: 'bool',
+  Greater: 'bool',
+  MatMulInteger: 'int32',
+  Not: 'bool',
+  Shape: 'int64',
+};
 
 /**
  * Collects the nodes of a graph in the order in which they run. Nodes and values are named by where they stand in the
@@ -31,6 +58,8 @@ export class GraphBuilder {
   /** By the name of the first tensor. */
   readonly #initializers = new Map<string, InitializerGroup>();
   readonly #constants = new Map<string, Value>();
+  readonly #casts = new Map<string, Value>();
+  readonly #dtypes = new Map<Value, DataType>();
   readonly #timesUsed = new Map<string, number>();
   readonly #scope: string[] = [];
 
@@ -46,6 +75,7 @@ export class GraphBuilder {
 
   input(description: ValueDescription): Value {
     this.#inputs.push(description);
+    this.#dtypes.set(description.name, description.dtype);
     return description.name;
   }
 
@@ -58,39 +88,71 @@ export class GraphBuilder {
   node(op_type: string, inputs: readonly Value[], options: NodeOptions = {}): Value {
     const name = this.#uniqueName(op_type);
     const output = options.output ?? `${name}_output`;
-    this.#nodes.push({ op_type, name, inputs, outputs: [output], attributes: options.attributes ?? {} });
+    const { domain, attributes = {} } = options;
+    this.#dtypes.set(output, options.dtype ?? resultTypes[op_type] ?? this.dtypeOf(inputs[0]!));
+    this.#nodes.push({ op_type, ...(domain && { domain }), name, inputs, outputs: [output], attributes });
     return output;
   }
 
-  /** Adds an operator with several outputs, named by `suffixes`. */
+  /** Adds an operator with several outputs, named by `suffixes`; '': one that is left out. */
   nodes<const Suffixes extends readonly string[]>(
     op_type: string,
     inputs: readonly Value[],
     suffixes: Suffixes,
-    attributes: Node['attributes'] = {},
+    { attributes = {}, dtypes, domain }: NodesOptions = {},
   ): { [Index in keyof Suffixes]: Value } {
     const name = this.#uniqueName(op_type);
-    const outputs = suffixes.map((suffix) => `${name}_${suffix}`);
-    this.#nodes.push({ op_type, name, inputs, outputs, attributes });
+    const outputs = suffixes.map((suffix) => suffix && `${name}_${suffix}`);
+    this.#nodes.push({ op_type, ...(domain && { domain }), name, inputs, outputs, attributes });
+    for (const [index, output] of outputs.entries())
+      this.#dtypes.set(output, dtypes?.[index] ?? this.dtypeOf(inputs[0]!));
     return outputs as { [Index in keyof Suffixes]: Value };
+  }
+
+  /** The element type of a value of this graph. */
+  dtypeOf(value: Value): DataType {
+    const dtype = this.#dtypes.get(value);
+    if (dtype === undefined) throw new Error(`${value} is no value of the graph`);
+    return dtype;
+  }
+
+  /** The value in another element type, itself where it is of that type already. Who asks again gets the same. */
+  cast(x: Value, dtype: DataType): Value {
+    if (this.dtypeOf(x) === dtype) return x;
+    const key = `${dtype} ${x}`;
+    const known = this.#casts.get(key);
+    if (known !== undefined) return known;
+    const value = this.node('Cast', [x], { attributes: { to: dataTypes[dtype].code }, dtype });
+    this.#casts.set(key, value);
+    return value;
   }
 
   /** Adds what is not held yet: a parameter may be used in several places. */
   initializers(group: InitializerGroup): void {
     const name = group.tensors[0]!.name;
-    if (!this.#initializers.has(name)) this.#initializers.set(name, group);
+    if (this.#initializers.has(name)) return;
+    this.#initializers.set(name, group);
+    for (const tensor of group.tensors) this.#dtypes.set(tensor.name, tensor.dtype);
+  }
+
+  /** A number in the element type of a value of floats. */
+  number(like: Value, value: number): Value {
+    return this.constant(this.dtypeOf(like) as FloatType, value);
   }
 
   /** One number as a scalar, or a row of them; equal ones are held once. */
-  constant(dtype: 'float32' | 'int64', values: number | readonly number[]): Value {
+  constant(dtype: FloatType | 'int64', values: number | readonly number[]): Value {
     const numbers = typeof values === 'number' ? [values] : values;
     const shape = typeof values === 'number' ? [] : [values.length];
     const name = `constants/${dtype}/${typeof values === 'number' ? values : `[${values}]`}`;
     const known = this.#constants.get(name);
     if (known !== undefined) return known;
     this.#constants.set(name, name);
-    const bytes = dtype === 'float32' ? Float32Array.from(numbers) : BigInt64Array.from(numbers, BigInt);
-    this.initializers({ tensors: [{ name, dtype, shape }], read: async () => [asBytes(bytes)] });
+    const bytes =
+      dtype === 'int64'
+        ? asBytes(BigInt64Array.from(numbers, BigInt))
+        : encodeFloats(Float32Array.from(numbers), dtype);
+    this.initializers({ tensors: [{ name, dtype, shape }], read: async () => [bytes] });
     return name;
   }
 
@@ -110,13 +172,4 @@ export class GraphBuilder {
     this.#timesUsed.set(name, used + 1);
     return used === 0 ? name : `${name}_${used}`;
   }
-}
-
-/** The elements of a typed array as they lie in memory, which is little-endian wherever Node runs on supported machines. */
-export function asBytes(array: ArrayBufferView): Uint8Array {
-  return new Uint8Array(array.buffer, array.byteOffset, array.byteLength);
-}
-
-export function floatTensor(name: string, shape: readonly number[]): TensorDescription {
-  return { name, dtype: 'float32' satisfies DataType, shape };
 }

@@ -1,10 +1,10 @@
 import type { HeadSpecification, HeadStep } from '../engines/specification.ts';
 import type { Value } from './graph-builder.ts';
-import type { Network, NetworkInputs } from './network.ts';
+import type { Network, NetworkInputs, OnnxDtype } from './network.ts';
 import { addPooler, addPooling } from './pooling.ts';
 
 /** Matrices of a head from so many numbers on are held as the dtype says; smaller ones would lose accuracy for nothing. */
-const largeElements = 2 ** 21;
+const largeElements: Readonly<Record<OnnxDtype, number>> = { fp32: 0, fp16: 2 ** 17, q8: 2 ** 21 };
 
 /**
  * A task's head over the last hidden states `[B, S, H]`.
@@ -12,15 +12,19 @@ const largeElements = 2 ** 21;
  * @returns `[B, S, N]` over tokens, else `[B, N]`
  */
 export function addHead(network: Network, inputs: NetworkInputs, head: HeadSpecification, hidden: Value): Value {
-  const { input, steps } = head;
+  const { input } = head;
   let x = hidden;
   if (input.kind === 'pooler') {
     const { activation } = network.specification.pooler!;
     x = inputs.once('pooler', () => addPooler(network, activation, hidden));
   }
   if (input.kind === 'pooled') x = addPooling(network, inputs, input.modes, hidden);
-  for (const step of steps) x = addStep(network, `heads.${head.name}`, step, x, input.kind === 'tokens');
-  return x;
+  return addSteps(network, head, x);
+}
+
+/** What a head does with its input. */
+export function addSteps(network: Network, { name, input, steps }: HeadSpecification, x: Value): Value {
+  return steps.reduce((value, step) => addStep(network, `heads.${name}`, step, value, input.kind === 'tokens'), x);
 }
 
 function addStep(network: Network, head: string, step: HeadStep, x: Value, overTokens: boolean): Value {
@@ -28,7 +32,7 @@ function addStep(network: Network, head: string, step: HeadStep, x: Value, overT
   switch (step.kind) {
     case 'linear': {
       const name = `${head}.${step.name}`;
-      const exact = network.elementCount(`${name}.weight`) < largeElements;
+      const exact = network.elementCount(`${name}.weight`) < largeElements[network.dtype];
       return graph.within(step.name, () => network.linear(name, x, { exact }));
     }
     case 'word_embeddings':
@@ -41,8 +45,9 @@ function addStep(network: Network, head: string, step: HeadStep, x: Value, overT
     case 'activation':
       return network.activation(step.activation, x);
     case 'normalize': {
-      const length = graph.node('ReduceL2', [x], { attributes: { axes: [-1], keepdims: 1 } });
-      return graph.node('Div', [x, graph.node('Max', [length, graph.constant('float32', 1e-12)])]);
+      const exact = graph.cast(x, 'float32');
+      const length = graph.node('ReduceL2', [exact], { attributes: { axes: [-1], keepdims: 1 } });
+      return graph.node('Div', [exact, graph.node('Max', [length, graph.constant('float32', 1e-12)])]);
     }
   }
 }

@@ -6,8 +6,12 @@ import { BinaryWriter, WireType } from '@bufbuild/protobuf/wire';
 /** Element types by the numbers of `TensorProto.DataType`, and what an element takes. */
 export const dataTypes = {
   float32: { code: 1, size_bytes: 4 },
+  uint8: { code: 2, size_bytes: 1 },
   int8: { code: 3, size_bytes: 1 },
+  int32: { code: 6, size_bytes: 4 },
   int64: { code: 7, size_bytes: 8 },
+  bool: { code: 9, size_bytes: 1 },
+  float16: { code: 10, size_bytes: 2 },
 } as const;
 
 export type DataType = keyof typeof dataTypes;
@@ -30,6 +34,8 @@ export type Attribute = number | readonly number[] | { readonly float: number };
 
 export interface Node {
   readonly op_type: string;
+  /** Whose operator it is; absent: ONNX's own. */
+  readonly domain?: string;
   readonly name: string;
   readonly inputs: readonly string[];
   readonly outputs: readonly string[];
@@ -120,15 +126,19 @@ export function modelPrefix(model: ModelHeader, graph: GraphHeader, initializers
   integer(writer, 1, model.ir_version);
   text(writer, 2, model.producer_name);
   text(writer, 3, model.producer_version);
-  nested(writer, 8, (opset) => {
-    text(opset, 1, ''); // ONNX's own operators
-    integer(opset, 2, model.opset_version);
-  });
+  const opset = (domain: string, opset_version: number) =>
+    nested(writer, 8, (entry) => {
+      text(entry, 1, domain);
+      integer(entry, 2, opset_version);
+    });
+  opset('', model.opset_version); // ONNX's own operators
+  const others = graph.nodes.flatMap(({ domain }) => domain ?? []);
+  for (const domain of new Set(others)) opset(domain, 1);
   length(writer, 7, graphBytes.length + initializers_bytes);
   return writer.raw(graphBytes).finish();
 }
 
-function writeNode(writer: BinaryWriter, { op_type, name, inputs, outputs, attributes }: Node): void {
+function writeNode(writer: BinaryWriter, { op_type, domain, name, inputs, outputs, attributes }: Node): void {
   for (const input of inputs) text(writer, 1, input);
   for (const output of outputs) text(writer, 2, output);
   text(writer, 3, name);
@@ -139,6 +149,7 @@ function writeNode(writer: BinaryWriter, { op_type, name, inputs, outputs, attri
       writeAttributeValue(attribute, value);
     });
   }
+  if (domain !== undefined) text(writer, 7, domain);
 }
 
 function writeAttributeValue(writer: BinaryWriter, value: Attribute): void {

@@ -77,6 +77,21 @@ export async function writeModel(
   return fileSizes([path]);
 }
 
+/** A model as one message in memory. @throws BertNativeError `ERR_OPTION` for one too large for that */
+export async function modelBytes(header: ModelHeader, graph: Graph): Promise<Uint8Array> {
+  const initializers_bytes = initializersSizeBytes(graph);
+  const parts = [modelPrefix(header, graph, initializers_bytes)];
+  if (parts[0]!.length + initializers_bytes > maxMessageBytes) {
+    const limit = `at most ${maxMessageBytes}, which is what a message of protobuf may have`;
+    throw new BertNativeError('ERR_OPTION', `the model would take ${initializers_bytes} bytes: expected ${limit}`);
+  }
+  for (const group of graph.initializers) {
+    const data = await readGroup(group);
+    for (const [index, tensor] of group.tensors.entries()) parts.push(initializerPrefix(tensor), data[index]!);
+  }
+  return Buffer.concat(parts);
+}
+
 /** Where in its order each tensor's elements go: into the message, or to an offset of the data file. */
 interface PlacedTensor {
   readonly tensor: TensorDescription;

@@ -9,7 +9,7 @@ export function addPooler(network: Network, activation: Activation, hidden: Valu
   return network.activation(activation, network.linear('pooler.dense', firstState(network, hidden)));
 }
 
-/** The vectors of all modes side by side, `[B, modes·H]`, over the positions whose mask is 1. */
+/** The vectors of all modes side by side, `[B, modes·H]`, over the positions whose mask is 1, in float32. */
 export function addPooling(
   network: Network,
   inputs: NetworkInputs,
@@ -17,7 +17,9 @@ export function addPooling(
   hidden: Value,
 ): Value {
   const { graph } = network;
-  const vectors = modes.map((mode) => graph.within(mode, () => poolers[mode](network, inputs, hidden)));
+  // Sums over a row pass what float16 holds, and columns from 2048 on are no numbers of it.
+  const states = graph.cast(hidden, 'float32');
+  const vectors = modes.map((mode) => graph.within(mode, () => poolers[mode](network, inputs, states)));
   return vectors.length === 1 ? vectors[0]! : graph.node('Concat', vectors, { attributes: { axis: -1 } });
 }
 
@@ -43,7 +45,7 @@ const poolers: Readonly<Record<PoolingMode, Pooler>> = {
     const { graph } = network;
     const ofTokens = places(network, inputs);
     const last = graph.node('ReduceMax', [ofTokens], { attributes: { axes: [1], keepdims: 1 } });
-    const isLast = network.toFloat(graph.node('Equal', [ofTokens, last]));
+    const isLast = graph.cast(graph.node('Equal', [ofTokens, last]), 'float32');
     const weights = graph.node('Mul', [isLast, inputs.kept]);
     return sumOverTokens(network, graph.node('Mul', [hidden, weights]));
   },
@@ -56,7 +58,7 @@ function firstState({ graph }: Network, hidden: Value): Value {
 /** `[B, S, 1]`: the columns from 1 on, 0 where masked. */
 function places(network: Network, inputs: NetworkInputs): Value {
   const { graph } = network;
-  const columns = network.toFloat(network.unsqueeze(inputs.columns, 0, 2));
+  const columns = graph.cast(network.unsqueeze(inputs.columns, 0, 2), 'float32');
   return graph.node('Mul', [graph.node('Add', [columns, graph.constant('float32', 1)]), inputs.kept]);
 }
 

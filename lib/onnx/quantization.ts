@@ -1,6 +1,6 @@
 import { BertNativeError } from '../errors.ts';
-import { asBytes, floatTensor, type GraphBuilder, type Value } from './graph-builder.ts';
-import { dataTypes } from './messages.ts';
+import { asBytes, floatTensor } from './float-types.ts';
+import type { GraphBuilder, Value } from './graph-builder.ts';
 import type { ParameterReader } from './parameters.ts';
 import type { WeightOperators } from './weight-operators.ts';
 
@@ -23,6 +23,7 @@ const weightRange = 127;
 
 /** Parameters in eight bits. */
 export class QuantizedOperators implements WeightOperators {
+  readonly dtype = 'float32';
   readonly #graph: GraphBuilder;
   readonly #parameters: ParameterReader;
   /** Values that were quantised already: query, key and value share one. */
@@ -61,8 +62,7 @@ export class QuantizedOperators implements WeightOperators {
     });
     const [data, dataScale, dataZeroPoint] = this.#quantize(x);
     const product = graph.node('MatMulInteger', [data, weight, dataZeroPoint, zeroPoint]);
-    const asFloat = graph.node('Cast', [product], { attributes: { to: dataTypes.float32.code } });
-    return graph.node('Mul', [asFloat, graph.node('Mul', [dataScale, scale])]);
+    return graph.node('Mul', [graph.cast(product, 'float32'), graph.node('Mul', [dataScale, scale])]);
   }
 
   lookup(parameter: string, indices: Value): Value {
@@ -77,16 +77,15 @@ export class QuantizedOperators implements WeightOperators {
         return [asBytes(quantized.table), asBytes(quantized.scale)];
       },
     });
-    const levels = graph.node('Cast', [graph.node('Gather', [table, indices])], {
-      attributes: { to: dataTypes.float32.code },
-    });
+    const levels = graph.cast(graph.node('Gather', [table, indices]), 'float32');
     return graph.node('Mul', [levels, graph.node('Gather', [scale, indices])]);
   }
 
   #quantize(x: Value): readonly [data: Value, scale: Value, zero_point: Value] {
     let known = this.#quantized.get(x);
     if (known === undefined) {
-      known = this.#graph.nodes('DynamicQuantizeLinear', [x], ['output', 'scale', 'zero_point']);
+      const parts = ['output', 'scale', 'zero_point'] as const;
+      known = this.#graph.nodes('DynamicQuantizeLinear', [x], parts, { dtypes: ['uint8', 'float32', 'uint8'] });
       this.#quantized.set(x, known);
     }
     return known;

@@ -1,13 +1,14 @@
 import type { AttentionPosition, AttentionSpecification, RelativePositions } from '../engines/specification.ts';
-import { asBytes, type Value } from './graph-builder.ts';
+import { asBytes } from './float-types.ts';
+import type { Value } from './graph-builder.ts';
 import type { Network, NetworkInputs } from './network.ts';
 
 // B batch, S sequence, A heads, D head size, P max_position_embeddings, N rows of a table.
 
-/** Queries, keys `[B, A, S, D]`, and their products `[B, A, S, S]`. */
+/** Queries, keys `[B, A, S, D]`, as they are to be multiplied by what distances give, and their products `[B, A, S, S]`. */
 export interface Scored {
   readonly query: Value;
-  readonly key: Value;
+  readonly key: () => Value;
   readonly scores: Value;
 }
 
@@ -50,7 +51,7 @@ function addRelativeScores(
   const byQuery = multiply(query, network.transpose(embeddings, [0, 2, 1])); // [l, B, A, r]
   const sum = graph.node('Add', [scores, network.transpose(byQuery, [1, 2, 0, 3])]);
   if (kind !== 'relative_key_query') return sum;
-  const byKey = multiply(key, network.transpose(embeddings, [1, 2, 0])); // [r, B, A, l]
+  const byKey = multiply(key(), network.transpose(embeddings, [1, 2, 0])); // [r, B, A, l]
   return graph.node('Add', [sum, network.transpose(byKey, [1, 2, 3, 0])]);
 }
 
@@ -67,9 +68,10 @@ function addDisentangledScores(
   const own = position.shared_projections ? '' : 'position_';
   const products = (x: Value, part: string): Value => {
     const split = graph.constant('int64', [0, num_attention_heads, head_size]);
-    const projected = network.linear(`${name}.${own}${part}`, sharedVectors(inputs));
+    const projected = network.linear(`${name}.${own}${part}`, sharedVectors(inputs), { constant: true });
     const ofHeads = graph.node('Reshape', [projected, split]); // [N, A, D]
-    return graph.node('MatMul', [x, network.transpose(ofHeads, [1, 2, 0])]); // [B, A, S, N]
+    const factor = graph.cast(network.transpose(ofHeads, [1, 2, 0]), graph.dtypeOf(x));
+    return graph.node('MatMul', [x, factor]); // [B, A, S, N]
   };
   const choose = (x: Value, rows: Value) => graph.node('GatherElements', [x, rows], { attributes: { axis: 3 } });
   const expanded = (which: string, rows: () => Value) =>
@@ -86,7 +88,7 @@ function addDisentangledScores(
   if (position.to_query) {
     // By the key's position first: [B, A, r, l].
     const rows = expanded('rows_of_keys', () => network.transpose(rowsOfDistances(inputs), [1, 0]));
-    const byKey = graph.within('to_query', () => choose(products(key, 'query'), rows));
+    const byKey = graph.within('to_query', () => choose(products(key(), 'query'), rows));
     sum = graph.node('Add', [sum, network.transpose(byKey, [0, 1, 3, 2])]);
   }
   return sum;
@@ -100,10 +102,10 @@ export function addDistanceBias(inputs: NetworkInputs): Value {
   });
 }
 
-/** `[N, H]` behind their norm. */
+/** `[N, H]` behind their norm, in float32. */
 function sharedVectors(inputs: NetworkInputs): Value {
   return inputs.once('relative_positions/vectors', (network) => {
-    const vectors = network.float32('relative_positions.weight');
+    const vectors = network.graph.cast(network.parameter('relative_positions.weight'), 'float32');
     const relative = network.specification.relative_positions!;
     const norm = relative.kind === 'vectors' ? relative.norm : null;
     return norm === null ? vectors : network.norm('relative_positions.norm', vectors, norm);

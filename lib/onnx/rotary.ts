@@ -1,8 +1,9 @@
 import type { AttentionPosition } from '../engines/specification.ts';
-import { asBytes, floatTensor, type Value } from './graph-builder.ts';
+import { asBytes, floatTensor } from './float-types.ts';
+import type { Value } from './graph-builder.ts';
 import type { Network, NetworkInputs } from './network.ts';
 
-type Rotary = Extract<AttentionPosition, { kind: 'rotary' }>;
+export type Rotary = Extract<AttentionPosition, { kind: 'rotary' }>;
 
 /**
  * The first 2R of D columns turned by the position's angles (see `AttentionPosition`).
@@ -19,7 +20,8 @@ export function addRotation(
   const { graph } = network;
   const R = position.inverse_frequencies.length;
   if (R === 0) return x;
-  const { cos, sin } = addTurns(network, inputs, position.inverse_frequencies);
+  const turns = addTurns(network, inputs, position.inverse_frequencies);
+  const [cos, sin] = [turns.cos, turns.sin].map((part) => graph.cast(part, graph.dtypeOf(x))) as [Value, Value];
   const turn = (a: Value, b: Value): [Value, Value] => [
     graph.node('Sub', [graph.node('Mul', [a, cos]), graph.node('Mul', [b, sin])]),
     graph.node('Add', [graph.node('Mul', [a, sin]), graph.node('Mul', [b, cos])]),
@@ -54,7 +56,7 @@ function addTurns(network: Network, inputs: NetworkInputs, inverse_frequencies: 
   const { max_position_embeddings } = specification.embeddings;
   const stride = 2 ** Math.ceil(Math.log2(max_position_embeddings) / 2);
   const divisor = graph.constant('int64', stride);
-  const name = nameOf(network, inverse_frequencies);
+  const name = rotaryName(network, inverse_frequencies);
   const part = (which: 'multiple' | 'rest', rows: number, step: number): Turns => {
     const operator = which === 'multiple' ? 'Div' : 'Mod';
     const indices = inputs.once(`rotary/${which}`, () => graph.node(operator, [inputs.columns, divisor]));
@@ -81,7 +83,7 @@ function addTurns(network: Network, inputs: NetworkInputs, inverse_frequencies: 
 }
 
 /** Layers of the same frequencies share what is made of them. */
-function nameOf({ specification }: Network, inverse_frequencies: readonly number[]): string {
+export function rotaryName({ specification }: Network, inverse_frequencies: readonly number[]): string {
   const all = specification.layers.flatMap(({ attention: { position } }) =>
     position.kind === 'rotary' ? [position.inverse_frequencies.join()] : [],
   );
@@ -91,5 +93,5 @@ function nameOf({ specification }: Network, inverse_frequencies: readonly number
 /** Parts of the last dimension. */
 function split({ graph }: Network, x: Value, sizes: readonly number[]): Value[] {
   const suffixes = sizes.map((_, index) => `part_${index}`);
-  return [...graph.nodes('Split', [x, graph.constant('int64', sizes)], suffixes, { axis: -1 })];
+  return [...graph.nodes('Split', [x, graph.constant('int64', sizes)], suffixes, { attributes: { axis: -1 } })];
 }

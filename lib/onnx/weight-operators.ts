@@ -1,9 +1,12 @@
-import { asBytes, floatTensor, type GraphBuilder, type Value } from './graph-builder.ts';
+import { encodeFloats, type FloatType, floatTensor } from './float-types.ts';
+import type { GraphBuilder, Value } from './graph-builder.ts';
 import type { ParameterReader } from './parameters.ts';
 
 /** The operators that meet the large parameters: what a dtype of the export changes. */
 export interface WeightOperators {
-  /** x Wᵀ for the parameter W `[out, in]` and x `[…, in]`. */
+  /** The element type of what is multiplied and of what comes out, unless a method says otherwise. */
+  readonly dtype: FloatType;
+  /** x Wᵀ for the parameter W `[out, in]` and x `[…, in]`, which may be of float32, too. */
   matmul(x: Value, parameter: string): Value;
   /** x Wᵀ for a table W `[rows, width]` that is looked up, too; x `[N, width]`. */
   matmulTable(x: Value, parameter: string): Value;
@@ -11,12 +14,14 @@ export interface WeightOperators {
   lookup(parameter: string, indices: Value): Value;
 }
 
-/** Parameters as they are, in float32. */
-export class Float32Operators implements WeightOperators {
+/** Parameters as floats. */
+export class FloatOperators implements WeightOperators {
+  readonly dtype: FloatType;
   readonly #graph: GraphBuilder;
   readonly #parameters: ParameterReader;
 
-  constructor(graph: GraphBuilder, parameters: ParameterReader) {
+  constructor(graph: GraphBuilder, parameters: ParameterReader, dtype: FloatType) {
+    this.dtype = dtype;
     this.#graph = graph;
     this.#parameters = parameters;
   }
@@ -24,30 +29,30 @@ export class Float32Operators implements WeightOperators {
   matmul(x: Value, parameter: string): Value {
     const [outputs, inputs] = this.#parameters.shape(parameter) as [number, number];
     this.#graph.initializers({
-      tensors: [floatTensor(parameter, [inputs, outputs])],
-      read: async () => [asBytes(transposed(await this.#parameters.read(parameter), outputs, inputs))],
+      tensors: [floatTensor(parameter, [inputs, outputs], this.dtype)],
+      read: async () => [encodeFloats(transposed(await this.#parameters.read(parameter), outputs, inputs), this.dtype)],
     });
-    return this.#graph.node('MatMul', [x, parameter]);
+    return this.#graph.node('MatMul', [x, this.#graph.cast(parameter, this.#graph.dtypeOf(x) as FloatType)]);
   }
 
   /** Gemm multiplies by the table as it lies there: a transposed copy would take as much again. */
   matmulTable(x: Value, parameter: string): Value {
-    const table = addFloat32(this.#graph, this.#parameters, parameter);
+    const table = addParameter(this.#graph, this.#parameters, parameter, this.dtype);
     return this.#graph.node('Gemm', [x, table], { attributes: { transB: 1 } });
   }
 
   lookup(parameter: string, indices: Value): Value {
-    return this.#graph.node('Gather', [addFloat32(this.#graph, this.#parameters, parameter), indices]);
+    return this.#graph.node('Gather', [addParameter(this.#graph, this.#parameters, parameter, this.dtype), indices]);
   }
 }
 
-/** Holds a parameter in float32, as it is stored. */
-export function addFloat32(graph: GraphBuilder, parameters: ParameterReader, name: string): Value {
+/** A parameter in the shape in which it is stored; held in the type in which it was first wanted. */
+export function addParameter(graph: GraphBuilder, parameters: ParameterReader, name: string, dtype: FloatType): Value {
   graph.initializers({
-    tensors: [floatTensor(name, parameters.shape(name))],
-    read: async () => [asBytes(await parameters.read(name))],
+    tensors: [floatTensor(name, parameters.shape(name), dtype)],
+    read: async () => [encodeFloats(await parameters.read(name), dtype)],
   });
-  return name;
+  return graph.cast(name, dtype);
 }
 
 /** Side of the square blocks by which a matrix is transposed: two of them fit into a first-level cache. */

@@ -23,6 +23,7 @@ export const callRules: OptionRules<CallOptions> = {
   window: integerRule(1),
 };
 
+/** What a pipeline is made of. */
 export interface PipelineParts<Model extends ForwardModel = ForwardModel> {
   /** What the pipeline is called in messages. */
   readonly task?: string;

@@ -5,6 +5,7 @@
  */
 import { argmax } from './scores.ts';
 
+/** How tokens become entities: not at all, by their tags, or word by word. */
 export type AggregationStrategy = 'none' | 'simple' | 'first' | 'average' | 'max';
 
 /** A token of a text, and how likely each label is. */

@@ -11,6 +11,7 @@ import { callPadded, encodeTexts, rowsOf, type TextOptions, textRules } from './
 import { type EncoderParts, sentenceRows } from './sentences.ts';
 import { sizeOfTexts, splitPairs, type TextPair, textOrPairReader } from './text-inputs.ts';
 
+/** What a {@link FeatureExtractionPipeline} makes of texts. */
 export interface FeatureExtractionOptions extends TextOptions {
   /**
    * How a text's tokens become one vector: `mean`, `max`; `cls` or `first_token`, the first token's state; `last_token` or

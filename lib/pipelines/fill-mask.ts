@@ -27,6 +27,7 @@ export interface FilledMask {
   sequence: string;
 }
 
+/** Which tokens a {@link FillMaskPipeline} gives. */
 export interface FillMaskOptions extends TextOptions {
   /** How many tokens for each mask, best first; default 5. */
   readonly top_k?: number | null;

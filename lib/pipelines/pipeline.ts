@@ -1,7 +1,8 @@
 import { stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { BertNativeError } from '../errors.ts';
-import { resolveModelFolder, resolveRules } from '../hub/resolve.ts';
+import { findModel, resolveRules } from '../hub/resolve.ts';
+import { modelWish } from '../models/auto.ts';
 import { ForwardModel } from '../models/forward-model.ts';
 import type { FromPretrainedOptions } from '../models/modeling.ts';
 import { optionError, optionsObject, pickOptions, warnOnce } from '../options.ts';
@@ -20,7 +21,7 @@ export interface PipelineOptions extends FromPretrainedOptions {
  * Loads what a task needs, ready to be called with texts.
  *
  * @param task such as `text-classification` or `ner`
- * @param model a folder, the id of a model on the hub, or a model of the task, which needs `tokenizer` among the options, or
+ * @param model a folder, an `.onnx` file, the id of a model on the hub, or a model of the task, which needs `tokenizer` among the options, or
  *   a SentenceTransformer; unless given, a usual one of the hub
  * @throws (rejects) BertNativeError `ERR_OPTION` for an unknown task, naming the nearest; `ERR_UNSUPPORTED_MODEL` for a model
  *   of another task; and what `from_pretrained` of models and tokenizers throws
@@ -90,17 +91,17 @@ async function loadFrom(
   tokenizer: PreTrainedTokenizer | string | null,
   options: FromPretrainedOptions,
 ): Promise<LoadedParts> {
-  const folder = await resolveModelFolder(id, pickOptions(options, resolveRules));
+  const { folder, graph } = await findModel(id, pickOptions(options, resolveRules), 'everything', modelWish(options));
   const others = Object.fromEntries(Object.entries(options).filter(([name]) => !Object.hasOwn(resolveRules, name)));
   if (definition.takes_sentences && tokenizer === null && (await exists(join(folder, 'modules.json')))) {
-    const sentence_transformer = await SentenceTransformer.from_pretrained(folder, others);
+    const sentence_transformer = await SentenceTransformer.from_pretrained(graph ?? folder, others);
     const { model, tokenizer } = sentence_transformer;
     return { model, tokenizer, sentence_transformer };
   }
-  const loading = definition.load(folder, others);
+  const loading = definition.load(graph ?? folder, others);
   loading.catch(() => {}); // heard of below, but perhaps after the tokenizer
   try {
-    const found = await (tokenizer === null ? loadTokenizer(folder, {}) : tokenizerFor(tokenizer, options));
+    const found = await (tokenizer === null ? loadTokenizer(graph ?? folder, {}) : tokenizerFor(tokenizer, options));
     return { model: await loading, tokenizer: found };
   } catch (error) {
     // A model that loads all the same is nobody's.

@@ -22,6 +22,7 @@ export interface QuestionInput {
   readonly context: string;
 }
 
+/** A piece of the context that answers the question. */
 export interface Answer {
   answer: string;
   score: number;
@@ -30,6 +31,7 @@ export interface Answer {
   end: number;
 }
 
+/** How a {@link QuestionAnsweringPipeline} reads contexts, and which answers it gives. */
 export interface QuestionAnsweringOptions extends CallOptions {
   /** How many answers, best first; default 1. */
   readonly top_k?: number | null;

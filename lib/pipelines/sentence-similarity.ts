@@ -14,6 +14,7 @@ export interface SimilarityInput {
   readonly sentences: readonly string[];
 }
 
+/** How a {@link SentenceSimilarityPipeline} makes its vectors. */
 export interface SentenceSimilarityOptions extends TextOptions {
   /** How a text's tokens become its vector; unless given, `mean`, or what a folder of sentence-transformers says. */
   readonly pooling?: 'mean' | 'max' | 'cls' | null;

@@ -135,12 +135,23 @@ export function findTask(name: unknown): TaskDefinition {
   const found = definitionOf.get(task as string);
   if (found !== undefined) return found;
   const names = [...definitionOf.keys(), ...Object.keys(taskAliases)];
+  if (typeof name === 'string' && foreignTasks.test(name)) {
+    throw new BertNativeError(
+      'ERR_OPTION',
+      `there is no task ${describe(name)}: it is for models that generate, or that see or hear; expected one of ` +
+        names.join(', '),
+    );
+  }
   const suggestion = typeof name === 'string' ? nearestTask(name, names) : undefined;
   throw new BertNativeError(
     'ERR_OPTION',
     `there is no task ${describe(name)}: ${suggestion ? `did you mean '${suggestion}'? ` : ''}expected one of ${names.join(', ')}`,
   );
 }
+
+/** Tasks of transformers.js that no encoder of text does. */
+const foreignTasks =
+  /generation|translation|summarization|image|audio|speech|depth|object-detection|background-removal/;
 
 /** By letters, and where those are far from all names, by a word in common. */
 function nearestTask(name: string, names: readonly string[]): string | undefined {

@@ -10,6 +10,7 @@ import { callRows, encodeTexts, rowsOf, type TextOptions, textRules } from './ro
 import { largest, sigmoid, softmax } from './scores.ts';
 import { sizeOfTexts, splitPairs, type TextPair, textOrPairReader } from './text-inputs.ts';
 
+/** A label, and how likely it is. */
 export interface LabelScore {
   label: string;
   score: number;
@@ -18,6 +19,7 @@ export interface LabelScore {
 /** How logits become scores. */
 export type ScoreFunction = 'softmax' | 'sigmoid' | 'none';
 
+/** Which labels a {@link TextClassificationPipeline} gives, and how they are scored. */
 export interface TextClassificationOptions extends TextOptions {
   /** How many labels, best first; null: all of them. Default 1. */
   readonly top_k?: number | null;

@@ -24,6 +24,7 @@ export interface RankedDocument {
   text?: string;
 }
 
+/** Which documents a {@link TextRankingPipeline} gives, and how they are scored. */
 export interface TextRankingOptions extends TextOptions {
   /** How many documents, best first; null (default): all of them. */
   readonly top_k?: number | null;

@@ -40,6 +40,7 @@ export interface EntityGroup {
   end: number;
 }
 
+/** How a {@link TokenClassificationPipeline} puts tokens together. */
 export interface TokenClassificationOptions extends CallOptions {
   /**
    * How tokens become entities. `none` (default): not at all. `simple`: neighbours whose labels belong together. The

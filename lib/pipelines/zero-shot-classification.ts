@@ -16,6 +16,7 @@ import { callRows, encodeTexts, rowsOf, type TextOptions, textRules } from './ro
 import { largest, softmax } from './scores.ts';
 import { readText } from './text-inputs.ts';
 
+/** A text, and how well each of the labels fits. */
 export interface ZeroShotClassificationOutput {
   sequence: string;
   /** Best first. */
@@ -23,6 +24,7 @@ export interface ZeroShotClassificationOutput {
   scores: number[];
 }
 
+/** How a {@link ZeroShotClassificationPipeline} asks for its labels. */
 export interface ZeroShotClassificationOptions extends TextOptions {
   /** In place of the second argument. */
   readonly candidate_labels?: string | readonly string[] | null;

@@ -19,6 +19,7 @@ export interface EmbeddingTypes {
   ubinary: 'uint8';
 }
 
+/** In how many bits an embedding's values are stored. */
 export type EmbeddingPrecision = keyof EmbeddingTypes;
 
 /** How many of the texts are done. */

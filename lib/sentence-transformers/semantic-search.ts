@@ -10,6 +10,7 @@ import {
   type VectorIndexOptions,
 } from './vector-index.ts';
 
+/** How {@link semantic_search} compares vectors, and how many it gives. */
 export interface SemanticSearchOptions extends VectorIndexOptions, SearchOptions {}
 
 /**

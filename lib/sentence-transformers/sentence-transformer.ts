@@ -1,8 +1,8 @@
 import { inspect } from 'node:util';
 import { rejectOnAbort, throwIfAborted } from '../abort.ts';
 import { BertNativeError } from '../errors.ts';
-import { resolveModelFolder, resolveRules } from '../hub/resolve.ts';
-import { AutoModel } from '../models/auto.ts';
+import { findModel, resolveRules } from '../hub/resolve.ts';
+import { AutoModel, modelWish } from '../models/auto.ts';
 import type { EncoderModel } from '../models/encoder-model.ts';
 import type { FromPretrainedOptions, ModelStats } from '../models/modeling.ts';
 import {
@@ -42,6 +42,7 @@ import {
   type Vectors,
 } from './similarity.ts';
 
+/** How a {@link SentenceTransformer} is found and loaded, and what replaces the folder's settings. */
 export interface SentenceTransformerOptions extends Omit<FromPretrainedOptions, 'extra_heads'> {
   /** In place of the folder's. */
   readonly prompts?: Readonly<Record<string, string>> | null;
@@ -108,7 +109,7 @@ export class SentenceTransformer {
    * Loads a folder as sentence-transformers saves it, of any version. A folder without `modules.json` becomes an encoder
    * whose states' mean is the vector; a warning says so.
    *
-   * @param pathOrId a folder, or the id of a model in `env.localModelPath` or on the hub
+   * @param pathOrId a folder, an `.onnx` file in one, or the id of a model in `env.localModelPath` or on the hub
    * @param options engine, dtype and the like as every model's `from_pretrained` takes them
    * @throws BertNativeError what a model's and a tokenizer's `from_pretrained` throw; `ERR_UNSUPPORTED_MODEL` for modules that
    *   are not supported, `ERR_CONFIG`, `ERR_WEIGHT_SHAPE` where they do not fit together
@@ -120,20 +121,21 @@ export class SentenceTransformer {
     const given = optionsObject('SentenceTransformer.from_pretrained', options);
     const own = pickOptions<OwnOptions>(given, ownRules);
     const others = Object.entries(given).filter(([name]) => !Object.hasOwn(ownRules, name));
-    const folder = await resolveModelFolder(pathOrId, pickOptions(given, resolveRules));
+    const place = await findModel(pathOrId, pickOptions(given, resolveRules), 'everything', modelWish(given));
+    const { folder } = place;
     const modules = await readModules(folder);
     const settings = { ...(await readSettings(folder, modules.transformer)), ...own };
     checkPromptName('default_prompt_name', settings.default_prompt_name, settings.prompts, 'ERR_OPTION');
     const { transformer } = modules;
-    const loading = AutoModel.from_pretrained(transformer, {
+    const loading = AutoModel.from_pretrained(place.graph ?? transformer, {
       ...Object.fromEntries(others.filter(([name]) => !Object.hasOwn(resolveRules, name))),
-      // Nothing here asks for the pooler: it is held where there is one, so that saving keeps it.
+      // Nothing here asks for the pooler: weights of one are held, so that saving keeps them.
       ...((await hasPooler(transformer)) ? {} : { add_pooling_layer: false }),
       extra_heads: extraHeads(modules),
     });
     loading.catch(() => {}); // heard of below, but perhaps after the tokenizer
     try {
-      const tokenizer = await AutoTokenizer.from_pretrained(transformer);
+      const tokenizer = await AutoTokenizer.from_pretrained(place.graph ?? transformer);
       return new SentenceTransformer({ model: await loading, tokenizer, modules, settings });
     } catch (error) {
       // A model that loads all the same is nobody's.
@@ -319,8 +321,15 @@ export class SentenceTransformer {
 }
 
 async function hasPooler(folder: string): Promise<boolean> {
-  const { tensors } = await openCheckpoint(folder);
-  return [...tensors.keys()].some((name) => /(^|\.)pooler\./.test(name));
+  const tensors = await openCheckpoint(folder).then(
+    (checkpoint) => [...checkpoint.tensors.keys()],
+    (error): string[] => {
+      // A graph may be there in their place; whoever loads the model says if not.
+      if (error instanceof BertNativeError && error.code === 'ERR_NOT_FOUND') return [];
+      throw error;
+    },
+  );
+  return tensors.some((name) => /(^|\.)pooler\./.test(name));
 }
 
 function checkTexts(texts: unknown): readonly string[] {

@@ -14,11 +14,13 @@ import {
   type Vectors,
 } from './similarity.ts';
 
+/** How a {@link VectorIndex} compares vectors. */
 export interface VectorIndexOptions {
   /** Default `cosine`. */
   readonly score_function?: SimilarityFunctionName | null;
 }
 
+/** What of a {@link VectorIndex} a search gives. */
 export interface SearchOptions {
   /** The most hits of a query; default 10. */
   readonly top_k?: number | null;

@@ -15,7 +15,9 @@ export interface DataArrays {
   bool: Uint8Array;
 }
 
+/** The type of a Tensor's elements. */
 export type DataType = keyof DataArrays;
+/** The types whose elements are floating-point numbers. */
 export type FloatType = 'float32' | 'float64';
 /** The types whose elements are bigints. */
 export type BigIntType = 'int64' | 'uint64';

@@ -10,6 +10,7 @@ import {
 
 /** Arrays in arrays to any depth, all of one depth the same length; the innermost may be typed arrays. */
 export type NestedInput = ElementInput | ArrayLike<ElementInput> | readonly NestedInput[];
+/** A Tensor's elements as arrays in arrays, one level for each dimension. */
 export type NestedList<T extends DataType = DataType> = Element<T> | NestedList<T>[];
 
 /** Deeper nesting than this is a mistake, or an array that contains itself. */

@@ -12,8 +12,10 @@ export interface QuantizedTypes {
   ubinary: 'uint8';
 }
 
+/** What {@link quantize_embeddings} makes of float32 values. */
 export type QuantizedPrecision = keyof QuantizedTypes;
 
+/** Between which values {@link quantize_embeddings} divides the range. */
 export interface QuantizeOptions {
   /** int8 and uint8: the least and the greatest value of each dimension, `[2, size]`. */
   readonly ranges?: Tensor<FloatType>;

@@ -16,6 +16,7 @@ import {
   XLMRobertaTokenizer,
 } from './sentencepiece.ts';
 
+/** How a tokenizer is found, and what replaces the folder's settings. */
 export type AutoTokenizerOptions = TokenizerOptions & ResolveOptions;
 
 type TokenizerClass = FastTokenizerClass<PreTrainedTokenizerFast>;

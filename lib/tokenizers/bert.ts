@@ -21,6 +21,7 @@ import { bertSpecialTokens } from './special-tokens.ts';
 import type { TokenizerParts } from './tokenizer.ts';
 import { VocabTxt } from './vocab-txt.ts';
 
+/** Settings of a {@link BertTokenizer}, in place of the folder's. */
 export type BertTokenizerOptions = CommonOptions &
   Pick<
     CuttingOptions,

@@ -39,6 +39,7 @@ export type CuttingOptionName = keyof CuttingOptions;
 /** Options of every family's tokenizers. */
 export interface CommonOptions extends TokenizerSettings, SpecialTokenOptions {}
 
+/** Settings of any tokenizer, in place of the folder's. */
 export interface TokenizerOptions extends CommonOptions, CuttingOptions {}
 
 /** Files that a tokenizer can be read from. */

@@ -36,6 +36,7 @@ import { readPostProcessor } from './tokenizer-json/post-processors.ts';
 import { readPreTokenizer } from './tokenizer-json/pre-tokenizers.ts';
 import { Vocabulary } from './vocabulary.ts';
 
+/** Settings of a {@link PreTrainedTokenizerFast}, in place of the folder's. */
 export type FastTokenizerOptions = CommonOptions &
   Pick<
     CuttingOptions,

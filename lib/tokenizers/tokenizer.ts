@@ -68,11 +68,13 @@ export interface SkipOptions {
   readonly skip_special_tokens?: boolean | null;
 }
 
+/** How ids become text. */
 export interface DecodeOptions extends SkipOptions {
   /** Takes away spaces before punctuation and in English contractions; default: the tokenizer's own setting. */
   readonly clean_up_tokenization_spaces?: boolean | null;
 }
 
+/** What `tokenize` cuts into tokens. */
 export interface TokenizeOptions {
   /** The second text of a pair. */
   readonly pair?: string | null;

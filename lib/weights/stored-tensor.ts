@@ -61,9 +61,9 @@ export function encodeStored(values: Float32Array, dtype: StoredDtype): Uint8Arr
     case 'F32':
       return bytesOf(bits.slice());
     case 'F16':
-      return bytesOf(Uint16Array.from(bits, halfBits));
+      return bytesOf(mapped(bits, halfBits));
     case 'BF16':
-      return bytesOf(Uint16Array.from(bits, bfloat16Bits));
+      return bytesOf(mapped(bits, bfloat16Bits));
     case 'F64':
       return bytesOf(doubles(values, bits));
   }
@@ -71,6 +71,13 @@ export function encodeStored(values: Float32Array, dtype: StoredDtype): Uint8Arr
 
 function bytesOf(array: Uint32Array | Uint16Array | Float64Array): Uint8Array {
   return new Uint8Array(array.buffer, array.byteOffset, array.byteLength);
+}
+
+/** `Uint16Array.from` would make a list of all the numbers first. */
+function mapped(bits: Uint32Array, convert: (bits: number) => number): Uint16Array {
+  const result = new Uint16Array(bits.length);
+  for (let i = 0; i < bits.length; ++i) result[i] = convert(bits[i]!);
+  return result;
 }
 
 /** binary32 → binary16 (IEEE 754-2008), on bits. */

@@ -13,7 +13,7 @@
 #include "binding/values.h"
 #include "binding/vector_index.h"
 #include "common/cpu_features.h"
-#include "cpu/scheduler.h"
+#include "encoder/compute_limits.h"
 
 namespace bert_native {
 
@@ -29,8 +29,8 @@ Napi::Value system_info(const Napi::CallbackInfo& info) {
     const Napi::Array names = Napi::Array::New(env);
     for (const Isa isa : available_isas()) names.Set(names.Length(), isa_name(isa));
     result.Set("available_isas", names);
-    result.Set("threads", static_cast<double>(Scheduler::instance().thread_count()));
-    const size_t most = Scheduler::instance().max_queued_tokens();
+    result.Set("threads", static_cast<double>(ComputeLimits::instance().thread_count()));
+    const size_t most = ComputeLimits::instance().max_queued_tokens();
     const bool unlimited = most == std::numeric_limits<size_t>::max();
     result.Set("max_queued_tokens", unlimited ? std::numeric_limits<double>::infinity() : static_cast<double>(most));
     return result;
@@ -39,7 +39,7 @@ Napi::Value system_info(const Napi::CallbackInfo& info) {
 
 Napi::Value set_thread_count(const Napi::CallbackInfo& info) {
   return guarded(info.Env(), [&]() -> Napi::Value {
-    Scheduler::instance().set_thread_count(to_size(info[0], "numThreads"));
+    ComputeLimits::instance().set_thread_count(to_size(info[0], "numThreads"));
     return info.Env().Undefined();
   });
 }
@@ -48,8 +48,8 @@ Napi::Value set_thread_count(const Napi::CallbackInfo& info) {
 Napi::Value set_max_queued_tokens(const Napi::CallbackInfo& info) {
   return guarded(info.Env(), [&]() -> Napi::Value {
     const double tokens = info[0].ToNumber().DoubleValue();
-    Scheduler::instance().set_max_queued_tokens(std::isinf(tokens) ? std::numeric_limits<size_t>::max()
-                                                                   : to_size(info[0], "maxQueuedTokens"));
+    ComputeLimits::instance().set_max_queued_tokens(std::isinf(tokens) ? std::numeric_limits<size_t>::max()
+                                                                       : to_size(info[0], "maxQueuedTokens"));
     return info.Env().Undefined();
   });
 }

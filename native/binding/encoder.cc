@@ -19,9 +19,10 @@
 #include "cpu/background.h"
 #include "cpu/encoder.h"
 #include "cpu/encoder_registry.h"
-#include "cpu/forward_task.h"
 #include "cpu/scheduler.h"
 #include "encoder/batch.h"
+#include "encoder/compute_limits.h"
+#include "encoder/forward_call.h"
 #include "encoder/parameter_source.h"
 #include "encoder/specification.h"
 #include "kernels/kernel_table.h"
@@ -128,7 +129,7 @@ class LoadJob : public Job {
   }
 
   void start(Finish finish) {
-    const size_t threads = std::min(Scheduler::instance().thread_count(), kMostLoadingThreads);
+    const size_t threads = std::min(ComputeLimits::instance().thread_count(), kMostLoadingThreads);
     run_on_own_threads(threads, [load = load_, finish = std::move(finish)](ThreadPool& pool) {
       std::exception_ptr failure;
       try {
@@ -216,7 +217,7 @@ class NativeEncoder : public Napi::ObjectWrap<NativeEncoder> {
     const Napi::Env env = info.Env();
     return guarded(env, [&]() -> Napi::Value {
       const Napi::Object request = as_object(info[0], "request");
-      auto job = std::make_unique<ForwardJob>(env, encoder(), counters_, request);
+      auto job = std::make_unique<CpuForwardJob>(env, encoder(), counters_, request);
       const auto start = [started = job.get()](Finish finish) { started->start(std::move(finish)); };
       return environment_data(env).jobs.submit(std::move(job), get_size(request, "call_id"), start);
     });
@@ -246,19 +247,7 @@ class NativeEncoder : public Napi::ObjectWrap<NativeEncoder> {
     const Napi::Env env = info.Env();
     return guarded(env, [&]() -> Napi::Value {
       Scheduler& scheduler = Scheduler::instance();
-      const Napi::Object result = Napi::Object::New(env);
-      const auto set = [&](const char* name, uint64_t value) {
-        result.Set(name, Napi::Number::New(env, static_cast<double>(value)));
-      };
-      const ForwardCounts counts = scheduler.read(*counters_);
-      set("queued_calls", counts.queued_calls);
-      set("running_calls", counts.running_calls);
-      set("finished_calls", counts.finished_calls);
-      set("queued_tokens", counts.queued_tokens);
-      set("computed_tokens", counts.computed_tokens);
-      set("threads", scheduler.thread_count());
-      set("workspace_size_bytes", scheduler.workspace_size_bytes());
-      return result;
+      return forward_stats(env, scheduler.read(*counters_), scheduler.workspace_size_bytes());
     });
   }
 

@@ -16,7 +16,8 @@ struct JobQueue::Shared {
   size_t running = 0;
   // Jobs hold references into JavaScript, so they live here and are destroyed on the environment's thread only.
   // By serial number. A job moves from one to the other as a node: that cannot fail.
-  std::map<uint64_t, std::unique_ptr<Job>> waiting_or_running, finished;
+  // What was aborted, but is still being computed, lingers until that ends.
+  std::map<uint64_t, std::unique_ptr<Job>> waiting_or_running, lingering, finished;
 };
 
 namespace {
@@ -73,10 +74,15 @@ Napi::Promise JobQueue::submit(std::unique_ptr<Job> job, uint64_t call_id, const
     if (call_id != 0) abortable_.emplace(call_id, serial);
     start([shared = shared_, serial, wake = wake_](std::exception_ptr failure) {
       const std::lock_guard lock(shared->mutex);
-      const auto entry = shared->waiting_or_running.find(serial);
-      if (entry == shared->waiting_or_running.end()) return;  // aborted, or its environment is gone
-      entry->second->failure_ = failure;
-      shared->finished.insert(shared->waiting_or_running.extract(entry));
+      auto node = shared->waiting_or_running.extract(serial);
+      if (!node.empty()) {
+        node.mapped()->failure_ = failure;
+      } else {
+        node = shared->lingering.extract(serial);
+        if (node.empty()) return;  // aborted, or its environment is gone
+        if (shared->lingering.empty()) shared->idle.notify_all();
+      }
+      shared->finished.insert(std::move(node));
       // One wake-up settles everything that is finished by then. Under the lock: tear_down() cannot pass in between.
       if (!shared->closed && shared->finished.size() == 1) {
         napi_call_threadsafe_function(wake, nullptr, napi_tsfn_nonblocking);
@@ -95,22 +101,25 @@ Napi::Promise JobQueue::submit(std::unique_ptr<Job> job, uint64_t call_id, const
 void JobQueue::abort(uint64_t call_id) {
   const auto known = abortable_.find(call_id);
   if (known == abortable_.end()) return;
-  std::unique_ptr<Job> job;
+  const uint64_t serial = known->second;
+  Job* job = nullptr;
   {
     const std::lock_guard lock(shared_->mutex);
     // What is done and about to be settled, too: whether an abort comes in time is what JavaScript sees.
-    for (auto* const jobs : {&shared_->waiting_or_running, &shared_->finished}) {
-      const auto entry = jobs->find(known->second);
-      if (entry == jobs->end()) continue;
-      job = std::move(entry->second);
-      jobs->erase(entry);
-      break;
-    }
+    auto node = shared_->waiting_or_running.extract(serial);
+    if (node.empty()) node = shared_->finished.extract(serial);
+    job = node.mapped().get();
+    shared_->lingering.insert(std::move(node));
   }
-  job->cancel();
+  // Jobs are destroyed on this thread alone: it stays, whatever the work tells in between.
+  const bool lingers = job->cancel();
   job->failure_ = std::make_exception_ptr(Error(ErrorCode::kAborted, "the call was aborted"));
   settle(env_, *job);
   if (--unsettled_ == 0) napi_unref_threadsafe_function(env_, wake_);
+  if (lingers) return;
+  std::map<uint64_t, std::unique_ptr<Job>>::node_type gone;  // destroyed without the lock
+  const std::lock_guard lock(shared_->mutex);
+  gone = shared_->lingering.extract(serial);
 }
 
 void JobQueue::on_wake(napi_env env, napi_value, void* context, void*) {
@@ -124,15 +133,19 @@ void JobQueue::settle_finished(Napi::Env env) {
     const std::lock_guard lock(shared_->mutex);
     finished.swap(shared_->finished);
   }
+  size_t settled = 0;
   for (const auto& [serial, job] : finished) {
+    if (job->settled_) continue;
     const Napi::HandleScope scope(env);
     settle(env, *job);
+    ++settled;
   }
-  unsettled_ -= finished.size();
-  if (unsettled_ == 0) napi_unref_threadsafe_function(env, wake_);
+  unsettled_ -= settled;
+  if (settled > 0 && unsettled_ == 0) napi_unref_threadsafe_function(env, wake_);
 }
 
 void JobQueue::settle(Napi::Env env, Job& job) {
+  job.settled_ = true;
   if (job.call_id_ != 0) abortable_.erase(job.call_id_);
   try {
     try {
@@ -155,8 +168,11 @@ void JobQueue::on_teardown(void* self) { static_cast<JobQueue*>(self)->tear_down
 void JobQueue::tear_down() {
   std::unique_lock lock(shared_->mutex);
   shared_->closed = true;
-  for (const auto& [serial, job] : shared_->waiting_or_running) job->cancel();
-  shared_->idle.wait(lock, [&] { return shared_->running == 0; });
+  for (auto next = shared_->waiting_or_running.begin(); next != shared_->waiting_or_running.end();) {
+    const auto entry = next++;
+    if (entry->second->cancel()) shared_->lingering.insert(shared_->waiting_or_running.extract(entry));
+  }
+  shared_->idle.wait(lock, [&] { return shared_->running == 0 && shared_->lingering.empty(); });
   shared_->waiting_or_running.clear();
   shared_->finished.clear();
 }

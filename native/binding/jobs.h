@@ -21,9 +21,10 @@ class Job {
   explicit Job(Napi::Env env) : deferred_(Napi::Promise::Deferred::New(env)) {}
   virtual ~Job() = default;
 
-  // From its return on the work touches nothing of the job's any more. Only for jobs that are aborted, or whose
-  // environment ends.
-  virtual void cancel() {}
+  // Only for jobs that are aborted, or whose environment ends. From its return on the work touches nothing of the job's
+  // any more; or true is returned: then the job stays, with the memory that it holds, until the work tells that it is
+  // done. Called with locks held: does not tell so itself.
+  virtual bool cancel() { return false; }
   virtual Napi::Value result(Napi::Env env) = 0;
 
   const Napi::Promise::Deferred& deferred() const { return deferred_; }
@@ -31,6 +32,7 @@ class Job {
  private:
   friend class JobQueue;
   Napi::Promise::Deferred deferred_;
+  bool settled_ = false;
   std::exception_ptr failure_;
   uint64_t call_id_ = 0;
 };
@@ -52,7 +54,7 @@ using Finish = std::function<void(std::exception_ptr failure)>;
 //
 // A pending job keeps the environment's event loop alive, an idle queue does not. When the environment is torn down
 // (process exit, a worker terminated in mid-run), all jobs are cancelled, and run() of those that are in it is awaited,
-// before the memory that they write to goes away.
+// as is the end of work that goes on after it was cancelled, before the memory that they write to goes away.
 class JobQueue {
  public:
   explicit JobQueue(Napi::Env env);

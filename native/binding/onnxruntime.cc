@@ -1,5 +1,6 @@
 #include "binding/onnxruntime.h"
 
+#include <algorithm>
 #include <memory>
 #include <string>
 #include <utility>
@@ -7,6 +8,7 @@
 
 #include "binding/environment.h"
 #include "binding/errors.h"
+#include "binding/forward_job.h"
 #include "binding/graph_settings.h"
 #include "binding/jobs.h"
 #include "binding/specification.h"
@@ -14,8 +16,10 @@
 #include "common/errors.h"
 #include "common/load_registry.h"
 #include "cpu/background.h"
-#include "cpu/scheduler.h"
+#include "encoder/compute_limits.h"
+#include "encoder/forward_call.h"
 #include "onnxruntime/graph_encoder.h"
+#include "onnxruntime/graph_runner.h"
 #include "onnxruntime/library.h"
 #include "onnxruntime/session.h"
 
@@ -44,8 +48,12 @@ std::vector<std::byte> copy_bytes(const Napi::Uint8Array& array) {
   return std::vector<std::byte>(first, first + array.ByteLength());
 }
 
-// Where the caller leaves the number of threads open, a run has all of them.
-size_t default_intra_op_threads() { return Scheduler::instance().thread_count(); }
+// Enough work for each weight that is read; a small call waits no longer for a larger one's batch than it has to.
+constexpr size_t kDefaultTokenBudget = 1024;
+// More threads wait for each other too often: several runs at once use them better.
+constexpr size_t kMostIntraOpThreads = 4;
+
+size_t default_intra_op_threads() { return std::min(ComputeLimits::instance().thread_count(), kMostIntraOpThreads); }
 
 std::shared_ptr<GraphLoad> read_graph_load(const Napi::CallbackInfo& info) {
   auto load = std::make_shared<GraphLoad>();
@@ -56,6 +64,8 @@ std::shared_ptr<GraphLoad> read_graph_load(const Napi::CallbackInfo& info) {
   load->settings = read_session_settings(settings);
   encoder.token_budget = settings.size("token_budget");
   if (load->settings.intra_op_threads == 0) load->settings.intra_op_threads = default_intra_op_threads();
+  encoder.intra_op_threads = load->settings.intra_op_threads;
+  if (encoder.token_budget == 0) encoder.token_budget = kDefaultTokenBudget;
 
   if (info[0].IsTypedArray() && info[0].As<Napi::TypedArray>().TypedArrayType() == napi_uint8_array) {
     auto bytes = copy_bytes(info[0].As<Napi::Uint8Array>());
@@ -106,6 +116,10 @@ class NativeGraphEncoder : public Napi::ObjectWrap<NativeGraphEncoder> {
   static Napi::Function define(Napi::Env env) {
     return DefineClass(env, "NativeGraphEncoder",
                        {
+                           InstanceMethod<&NativeGraphEncoder::forward>("forward"),
+                           InstanceMethod<&NativeGraphEncoder::new_call_id>("new_call_id"),
+                           InstanceMethod<&NativeGraphEncoder::abort>("abort"),
+                           InstanceMethod<&NativeGraphEncoder::stats>("stats"),
                            InstanceMethod<&NativeGraphEncoder::dispose>("dispose"),
                            InstanceAccessor<&NativeGraphEncoder::providers>("providers"),
                            InstanceAccessor<&NativeGraphEncoder::weights_size_bytes>("weights_size_bytes"),
@@ -124,6 +138,35 @@ class NativeGraphEncoder : public Napi::ObjectWrap<NativeGraphEncoder> {
   void Finalize(Napi::BasicEnv env) override { release(env); }
 
  private:
+  Napi::Value forward(const Napi::CallbackInfo& info) {
+    const Napi::Env env = info.Env();
+    return guarded(env, [&]() -> Napi::Value {
+      const Napi::Object request = as_object(info[0], "request");
+      auto job = std::make_unique<GraphForwardJob>(env, encoder(), counters_, request);
+      const auto start = [started = job.get()](Finish finish) { started->start(std::move(finish)); };
+      return environment_data(env).jobs.submit(std::move(job), get_size(request, "call_id"), start);
+    });
+  }
+
+  Napi::Value new_call_id(const Napi::CallbackInfo& info) {
+    return Napi::Number::New(info.Env(), static_cast<double>(environment_data(info.Env()).jobs.new_call_id()));
+  }
+
+  Napi::Value abort(const Napi::CallbackInfo& info) {
+    return guarded(info.Env(), [&]() -> Napi::Value {
+      environment_data(info.Env()).jobs.abort(to_size(info[0], "call_id"));
+      return info.Env().Undefined();
+    });
+  }
+
+  // Still tells what was done once the encoder is disposed of.
+  Napi::Value stats(const Napi::CallbackInfo& info) {
+    return guarded(info.Env(), [&]() -> Napi::Value {
+      GraphRunner& runner = GraphRunner::instance();
+      return forward_stats(info.Env(), runner.read(*counters_), runner.workspace_size_bytes());
+    });
+  }
+
   Napi::Value dispose(const Napi::CallbackInfo& info) {
     release(info.Env());
     return info.Env().Undefined();
@@ -162,6 +205,7 @@ class NativeGraphEncoder : public Napi::ObjectWrap<NativeGraphEncoder> {
   }
 
   std::shared_ptr<const GraphEncoder> encoder_;
+  std::shared_ptr<ForwardCounters> counters_ = std::make_shared<ForwardCounters>();
 };
 
 Napi::Value LoadGraphJob::result(Napi::Env env) { return NativeGraphEncoder::wrap(env, std::move(load_->encoder)); }

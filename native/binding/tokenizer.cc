@@ -19,7 +19,7 @@
 #include "binding/tokenizer_parts.h"
 #include "binding/values.h"
 #include "cpu/background.h"
-#include "cpu/scheduler.h"
+#include "encoder/compute_limits.h"
 #include "tokenizer/models/model.h"
 #include "tokenizer/normalizers/bert.h"
 #include "tokenizer/pipelines/bert.h"
@@ -410,7 +410,7 @@ std::vector<Encoding> encode_now(const Tokenizer& tokenizer, SampleReader& sampl
   samples.read_part(part);
   encodings.push_back(tokenizer.encode(part, options));
   if (samples.is_done()) return encodings;
-  const size_t threads = Scheduler::instance().thread_count();
+  const size_t threads = ComputeLimits::instance().thread_count();
   if (threads == 1) {
     for (; !samples.is_done(); encodings.push_back(tokenizer.encode(part, options))) samples.read_part(part);
     return encodings;
@@ -428,7 +428,7 @@ class EncodeJobBase : public ThreadJob {
       : ThreadJob(env), tokenizer_(std::move(tokenizer)), parts_(std::move(parts)), options_(options) {}
 
   void run(ThreadPool&) override {
-    const size_t threads = parts_.size() > 1 ? Scheduler::instance().thread_count() : 1;
+    const size_t threads = parts_.size() > 1 ? ComputeLimits::instance().thread_count() : 1;
     const auto encode = [&](ThreadPool* pool) { encodings_ = tokenizer_->encode(std::move(parts_), options_, pool); };
     if (threads == 1) {
       encode(nullptr);

@@ -40,7 +40,10 @@ void run_alone(BackgroundJob job) { run_on_own_threads(1, std::move(job)); }
 class TrainerJob : public ThreadJob {
  public:
   TrainerJob(Napi::Env env, SharedTrainer state) : ThreadJob(env), state_(std::move(state)) {}
-  void cancel() override { state_->progress.stop = true; }
+  bool cancel() override {
+    state_->progress.stop = true;
+    return false;
+  }
 
  protected:
   TrainerState& state() { return *state_; }

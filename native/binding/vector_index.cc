@@ -17,7 +17,7 @@
 #include "binding/outputs.h"
 #include "binding/values.h"
 #include "cpu/background.h"
-#include "cpu/scheduler.h"
+#include "encoder/compute_limits.h"
 #include "kernels/kernel_table.h"
 #include "search/vector_index.h"
 
@@ -31,7 +31,7 @@ constexpr double kProductsOfOneThread = 8e6;
 using SharedIndex = std::shared_ptr<const VectorIndex>;
 
 size_t threads_for(double products) {
-  return products < kProductsOfOneThread ? 1 : Scheduler::instance().thread_count();
+  return products < kProductsOfOneThread ? 1 : ComputeLimits::instance().thread_count();
 }
 
 struct Floats {
@@ -88,9 +88,10 @@ class SearchJob : public Job {
   }
 
   // Waits until the vectors are read no more, since they may go with this job.
-  void cancel() override {
+  bool cancel() override {
     search_->aborted = true;
     if (!memory_.IsEmpty()) const std::lock_guard wait(search_->running);
+    return false;
   }
 
   Napi::Value result(Napi::Env env) override {

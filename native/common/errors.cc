@@ -1,5 +1,7 @@
 #include "common/errors.h"
 
+#include <new>
+
 namespace bert_native {
 
 const char* error_code_name(ErrorCode code) {
@@ -40,6 +42,18 @@ const char* error_code_name(ErrorCode code) {
       return "ERR_IO";
   }
   return "ERR_ADDON";
+}
+
+bool is_out_of_memory(const std::exception_ptr& failure) {
+  try {
+    std::rethrow_exception(failure);
+  } catch (const Error& error) {
+    return error.code() == ErrorCode::kMemory;
+  } catch (const std::bad_alloc&) {
+    return true;
+  } catch (...) {
+    return false;
+  }
 }
 
 }  // namespace bert_native

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <exception>
 #include <stdexcept>
 #include <string>
 
@@ -37,5 +38,8 @@ class Error : public std::runtime_error {
  private:
   ErrorCode code_;
 };
+
+// Whether it is kMemory or std::bad_alloc.
+bool is_out_of_memory(const std::exception_ptr& failure);
 
 }  // namespace bert_native

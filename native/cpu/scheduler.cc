@@ -2,16 +2,15 @@
 
 #include <algorithm>
 #include <chrono>
-#include <cstdlib>
 #include <new>
 #include <numeric>
-#include <string>
 #include <thread>
 #include <utility>
 #include <vector>
 
 #include "common/errors.h"
 #include "common/threads.h"
+#include "encoder/compute_limits.h"
 #include "encoder/plan.h"
 
 namespace bert_native {
@@ -28,32 +27,7 @@ constexpr std::chrono::milliseconds kMemoryRetry{1};
 // An idle pool keeps the memory of its last block for so long.
 constexpr std::chrono::seconds kWorkspaceKept{1};
 
-std::string range_text() { return "expected a whole number from 1 to " + std::to_string(Scheduler::kMaxThreads); }
-
-size_t default_thread_count() {
-  const char* text = std::getenv("BERT_NATIVE_THREADS");
-  if (text == nullptr || *text == '\0') return usable_thread_count();
-  char* end = nullptr;
-  const unsigned long value = std::strtoul(text, &end, 10);
-  if (*end != '\0' || *text == '-' || value < 1 || value > Scheduler::kMaxThreads) {
-    throw Error(ErrorCode::kOption, "BERT_NATIVE_THREADS is '" + std::string(text) + "': " + range_text());
-  }
-  return value;
-}
-
 size_t block_rows(size_t threads) { return std::clamp(kRowsPerThread * threads, kLeastBlockRows, kMostBlockRows); }
-
-bool is_out_of_memory(const std::exception_ptr& failure) {
-  try {
-    std::rethrow_exception(failure);
-  } catch (const Error& error) {
-    return error.code() == ErrorCode::kMemory;
-  } catch (const std::bad_alloc&) {
-    return true;
-  } catch (...) {
-    return false;
-  }
-}
 
 std::vector<const Sequence*> sequences_of(const Block& block) {
   std::vector<const Sequence*> sequences;
@@ -126,21 +100,21 @@ void Scheduler::submit(std::shared_ptr<ForwardTask> task) {
     return;
   }
 
+  ComputeLimits& limits = ComputeLimits::instance();
+  limits.thread_count();  // whose setting may be wrong, which is an error of the call
   const std::lock_guard lock(mutex_);
-  if (!threads_wanted_) threads_wanted_ = default_thread_count();
-  const size_t waiting = queue_.waiting_rows();
-  if (total > max_queued_tokens_ || waiting > max_queued_tokens_ - total) {
-    throw Error(ErrorCode::kQueueFull, "the call brings " + std::to_string(total) + " tokens and " +
-                                           std::to_string(waiting) + " wait already: expected at most " +
-                                           std::to_string(max_queued_tokens_) +
-                                           " together, which is env.maxQueuedTokens");
-  }
-  if (!started_) {
-    start_thread([this] { serve(); }).detach();
-    started_ = true;
-  }
+  limits.add_queued_tokens(total);
   ForwardCounters& counters = *task->counters;
-  queue_.add(std::move(task));
+  try {
+    if (!started_) {
+      start_thread([this] { serve(); }).detach();
+      started_ = true;
+    }
+    queue_.add(std::move(task));
+  } catch (...) {
+    limits.remove_queued_tokens(total);
+    throw;
+  }
   ++counters.queued_calls;
   counters.queued_tokens += total;
   wake_.notify_one();
@@ -152,32 +126,15 @@ void Scheduler::cancel(ForwardTask& task) {
   task.gate.close();
   const bool started = task.next > 0;
   --(started ? task.counters->running_calls : task.counters->queued_calls);
-  task.counters->queued_tokens -= task.waiting_rows;
-  queue_.remove(task);
+  drop_waiting(task);
 }
 
-size_t Scheduler::thread_count() {
-  const std::lock_guard lock(mutex_);
-  if (!threads_wanted_) threads_wanted_ = default_thread_count();
-  return *threads_wanted_;
-}
-
-void Scheduler::set_thread_count(size_t threads) {
-  if (threads < 1 || threads > kMaxThreads) {
-    throw Error(ErrorCode::kOption, "the number of threads is " + std::to_string(threads) + ": " + range_text());
-  }
-  const std::lock_guard lock(mutex_);
-  threads_wanted_ = threads;
-}
-
-void Scheduler::set_max_queued_tokens(size_t tokens) {
-  const std::lock_guard lock(mutex_);
-  max_queued_tokens_ = tokens;
-}
-
-size_t Scheduler::max_queued_tokens() {
-  const std::lock_guard lock(mutex_);
-  return max_queued_tokens_;
+// Of what is cancelled or has failed nothing more is computed.
+void Scheduler::drop_waiting(ForwardTask& task) {
+  const size_t rows = task.waiting_rows;
+  if (!queue_.remove(task)) return;
+  task.counters->queued_tokens -= rows;
+  ComputeLimits::instance().remove_queued_tokens(rows);
 }
 
 ForwardCounts Scheduler::read(const ForwardCounters& counters) {
@@ -193,7 +150,7 @@ void Scheduler::serve() {
     {
       std::unique_lock lock(mutex_);
       await_task(lock);
-      threads = *threads_wanted_;
+      threads = ComputeLimits::instance().thread_count();
       block = take_block([&] { return queue_.take(block_rows(threads)); });
     }
     if (block.shares.empty()) {
@@ -282,8 +239,10 @@ void Scheduler::begin(const Block& block) noexcept {
   const auto now = ForwardTask::Clock::now();
   for (const auto& [task, begin, end] : block.shares) {
     const auto rows = task->rows.begin();
-    task->counters->queued_tokens -=
+    const size_t taken =
         std::accumulate(rows + static_cast<ptrdiff_t>(begin), rows + static_cast<ptrdiff_t>(end), size_t{0});
+    task->counters->queued_tokens -= taken;
+    ComputeLimits::instance().remove_queued_tokens(taken);
     if (begin > 0) continue;
     task->started_at = now;
     --task->counters->queued_calls;
@@ -299,8 +258,7 @@ void Scheduler::settle(const Block& block) noexcept {
       if (task->gate.is_closed() || task->unfinished == 0) continue;
       task->unfinished -= end - begin;
       if (task->failure != nullptr) {
-        task->counters->queued_tokens -= task->waiting_rows;
-        queue_.remove(*task);
+        drop_waiting(*task);
         task->unfinished = 0;
       } else {
         const auto rows = task->rows.begin();

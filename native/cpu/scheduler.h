@@ -4,10 +4,8 @@
 #include <condition_variable>
 #include <cstddef>
 #include <functional>
-#include <limits>
 #include <memory>
 #include <mutex>
-#include <optional>
 
 #include "common/thread_pool.h"
 #include "cpu/block_pass.h"
@@ -16,7 +14,8 @@
 
 namespace bert_native {
 
-// Runs the forward passes of all models of the process on one thread pool. Whenever the pool is free it takes what
+// Runs the forward passes of all models of the process on one thread pool, of as many threads as ComputeLimits says (a
+// change takes effect before the next block). Whenever the pool is free it takes what
 // waits, of as many calls of one model as fit a block, and runs it at once: nothing is held back for company. Small
 // calls that come while a larger block runs are slipped in between two of its steps. A sequence's result does not
 // depend on any of this.
@@ -25,25 +24,17 @@ class Scheduler {
   static Scheduler& instance();
 
   // Checks the task's sequences and queues them. Throws what check_batch() throws; kQueueFull where they would make
-  // more tokens wait than set_max_queued_tokens() allows; kMemory where the system gives no thread.
+  // more tokens wait than ComputeLimits allows; kMemory where the system gives no thread.
   void submit(std::shared_ptr<ForwardTask> task);
   // From its return on the task's outputs are not written. What of it waits is dropped; a block that computes for
   // nobody else stops soon. `done` is not called, unless the task was computed already.
   void cancel(ForwardTask& task);
 
-  // Threads that the pool has or will have: what set_thread_count() said, else BERT_NATIVE_THREADS, else
-  // usable_thread_count(). Throws kOption where the variable is not a whole number from 1 to kMaxThreads.
-  size_t thread_count();
-  // Takes effect before the next block. Throws kOption outside 1 to kMaxThreads.
-  void set_thread_count(size_t threads);
-  void set_max_queued_tokens(size_t tokens);
-  size_t max_queued_tokens();
   ForwardCounts read(const ForwardCounters& counters);
+
   // Whether a block runs at this moment.
   bool is_computing() const { return is_computing_; }
   size_t workspace_size_bytes() const { return workspace_size_bytes_; }
-
-  static constexpr size_t kMaxThreads = 1024;
 
  private:
   class BlockControl;
@@ -57,6 +48,7 @@ class Scheduler {
   Block take_block(const std::function<Block()>& take) noexcept;
   static void begin(const Block& block) noexcept;
   void settle(const Block& block) noexcept;
+  void drop_waiting(ForwardTask& task);
   ThreadPool& pool() { return pool_ != nullptr ? *pool_ : own_thread_; }
 
   ThreadPool own_thread_{1};  // the serving thread alone: for where the system gives no other
@@ -65,8 +57,6 @@ class Scheduler {
   std::condition_variable wake_;
   TaskQueue queue_;
   bool started_ = false;
-  std::optional<size_t> threads_wanted_;
-  size_t max_queued_tokens_ = std::numeric_limits<size_t>::max();
 
   // Of the serving thread.
   std::unique_ptr<ThreadPool> pool_;

@@ -35,9 +35,16 @@ void check_outputs(const EncoderSpecification& specification, const Sequence& se
   };
   check_count("hidden_states", sequence.hidden_states.size(), layers + 1);
   check_count("attentions", sequence.attentions.size(), layers);
-  check_count("heads", sequence.heads.size(), specification.heads.size());
   if (sequence.pooler_output != nullptr && !specification.pooler) {
     throw Error(ErrorCode::kShape, name + " asks for pooler_output: this model has no pooler");
+  }
+}
+
+void check_selection(const EncoderSpecification& specification, const Sequence& sequence, size_t index) {
+  const std::string name = "sequence " + std::to_string(index);
+  if (!sequence.heads.empty() && sequence.heads.size() != specification.heads.size()) {
+    throw Error(ErrorCode::kShape, name + " asks for " + std::to_string(sequence.heads.size()) + " heads: expected " +
+                                       std::to_string(specification.heads.size()));
   }
   if (sequence.pooled != nullptr && sequence.options.pooling.empty()) {
     throw Error(ErrorCode::kShape, name + " asks for pooled states by no mode: expected one or more");
@@ -250,6 +257,11 @@ PlannedBlock lay_out(const EncoderSpecification& specification, std::vector<Cand
 }  // namespace
 
 void check_batch(const EncoderSpecification& specification, const std::vector<Sequence>& sequences) {
+  check_sequences(specification, sequences);
+  for (size_t index = 0; index < sequences.size(); ++index) check_outputs(specification, sequences[index], index);
+}
+
+void check_sequences(const EncoderSpecification& specification, const std::vector<Sequence>& sequences) {
   const EmbeddingsSpecification& embeddings = specification.embeddings;
   for (size_t index = 0; index < sequences.size(); ++index) {
     const Sequence& sequence = sequences[index];
@@ -271,7 +283,7 @@ void check_batch(const EncoderSpecification& specification, const std::vector<Se
     }
     check_ids(ErrorCode::kSequenceTooLong, "position id", sequence.position_ids, sequence.length,
               embeddings.max_position_embeddings, index);
-    check_outputs(specification, sequence, index);
+    check_selection(specification, sequence, index);
   }
 }
 

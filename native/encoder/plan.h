@@ -56,6 +56,9 @@ inline bool is_shown(const Sequence& sequence, size_t position) {
 // and position.
 void check_batch(const EncoderSpecification& specification, const std::vector<Sequence>& sequences);
 
+// The same, but for which outputs there are: of the specification's own, only its heads.
+void check_sequences(const EncoderSpecification& specification, const std::vector<Sequence>& sequences);
+
 // Rows that the sequence's results need computed; 0 where there is nothing to compute.
 size_t needed_rows(const EncoderSpecification& specification, const Sequence& sequence);
 

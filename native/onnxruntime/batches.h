@@ -17,10 +17,11 @@ struct BatchLimits {
   size_t fixed_rows = 0;     // every batch has so many rows, absent ones included; 0: any number
   size_t fixed_columns = 0;  // every batch has so many columns; 0: as many as its longest row
   size_t parts = 1;          // that many batches at least, where there are enough rows: for so many threads
+  size_t run_cost = 16;      // what a run costs beside its tokens, in tokens: reading weights, starting operators
 };
 
-// Sorts rows by length and cuts them into batches, so that little of a batch is padding. What a row is batched with
-// depends on the lengths of this call alone. Longest first: the last batches to finish are short.
+// Sorts rows by length and cuts them where padding and runs together cost least. What a row is batched with depends on
+// the lengths of this call alone. The largest come first: the last batches to finish are small.
 // Throws kShape for a length above fixed_columns.
 std::vector<GraphBatch> plan_batches(const std::vector<size_t>& lengths, const BatchLimits& limits);
 

@@ -124,6 +124,16 @@ void check_outputs(const GraphEncoder& encoder) {
   for (const auto& head : binding.heads) {
     for (const GraphBinding::HeadOutput& output : head) check_output(encoder, output.name, nullptr);
   }
+  for (size_t head = 0; head < std::min(binding.heads.size(), encoder.specification.heads.size()); head++) {
+    const HeadSpecification& specification = encoder.specification.heads[head];
+    const auto width = static_cast<int64_t>(head_width(specification, encoder.specification));
+    for (const GraphBinding::HeadOutput& output : binding.heads[head]) {
+      if (output.column < width) continue;
+      throw Error(ErrorCode::kOption, "binding.heads: '" + specification.name + "' has no column " +
+                                          std::to_string(output.column) + "; expected a number below " +
+                                          std::to_string(width));
+    }
+  }
   if (binding.heads.size() != encoder.specification.heads.size()) {
     throw Error(ErrorCode::kOption, "binding.heads: expected as many entries as the specification has heads");
   }

@@ -17,6 +17,7 @@ struct GraphEncoder {
   EncoderSpecification specification;
   GraphBinding binding;
   size_t token_budget = 0;          // of a batch: rows times columns
+  size_t intra_op_threads = 1;      // that each run computes on, as the session was made
   uint64_t weights_size_bytes = 0;  // of the graph's files
 };
 

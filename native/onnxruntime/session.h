@@ -40,7 +40,7 @@ struct SessionSettings {
   std::string optimized_model_path;  // where the optimised graph is written; empty: nowhere
   bool memory_arena = true;
   bool memory_pattern = false;
-  int log_severity = 3;                      // 0 verbose … 4 fatal
+  int log_severity = 4;                      // 0 verbose … 4 fatal: what is logged as an error is thrown, too
   std::vector<ExecutionProvider> providers;  // in order of preference; the CPU's comes last in any case
   NamedSettings entries;                     // session configuration entries, as the library's headers name them
   std::vector<std::pair<std::string, int64_t>> free_dimensions;  // lengths for symbolic dimensions

@@ -94,16 +94,16 @@ void append_rocm(Ort::SessionOptions& options, const NamedSettings& settings, co
   options.AppendExecutionProvider_ROCM(*provider);
 }
 
-int32_t device_id_of(const NamedSettings& settings, const char* provider) {
-  int32_t device_id = 0;
+int device_id_of(const NamedSettings& settings) {
+  int device_id = 0;
   for (const auto& [key, value] : settings) {
     char* end = nullptr;
     const long number = std::strtol(value.c_str(), &end, 10);
     if (key != "device_id" || end == value.c_str() || *end != '\0' || number < 0 || number > 1 << 16) {
-      throw Error(ErrorCode::kOption, "the execution provider " + std::string(provider) +
-                                          " takes device_id alone, a whole number, not " + key + "=" + value);
+      throw Error(ErrorCode::kOption,
+                  "the execution provider 'dml' takes device_id alone, a whole number, not " + key + "=" + value);
     }
-    device_id = static_cast<int32_t>(number);
+    device_id = static_cast<int>(number);
   }
   return device_id;
 }
@@ -119,13 +119,7 @@ void append_directml(Ort::SessionOptions& options, const NamedSettings& settings
   // What the library demands of sessions that run there.
   options.DisableMemPattern();
   options.SetExecutionMode(ORT_SEQUENTIAL);
-  Ort::ThrowOnError(static_cast<const DirectMlApi*>(table)->append(options, device_id_of(settings, "dml")));
-}
-
-void append_migraphx(Ort::SessionOptions& options, const NamedSettings& settings, const char*) {
-  OrtMIGraphXProviderOptions provider{};
-  provider.device_id = device_id_of(settings, "migraphx");
-  options.AppendExecutionProvider_MIGraphX(provider);
+  Ort::ThrowOnError(static_cast<const DirectMlApi*>(table)->append(options, device_id_of(settings)));
 }
 
 // Of providers that are no special case: by the name that this function of the library knows.
@@ -147,10 +141,11 @@ constexpr KnownProvider kProviders[] = {
     {"tensorrt", "TensorrtExecutionProvider", append_tensorrt},
     {"nvtensorrtrtx", "NvTensorRTRTXExecutionProvider", append_by_name, "NvTensorRtRtx"},
     {"rocm", "ROCMExecutionProvider", append_rocm},
-    {"migraphx", "MIGraphXExecutionProvider", append_migraphx},
+    {"migraphx", "MIGraphXExecutionProvider", append_by_name, "MIGraphX"},
     {"dml", "DmlExecutionProvider", append_directml},
     {"coreml", "CoreMLExecutionProvider", append_by_name, "CoreML"},
     {"webgpu", "WebGpuExecutionProvider", append_by_name, "WebGPU"},
+    {"webnn", "WebNNExecutionProvider", append_by_name, "WEBNN"},
     {"xnnpack", "XnnpackExecutionProvider", append_by_name, "XNNPACK"},
     {"qnn", "QNNExecutionProvider", append_by_name, "QNN"},
     {"openvino", "OpenVINOExecutionProvider", append_by_name, "OpenVINO"},

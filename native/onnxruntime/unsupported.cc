@@ -1,5 +1,8 @@
 // In place of this folder's other files, where the build has no headers of ONNX Runtime.
 
+#include <atomic>
+#include <memory>
+
 #include "common/errors.h"
 #include "onnxruntime/library.h"
 #include "onnxruntime/session.h"
@@ -21,11 +24,13 @@ bool onnxruntime_is_supported() { return false; }
 const OnnxRuntimeInfo& open_onnxruntime(const std::string&) { throw_unsupported(); }
 const OnnxRuntimeInfo* opened_onnxruntime() { return nullptr; }
 
-struct RunTermination::State {};
-RunTermination::RunTermination() = default;
+struct RunTermination::State {
+  std::atomic<bool> terminated{false};
+};
+RunTermination::RunTermination() : state_(std::make_unique<State>()) {}
 RunTermination::~RunTermination() = default;
-void RunTermination::terminate() {}
-bool RunTermination::is_terminated() const { return false; }
+void RunTermination::terminate() { state_->terminated = true; }
+bool RunTermination::is_terminated() const { return state_->terminated; }
 
 std::shared_ptr<const GraphSession> GraphSession::load(const GraphSource&, const SessionSettings&) {
   throw_unsupported();

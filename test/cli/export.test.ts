@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
 import { BertModel, BertTokenizer } from '../../lib/index.ts';
 import { demoModelFolder, expectValuesClose, fixturesFolder, readCases } from '../support/fixtures.ts';
+import { operatorCounts, readOnnx } from '../support/onnx-messages.ts';
 import { type Rows, runOnnx } from '../support/onnx-run.ts';
 import { temporaryFolder } from '../support/temporary.ts';
 
@@ -40,7 +41,7 @@ describe('export', () => {
     expectValuesClose(last_hidden_state!.data, expected.last_hidden_state.data, 'last_hidden_state');
   });
 
-  test('both dtypes, with external data', () => {
+  test('all dtypes, with external data', () => {
     const output = newFolder();
     const { status, stderr } = run(
       '--model',
@@ -48,7 +49,7 @@ describe('export', () => {
       '--output',
       output,
       '--dtype',
-      'fp32,q8',
+      'fp32,fp16,q8',
       '--external-data',
     );
     expect(stderr).toMatch(/model\.onnx_data\n/);
@@ -56,11 +57,26 @@ describe('export', () => {
     expect(readdirSync(join(output, 'onnx')).sort()).toEqual([
       'model.onnx',
       'model.onnx_data',
+      'model_fp16.onnx',
+      'model_fp16.onnx_data',
       'model_quantized.onnx',
       'model_quantized.onnx_data',
     ]);
     const { 'transformers.js_config': told } = JSON.parse(readFileSync(join(output, 'config.json'), 'utf8'));
-    expect(told).toEqual({ use_external_data_format: { 'model.onnx': 1, 'model_quantized.onnx': 1 } });
+    const files = { 'model.onnx': 1, 'model_fp16.onnx': 1, 'model_quantized.onnx': 1 };
+    expect(told).toEqual({ use_external_data_format: files });
+  });
+
+  test('operators of ONNX Runtime', async () => {
+    const output = newFolder();
+    const model = join(fixturesFolder, 'bert-sequence-classification');
+    const task = ['--task', 'text-classification', '--fused-operators', '--no-tokenizer'];
+    expect(run('--model', model, '--output', output, ...task).status).toBe(0);
+    const path = join(output, 'onnx', 'model.onnx');
+    expect(operatorCounts(readOnnx(path)).MultiHeadAttention).toBeGreaterThan(0);
+    const golden = readCases(model).find(({ model_class }) => model_class === 'BertForSequenceClassification')!;
+    const { logits } = await runOnnx(path, golden as Rows);
+    expectValuesClose(logits!.data, golden.outputs.logits!.data, 'logits');
   });
 
   test('a checkpoint without pooler and tokenizer says which options it takes', async () => {
@@ -142,8 +158,8 @@ describe('export', () => {
 
   test('other mistakes', () => {
     const attempt = (...args: string[]) => run('--output', newFolder(), ...args).stderr;
-    expect(attempt('--model', demoModelFolder, '--dtype', 'fp32,fp16')).toMatch(
-      /'fp16' is no kind of weights: expected fp32, q8 or/,
+    expect(attempt('--model', demoModelFolder, '--dtype', 'fp32,int4')).toMatch(
+      /'int4' is no kind of weights: expected fp32, fp16, q8, or/,
     );
     expect(attempt('--model', join(temporary, 'nowhere'))).toMatch(/ERR_NOT_FOUND/);
     expect(attempt()).toMatch(/required option '--model <folder>'/);

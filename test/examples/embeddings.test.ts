@@ -179,6 +179,27 @@ describe('save-and-load', () => {
   });
 });
 
+test('onnxruntime: every dtype of the export, by itself and in a pipeline', () => {
+  const folder = join(temporary, 'graphs');
+  const lines = runExample('onnxruntime', encoderFolder, folder, ...texts);
+  const bars = { fp32: 2e-5, fp16: 4e-3, q8: 5e-2 };
+  for (const [i, [dtype, bar]] of Object.entries(bars).entries()) {
+    const [, named, difference] = /^onnxruntime, (\S+), on cpu: (\S+) off at most$/.exec(lines[i]!)!;
+    expect(named).toBe(dtype);
+    expect(Number(difference)).toBeLessThan(bar);
+  }
+  expect(lines[3]).toBe('pipeline: [4, 24]');
+  const normalized = goldenRows(golden, 'mean_pooled_normalized');
+  for (const [i, line] of lines.slice(4).entries()) {
+    expect(line.startsWith(`${texts[i]}: `)).toBe(true);
+    const values = line.slice(texts[i]!.length + 2).split(' ');
+    expect(values.pop()).toBe('…');
+    expect(values).toHaveLength(4);
+    for (const [j, value] of values.entries()) expectPrinted(value, normalized[i]![j]!, 5);
+  }
+  expect(lines).toHaveLength(8);
+});
+
 test('embed-file: a line for each text, numbered as in the file', () => {
   const input = join(temporary, 'texts.txt');
   const output = join(temporary, 'vectors.jsonl');

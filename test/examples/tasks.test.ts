@@ -156,6 +156,17 @@ test('README.md lists every example', () => {
   expect(listed.map(([, name]) => name).sort()).toEqual(programs.sort());
 });
 
+test('every example is run', () => {
+  const tests = ['embeddings', 'tasks'].map((name) =>
+    readFileSync(join(import.meta.dirname, `${name}.test.ts`), 'utf8'),
+  );
+  const programs = readdirSync(join(import.meta.dirname, '..', '..', 'examples')).filter((name) =>
+    name.endsWith('.mjs'),
+  );
+  const idle = programs.filter((name) => !tests.join('').includes(`'${name.slice(0, -'.mjs'.length)}'`));
+  expect(idle).toEqual([]);
+});
+
 describe('fill-mask', () => {
   const model = AutoModelForMaskedLM.from_config(smallConfig(), engine);
   const text = '오늘 [MASK] 좋네요';

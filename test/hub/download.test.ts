@@ -1,12 +1,12 @@
 import { chmodSync, lstatSync, mkdirSync, readFileSync, readlinkSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
-import { downloadModel } from '../../lib/hub/download.ts';
 import type { ProgressInfo } from '../../lib/hub/progress.ts';
 import { forgetAnswers } from '../../lib/hub/repository.ts';
 import { resolveModelFolder } from '../../lib/hub/resolve.ts';
 import { patience } from '../../lib/hub/session.ts';
 import { AutoConfig, AutoModel, AutoTokenizer, BertModel, env, SentenceTransformer } from '../../lib/index.ts';
+import { downloadModel } from '../../lib/models/download.ts';
 import { fixturesFolder } from '../support/fixtures.ts';
 import { oidOf } from '../support/hub-server.ts';
 import { withWarnings } from '../support/warnings.ts';
@@ -134,7 +134,7 @@ describe('a model from the hub', () => {
       { idx: 3, name: '3', path: '3_Normalize', type: 'sentence_transformers.models.Normalize' },
     ];
     const wanted = {
-      'config.json': '{}',
+      'config.json': '{"model_type":"bert"}',
       'modules.json': JSON.stringify(modules),
       'config_sentence_transformers.json': '{"a":3}',
       'sentence_bert_config.json': '{"a":4}',

@@ -1,8 +1,8 @@
 import { lstatSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect, test, vi } from 'vitest';
-import { downloadModel } from '../../lib/hub/download.ts';
 import { forgetAnswers } from '../../lib/hub/repository.ts';
+import { downloadModel } from '../../lib/models/download.ts';
 import { oidOf } from '../support/hub-server.ts';
 import { id, noise, useHub } from './support.ts';
 

@@ -70,6 +70,10 @@ describe('where a model comes from', () => {
     expect(await failure('owner/name', { revision: '../../x' })).toMatchObject({ code: 'ERR_OPTION' });
     expect(await failure('owner/name', { subfolder: '../..' })).toMatchObject({ code: 'ERR_OPTION' });
     expect(await failure('../models--owner--name/nothing')).toMatchObject({ code: 'ERR_NOT_FOUND' });
+    expect(await failure('https://hub.example/owner/name/tree/main')).toMatchObject({
+      code: 'ERR_NOT_FOUND',
+      message: expect.stringContaining("did you mean the id 'owner/name'?"),
+    });
     expect(await failure('')).toMatchObject({ code: 'ERR_OPTION' });
   });
 });

@@ -1,8 +1,8 @@
 import { existsSync, mkdirSync, readFileSync, statSync, symlinkSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
-import { downloadModel } from '../../lib/hub/download.ts';
 import { resolveModelFolder } from '../../lib/hub/resolve.ts';
+import { downloadModel } from '../../lib/models/download.ts';
 import { until } from '../support/command-line.ts';
 import { oidOf } from '../support/hub-server.ts';
 import { failureOf, filesBelow, id, noise, useHub } from './support.ts';

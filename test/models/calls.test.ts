@@ -251,7 +251,10 @@ for (const engine of ['native', 'reference'] as const) {
       channels.forEach((each, i) => {
         each.unsubscribe(listeners[i]!);
       });
-      expect(heard[0]).toEqual(['start', { model_type: 'bert', engine, dtype: 'fp32', batch: B, sequence: S }]);
+      expect(heard[0]).toEqual([
+        'start',
+        { model_type: 'bert', engine, dtype: 'fp32', execution_providers: ['cpu'], batch: B, sequence: S },
+      ]);
       const [name, { result }] = heard[1]!;
       expect(name).toBe('asyncEnd');
       expect(result).toMatchObject({ queued_ms: expect.any(Number), running_ms: expect.any(Number) });

@@ -8,6 +8,7 @@ import { AutoModel, BertConfig, BertModel } from '../../lib/index.ts';
 import { encoderGraph } from '../../lib/onnx/encoder-graph.ts';
 import { exportEncoder } from '../../lib/onnx/export.ts';
 import { type WriteModelOptions, writeModel } from '../../lib/onnx/model-file.ts';
+import { onnxDtypes } from '../../lib/onnx/network.ts';
 import { demoModelFolder, fixturesFolder } from '../support/fixtures.ts';
 import { expectSoundGraph, type OnnxTensor, operatorCounts, readOnnx } from '../support/onnx-messages.ts';
 import { exportTo, runOnnx } from '../support/onnx-run.ts';
@@ -62,7 +63,7 @@ describe('the message', () => {
   });
 
   test('names are unique, every value is computed before it is used, and nothing is held in vain', async () => {
-    for (const dtype of ['fp32', 'q8'] as const) {
+    for (const dtype of onnxDtypes) {
       expectSoundGraph(readOnnx(await exportTo(newFolder(), smallModel(), { dtype })));
     }
   });
@@ -92,7 +93,7 @@ describe('the message', () => {
 
 describe('external data', () => {
   test('is where the message says, at the start of a page, and gives the same numbers to the bit', async () => {
-    for (const dtype of ['fp32', 'q8'] as const) {
+    for (const dtype of onnxDtypes) {
       const inline = await exportTo(newFolder(), smallModel(), { dtype });
       const external = await exportTo(newFolder(), smallModel(), { dtype, external_data: true });
       expect(readdirSync(join(external, '..')).sort()).toEqual(
@@ -101,10 +102,10 @@ describe('external data', () => {
       const data = readFileSync(`${external}_data`);
       const held = new Map(readOnnx(inline).graph.initializer.map((tensor) => [tensor.name, tensor]));
       const moved = readOnnx(external).graph.initializer.filter(({ dataLocation }) => dataLocation === 1);
-      expect(moved.length).toBeGreaterThan(dtype === 'fp32' ? 5 : 0);
+      expect(moved.length).toBeGreaterThan(dtype === 'q8' ? 0 : 5);
       for (const tensor of moved) {
         const { location, offset, length } = entries(tensor);
-        expect(location).toBe(dtype === 'fp32' ? 'model.onnx_data' : 'model_quantized.onnx_data');
+        expect(location).toBe(`${basename(external)}_data`);
         expect(Number(offset) % 4096).toBe(0);
         const bytes = data.subarray(Number(offset), Number(offset) + Number(length));
         expect(bytes.equals(held.get(tensor.name)!.rawData), tensor.name).toBe(true);
@@ -126,6 +127,10 @@ describe('external data', () => {
     await model.save_pretrained(folder);
     expect(told()).toEqual({ use_external_data_format: { 'model.onnx': 1 } });
     await exportTo(folder, model, { dtype: 'q8', external_data: true });
+    expect(told()).toEqual({ use_external_data_format: { 'model.onnx': 1, 'model_quantized.onnx': 1 } });
+    await exportTo(folder, model, { dtype: 'fp16', external_data: true });
+    expect(told().use_external_data_format['model_fp16.onnx']).toBe(1);
+    await exportTo(folder, model, { dtype: 'fp16' });
     expect(told()).toEqual({ use_external_data_format: { 'model.onnx': 1, 'model_quantized.onnx': 1 } });
 
     // A file without external data takes the place of one with it.
@@ -201,13 +206,15 @@ describe('external data', () => {
 });
 
 describe('save_pretrained', () => {
-  test('writes what transformers.js looks for, and both dtypes into one folder', async () => {
+  test('writes what transformers.js looks for, and all dtypes into one folder', async () => {
     const folder = newFolder();
     const model = smallModel();
     await exportTo(folder, model);
+    await exportTo(folder, model, { dtype: 'fp16' });
     await exportTo(folder, model, { dtype: 'q8' });
     expect(readdirSync(folder).sort()).toEqual(['config.json', 'onnx']);
-    expect(readdirSync(join(folder, 'onnx')).sort()).toEqual(['model.onnx', 'model_quantized.onnx']);
+    const files = ['model.onnx', 'model_fp16.onnx', 'model_quantized.onnx'];
+    expect(readdirSync(join(folder, 'onnx')).sort()).toEqual(files);
     const config = JSON.parse(readFileSync(join(folder, 'config.json'), 'utf8'));
     expect(config).toMatchObject({ model_type: 'bert', architectures: ['BertModel'] });
     expect(config).not.toHaveProperty('transformers.js_config');
@@ -250,7 +257,7 @@ describe('save_pretrained', () => {
     await refused({ external_data: false }, /external_data has no meaning for format 'checkpoint'/);
     await refused({ format: 'onnx', safe_serialization: true }, /safe_serialization has no meaning for format 'onnx'/);
     await refused({ format: 'gguf' }, /format is "gguf": expected 'checkpoint' or 'onnx'/);
-    await refused({ format: 'onnx', dtype: 'fp16' }, /dtype is "fp16": expected 'fp32' or 'q8'/);
+    await refused({ format: 'onnx', dtype: 'int8' }, /dtype is "int8": expected 'fp32', 'fp16' or 'q8'/);
     await refused({ format: 'onnx', external_data: 1 }, /external_data is 1: expected true or false/);
     await refused({ format: 'onnx', progress_callback: true }, /progress_callback is true: expected a function/);
     await refused({ fromat: 'onnx' }, /unknown option 'fromat'; did you mean 'format'/);

@@ -1,67 +1,23 @@
 import { join } from 'node:path';
 import { InferenceSession } from 'onnxruntime-node';
 import { afterAll, describe, expect, test } from 'vitest';
-import * as library from '../../lib/index.ts';
+import { classes, hasPooler, isBare, isOwn, load, maskedRows } from '../support/exported-goldens.ts';
 import { type Case, expectValuesClose, fixtureFolders, hasCases, readCases } from '../support/fixtures.ts';
-import { exportTo, type Rows, runOnnx, runSession } from '../support/onnx-run.ts';
+import { exportTo, type Rows, relativeError, runOnnx, runSession } from '../support/onnx-run.ts';
 import { temporaryFolder } from '../support/temporary.ts';
 
 const temporary = temporaryFolder();
 
-type Engine = 'native' | 'reference';
-type Model = library.EncoderModel | library.TaskModel;
-
-interface ModelClass {
-  from_pretrained(folder: string, options: object): Promise<Model>;
-}
-
-/** Every class of the library that goldens name. */
-const classes = Object.entries(library)
-  .filter(([, value]) => typeof value === 'function' && value.prototype instanceof library.PreTrainedModel)
-  .map(([name, value]) => [name, value as unknown as ModelClass] as const);
-
-const isBare = (className: string) => className.endsWith('Model');
-const hasPooler = ({ name }: Case) => !name.includes('without_pooler');
-
-function load(modelClass: ModelClass, folder: string, pooler: boolean, engine: Engine): Promise<Model> {
-  return modelClass.from_pretrained(folder, { engine, ...(pooler ? {} : { add_pooling_layer: false }) });
-}
-
-/** What a golden has besides a model's own outputs. */
-const isOwn = (output: string) => !/^(hidden_states\.|attentions\.|softmax$|sentence_embedding$)|_pooled/.test(output);
-
-/** Rows of every kind that differ in how they are masked, the last without any key. */
-function maskedRows(model: Model, choices: boolean): Required<Rows> {
-  const { vocab_size, type_vocab_size = 0 } = model.config.to_dict() as {
-    vocab_size: number;
-    type_vocab_size?: number;
-  };
-  const sequence = Math.min(9, model.max_sequence_length);
-  const row = (value: (i: number) => number) => Array.from({ length: sequence }, (_, i) => value(i));
-  const masks: ((i: number) => number)[] = [
-    () => 1,
-    (i) => Number(i < sequence - 2), // right
-    (i) => Number(i >= 3), // left
-    (i) => Number(i % 3 !== 1), // interior
-    (i) => Number(i === 4),
-    () => 0,
-  ];
-  const rows = (value: (b: number, i: number) => number) => {
-    const all = masks.map((_, b) => row((i) => value(b, i)));
-    return choices ? [all.slice(0, 3), all.slice(3)] : all;
-  };
-  return {
-    input_ids: rows((b, i) => 1 + ((7 * b + 5 * i) % (vocab_size - 1))),
-    attention_mask: rows((b, i) => masks[b]!(i)),
-    token_type_ids: rows((b, i) => Math.min(Number(i > 2 + b), Math.max(type_vocab_size - 1, 0))),
-  };
-}
-
 for (const [className, modelClass] of classes) {
   const wanted = (folder: string) =>
     hasCases(folder, className) && readCases(folder).some(({ outputs }) => Object.keys(outputs).some(isOwn));
-  for (const [name, folder] of fixtureFolders(wanted)) {
-    describe(`${name}: ${className}`, () => {
+  const graphs = fixtureFolders(wanted).flatMap(([name, folder]) =>
+    [false, true].map((fused_operators) => [name, folder, fused_operators] as const),
+  );
+  for (const [name, folder, fused_operators] of graphs) {
+    describe(`${name}: ${className}${fused_operators ? ', fused operators' : ''}`, () => {
+      const folderOf = (model: string) =>
+        join(temporary, name, className, `${fused_operators ? 'fused_' : ''}${model}`);
       const cases = readCases(folder).filter(
         ({ model_class, outputs }) => model_class === className && Object.keys(outputs).some(isOwn),
       );
@@ -74,7 +30,7 @@ for (const [className, modelClass] of classes) {
       };
       const exported = async (pooler: boolean): Promise<InferenceSession> => {
         using model = await load(modelClass, folder, pooler, 'reference');
-        const path = await exportTo(join(temporary, name, className, String(pooler)), model);
+        const path = await exportTo(folderOf(String(pooler)), model, { fused_operators });
         return InferenceSession.create(path, { logSeverityLevel: 3 });
       };
       afterAll(async () => {
@@ -91,18 +47,19 @@ for (const [className, modelClass] of classes) {
         }
       });
 
-      test('q8 is near', async () => {
+      // Some widths here are 12: another model would be at an error of about 1.4.
+      test.each([
+        ['fp16', 4e-3],
+        ['q8', 0.1],
+      ] as const)('%s is near', async (dtype, bar) => {
         using model = await load(modelClass, folder, hasPooler(cases[0]!), 'reference');
-        const path = await exportTo(join(temporary, name, className), model, { dtype: 'q8' });
+        const path = await exportTo(folderOf('near'), model, { dtype, fused_operators });
         const rows = maskedRows(model, Array.isArray(cases[0]!.input_ids[0]![0]));
         const outputs = await runOnnx(path, rows);
         const exact = await runSession(await sessionOf(cases[0]!), rows);
         expect(Object.keys(outputs)).toEqual(Object.keys(exact));
         for (const [output, { data }] of Object.entries(outputs)) {
-          const expected = exact[output]!.data;
-          const error = Math.hypot(...data.map((value, i) => value - expected[i]!)) / Math.hypot(...expected);
-          // Some widths here are 12: another model would be at an error of about 1.4.
-          expect(error, output).toBeLessThan(0.1);
+          expect(relativeError(data, exact[output]!.data), output).toBeLessThan(bar);
         }
       });
 

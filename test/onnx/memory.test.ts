@@ -31,7 +31,12 @@ describe.skipIf(!onLinux)('exporting a BERT-base', () => {
     await model.save_pretrained(folder);
     model.dispose();
     const model_bytes = statSync(join(folder, 'model.safetensors')).size;
-    for (const options of [{ dtype: 'fp32' }, { dtype: 'fp32', external_data: true }, { dtype: 'q8' }]) {
+    for (const options of [
+      { dtype: 'fp32' },
+      { dtype: 'fp32', external_data: true },
+      { dtype: 'fp16' },
+      { dtype: 'q8' },
+    ]) {
       const { loaded, exported } = peaks(folder, { format: 'onnx', ...options });
       const added = (exported - loaded) / model_bytes;
       console.log(`${JSON.stringify(options)}: the peak rises by ${added.toFixed(3)} of the model's fp32 size`);

@@ -13,12 +13,15 @@ import type {
   LayerSpecification,
 } from '../../lib/engines/specification.ts';
 import type { TaskDescription } from '../../lib/engines/task.ts';
+import { encoderGraph } from '../../lib/onnx/encoder-graph.ts';
 import { exportEncoder, onnxFiles } from '../../lib/onnx/export.ts';
+import type { OnnxDtype } from '../../lib/onnx/network.ts';
 import { randomRequest, randomSpecification } from '../engines/random-specification.ts';
 import { nothing, request } from '../engines/reference-helpers.ts';
 import { expectValuesClose } from '../support/fixtures.ts';
+import { roundingSession } from '../support/onnx-half.ts';
 import { expectSoundGraph, readOnnx } from '../support/onnx-messages.ts';
-import { runOnnx } from '../support/onnx-run.ts';
+import { type Outputs, relativeError, runOnnx, runSession } from '../support/onnx-run.ts';
 import { randomRows as plainRows, uniform } from '../support/random-inputs.ts';
 import { temporaryFolder } from '../support/temporary.ts';
 
@@ -103,20 +106,26 @@ let count = 0;
 
 async function exported(
   specification: EncoderSpecification,
-  dtype: 'fp32' | 'q8',
+  dtype: OnnxDtype,
   task: TaskDescription | null = null,
+  fused_operators = false,
 ) {
   const encoder = await referenceEngine.load(specification, sourcesOf(specification));
   const folder = join(temporary, String(count++));
   await exportEncoder(folder, specification, dtype, (name) => encoder.readParameter(name), {
     external_data: null,
     task,
+    fused_operators,
   });
   return { encoder, path: onnxFiles(folder, dtype)[0] };
 }
 
 async function compare(specification: EncoderSpecification, width = 11): Promise<void> {
-  const { encoder, path } = await exported(specification, 'fp32');
+  for (const fused_operators of [false, true]) await compareGraph(specification, width, fused_operators);
+}
+
+async function compareGraph(specification: EncoderSpecification, width: number, fused_operators: boolean) {
+  const { encoder, path } = await exported(specification, 'fp32', null, fused_operators);
   const { vocab_size, type_vocab_size } = specification.embeddings;
   const rows = plainRows(uniform(5), [width, Math.ceil(width / 2), 1], vocab_size, width);
   const types = rows.token_type_ids.map((row) => row.map((type) => Math.min(type, type_vocab_size - 1)));
@@ -222,10 +231,11 @@ function rowsOf(specification: EncoderSpecification, seed: number) {
 
 describe('random specifications', () => {
   const seeds = Array.from({ length: 48 }, (_, seed) => seed);
+  const graphs = seeds.flatMap((seed) => [[seed, 'plain'] as const, [seed, 'fused'] as const]);
 
-  test.each(seeds)('%d: the encoder', async (seed) => {
+  test.each(graphs)('%d: the encoder, %s', async (seed, operators) => {
     const specification = randomSpecification(seed);
-    const { encoder, path } = await exported(specification, 'fp32');
+    const { encoder, path } = await exported(specification, 'fp32', null, operators === 'fused');
     const { rows, forward } = rowsOf(specification, seed);
     expectSoundGraph(readOnnx(path));
     const outputs = await runOnnx(path, rows);
@@ -241,13 +251,13 @@ describe('random specifications', () => {
     if (pooler_output) expectValuesClose(outputs.pooler_output!.data, expected.pooler_output!, 'pooler_output');
   });
 
-  test.each(seeds)('%d: the heads', async (seed) => {
+  test.each(graphs)('%d: the heads, %s', async (seed, operators) => {
     const specification = randomSpecification(seed);
     const { heads } = specification;
     const whole = heads.map(({ name }) => ({ name, head: name, column: null }));
     const columns = heads.map(({ name }) => ({ name: `${name}_first`, head: name, column: 0 }));
     const task = { outputs: [...whole, ...columns], choices: false };
-    const { encoder, path } = await exported(specification, 'fp32', task);
+    const { encoder, path } = await exported(specification, 'fp32', task, operators === 'fused');
     const { rows, forward } = rowsOf(specification, seed);
     expectSoundGraph(readOnnx(path));
     const outputs = await runOnnx(path, rows);
@@ -265,12 +275,42 @@ describe('random specifications', () => {
   });
 });
 
-test.each(Array.from({ length: 24 }, (_, seed) => seed))(
-  'q8 takes random specification %d, heads and all',
-  async (seed) => {
+test.each(Array.from({ length: 48 }, (_, seed) => [seed, seed % 2 === 0 ? 'plain' : 'fused'] as const))(
+  'fp16 is near fp32 for random specification %d, heads and all, where every result is rounded, too: %s',
+  async (seed, operators) => {
+    const fused_operators = operators === 'fused';
     const specification = randomSpecification(seed);
     const outputs = specification.heads.map(({ name }) => ({ name, head: name, column: null }));
-    const { path } = await exported(specification, 'q8', { outputs, choices: false });
+    const { rows } = rowsOf(specification, seed);
+    for (const task of [null, { outputs, choices: false }]) {
+      const exact = await exported(specification, 'fp32', task);
+      const half = await exported(specification, 'fp16', task, fused_operators);
+      expectSoundGraph(readOnnx(half.path));
+      const expected = await runOnnx(exact.path, rows);
+      expectNear(await runOnnx(half.path, rows), expected);
+      const read = (name: string) => half.encoder.readParameter(name);
+      const graph = encoderGraph(specification, task, 'fp16', read, { fused_operators });
+      const session = await roundingSession(temporary, graph);
+      expectNear(await runSession(session, rows), expected);
+      await session.release();
+    }
+  },
+);
+
+function expectNear(outputs: Outputs, expected: Outputs): void {
+  expect(Object.keys(outputs)).toEqual(Object.keys(expected));
+  for (const [name, { dims, data }] of Object.entries(expected)) {
+    expect(outputs[name]!.dims, name).toEqual(dims);
+    expect(relativeError(outputs[name]!.data, data), name).toBeLessThan(1e-2);
+  }
+}
+
+test.each(Array.from({ length: 48 }, (_, i) => [i % 24, i < 24 ? 'plain' : 'fused'] as const))(
+  'q8 takes random specification %d, heads and all, %s',
+  async (seed, operators) => {
+    const specification = randomSpecification(seed);
+    const outputs = specification.heads.map(({ name }) => ({ name, head: name, column: null }));
+    const { path } = await exported(specification, 'q8', { outputs, choices: false }, operators === 'fused');
     expectSoundGraph(readOnnx(path));
     const results = await runOnnx(path, rowsOf(specification, seed).rows);
     expect(Object.keys(results)).toEqual(outputs.map(({ name }) => name));
@@ -310,6 +350,9 @@ describe('rotary positions', () => {
     const beyond = Math.ceil(longest / stride) * stride + 1;
     const run = runOnnx(path, { input_ids: [Array.from({ length: beyond }, () => 1)] });
     await expect(run).rejects.toThrow(/out of data bounds/);
+    const fused = await exported(rotary(longest), 'fp32', null, true);
+    const tooLong = [Array.from({ length: longest + 1 }, () => 1)];
+    await expect(runOnnx(fused.path, { input_ids: tooLong })).rejects.toThrow(/RotaryEmbedding/);
   });
 });
 
@@ -387,8 +430,7 @@ test('q8 takes every specification that fp32 takes', async () => {
     const rows = { input_ids: [[1, 2, 3, 39, 0]], attention_mask: [[1, 1, 0, 1, 1]] };
     const a = (await runOnnx(exact.path, rows)).last_hidden_state!.data;
     const b = (await runOnnx(quantized.path, rows)).last_hidden_state!.data;
-    const norm = (values: Float32Array) => Math.hypot(...values);
     // Weights this wild lose much in eight bits; something else than this model would be at an error of about 1.4.
-    expect(norm(a.map((value, i) => value - b[i]!)) / norm(a)).toBeLessThan(0.3);
+    expect(relativeError(b, a)).toBeLessThan(0.3);
   }
 });

@@ -14,6 +14,7 @@ import {
   type PretrainedConfig,
 } from '../../lib/index.ts';
 import { expectValuesClose, fixturesFolder } from '../support/fixtures.ts';
+import { relativeError } from '../support/onnx-run.ts';
 import { temporaryFolder } from '../support/temporary.ts';
 
 // What save_pretrained writes of every family and head, loaded and run by transformers.js.
@@ -80,19 +81,24 @@ function theirInputs() {
   return { input_ids: tensor(input_ids), attention_mask: tensor(attention_mask) };
 }
 
-async function check(model: PreTrainedModel, Theirs: TheirClass): Promise<void> {
-  const folder = join(temporary, `${model.config.model_type}-${model.constructor.name}`);
-  await model.save_pretrained(folder, { format: 'onnx' });
-  const theirs = await Theirs.from_pretrained(basename(folder), { dtype: 'fp32', local_files_only: true });
-  const outputs = await theirs(theirInputs());
+async function check(model: PreTrainedModel, Theirs: TheirClass, fused_operators: boolean): Promise<void> {
+  const kind = fused_operators ? 'fused' : 'plain';
+  const folder = join(temporary, `${model.config.model_type}-${model.constructor.name}-${kind}`);
   const call = model as unknown as (inputs: object) => Promise<Record<string, { dims: number[]; data: Float32Array }>>;
   const expected = await call({ input_ids, attention_mask });
-  expect(Object.keys(outputs).sort()).toEqual(Object.keys(expected).sort());
-  for (const [name, { dims, data }] of Object.entries(expected)) {
-    expect(outputs[name]!.dims, name).toEqual([...dims]);
-    expectValuesClose(outputs[name]!.data as Float32Array, data, name);
+  for (const dtype of ['fp32', 'fp16'] as const) {
+    await model.save_pretrained(folder, { format: 'onnx', dtype, fused_operators });
+    const theirs = await Theirs.from_pretrained(basename(folder), { dtype, local_files_only: true });
+    const outputs = await theirs(theirInputs());
+    expect(Object.keys(outputs).sort()).toEqual(Object.keys(expected).sort());
+    for (const [name, { dims, data }] of Object.entries(expected)) {
+      expect(outputs[name]!.dims, name).toEqual([...dims]);
+      const values = outputs[name]!.data as Float32Array;
+      if (dtype === 'fp32') expectValuesClose(values, data, name);
+      else expect(relativeError(values, data), name).toBeLessThan(1e-2);
+    }
+    await theirs.dispose();
   }
-  await theirs.dispose();
 }
 
 beforeAll(() => {
@@ -107,7 +113,8 @@ for (const [family, config] of Object.entries(families)) {
       const values = Object.assign(await config(), { initializer_range: 0.3 });
       using model: PreTrainedModel = auto.from_config(values, { engine: 'reference', seed: 7 });
       const theirs = absent.includes(`${family} ${task}`) ? 'AutoModel' : task;
-      await check(model, (huggingFace as unknown as Record<string, TheirClass>)[theirs]!);
+      const Theirs = (huggingFace as unknown as Record<string, TheirClass>)[theirs]!;
+      for (const fused_operators of [false, true]) await check(model, Theirs, fused_operators);
     });
   });
 }

@@ -47,6 +47,15 @@ describe('tasks', () => {
     );
   });
 
+  test.each(['text-generation', 'translation', 'image-classification', 'automatic-speech-recognition'])(
+    '%s is for models of other kinds',
+    async (name) => {
+      await expect(pipeline(name as PipelineTask)).rejects.toMatchObject(
+        failure('ERR_OPTION', new RegExp(`^there is no task "${name}": it is for models that generate`)),
+      );
+    },
+  );
+
   test.each(['constructor', 'xyz', undefined, null, 7])('%s is none', async (name) => {
     await expect(pipeline(name as PipelineTask)).rejects.toMatchObject(
       failure('ERR_OPTION', /there is no task .*expected one of feature-extraction, /),

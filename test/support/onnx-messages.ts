@@ -48,6 +48,7 @@ const descriptor = fromJson(FileDescriptorProtoSchema, {
         field('output', 2, 'STRING', true),
         field('name', 3, 'STRING'),
         field('op_type', 4, 'STRING'),
+        field('domain', 7, 'STRING'),
         field('attribute', 5, '.onnx.AttributeProto', true),
       ],
     },
@@ -107,7 +108,7 @@ export interface OnnxModel {
   opsetImport: { domain: string; version: bigint }[];
   graph: {
     name: string;
-    node: { opType: string; name: string; input: string[]; output: string[] }[];
+    node: { opType: string; domain: string; name: string; input: string[]; output: string[] }[];
     initializer: OnnxTensor[];
     input: OnnxValue[];
     output: OnnxValue[];
@@ -134,14 +135,15 @@ export function expectSoundGraph({ graph }: OnnxModel): void {
   const known = new Set([...graph.input, ...graph.initializer].map(({ name }) => name));
   expect(known.size).toBe(graph.input.length + graph.initializer.length);
   for (const { input, output, name } of graph.node) {
-    for (const value of input) expect(known, `${name} takes ${value}`).toContain(value);
-    for (const value of output) {
+    // An empty name stands for what is left out.
+    for (const value of input.filter(Boolean)) expect(known, `${name} takes ${value}`).toContain(value);
+    for (const value of output.filter(Boolean)) {
       expect(known).not.toContain(value);
       known.add(value);
     }
   }
   const used = new Set([...graph.node.flatMap(({ input }) => input), ...graph.output.map(({ name }) => name)]);
   const values = [...graph.initializer.map(({ name }) => name), ...graph.node.flatMap(({ output }) => output)];
-  expect(values.filter((name) => !used.has(name))).toEqual([]);
+  expect(values.filter((name) => name !== '' && !used.has(name))).toEqual([]);
   for (const { name } of graph.output) expect(known).toContain(name);
 }

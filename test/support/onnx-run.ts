@@ -1,6 +1,7 @@
-import { join } from 'node:path';
 import { InferenceSession, Tensor } from 'onnxruntime-node';
 import type { PreTrainedModel } from '../../lib/index.ts';
+import { onnxFiles } from '../../lib/onnx/export.ts';
+import type { OnnxDtype } from '../../lib/onnx/network.ts';
 
 /** `[B, S]`, or `[B, C, S]` where a task compares choices. */
 type Integers = readonly number[][] | readonly number[][][];
@@ -46,8 +47,18 @@ export async function runSession(session: InferenceSession, rows: Rows): Promise
 export async function exportTo(
   folder: string,
   model: PreTrainedModel,
-  options: { dtype?: 'fp32' | 'q8'; external_data?: boolean } = {},
+  options: { dtype?: OnnxDtype; external_data?: boolean; fused_operators?: boolean } = {},
 ): Promise<string> {
   await model.save_pretrained(folder, { format: 'onnx', ...options });
-  return join(folder, 'onnx', options.dtype === 'q8' ? 'model_quantized.onnx' : 'model.onnx');
+  return onnxFiles(folder, options.dtype ?? 'fp32')[0];
+}
+
+/** ‖a - b‖ / ‖b‖ over all values. */
+export function relativeError(a: ArrayLike<number>, b: Float32Array): number {
+  let [difference, total] = [0, 0];
+  for (const [i, value] of b.entries()) {
+    difference += (a[i]! - value) ** 2;
+    total += value ** 2;
+  }
+  return Math.sqrt(difference / total);
 }

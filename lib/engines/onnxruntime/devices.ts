@@ -115,11 +115,19 @@ function sharedLibrary(name: string): string {
   return process.platform === 'win32' ? `${name}.dll` : `lib${name}.so`;
 }
 
+/** What PyTorch and others call the same. */
+const meantDevices: Readonly<Record<string, string>> = {
+  mps: 'coreml',
+  metal: 'coreml',
+  directml: 'dml',
+  nvidia: 'cuda',
+};
+
 function unknownDevice(name: string): BertNativeError {
   if (name === 'wasm' || name === 'webgl') {
     return new BertNativeError('ERR_DEVICE', `the device '${name}' is for browsers: expected 'cpu' or 'auto'`);
   }
-  const suggestion = nearest(name, deviceNames);
+  const suggestion = meantDevices[name] ?? nearest(name, deviceNames);
   return new BertNativeError(
     'ERR_OPTION',
     `unknown device '${name}'${suggestion ? `; did you mean '${suggestion}'?` : `: expected one of ${deviceNames.join(', ')}`}`,

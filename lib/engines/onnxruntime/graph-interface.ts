@@ -129,7 +129,8 @@ class Outputs {
       if (whole !== undefined) {
         // Choices have one number each, [B,C].
         const rank = 2 + overTokens;
-        return [{ name: this.#require(whole, rank, task.choices ? null : width, 'num_labels').name, column: -1 }];
+        const key = width === this.#request.specification.embeddings.vocab_size ? 'vocab_size' : 'num_labels';
+        return [{ name: this.#require(whole, rank, task.choices ? null : width, key).name, column: -1 }];
       }
       return parts.map((part) => {
         const output = this.#find([part.name]);
@@ -186,7 +187,7 @@ class Outputs {
       throw new BertNativeError(
         'ERR_FILE_FORMAT',
         `${path}: the output ${quoted(name)} has ${shape.length} dimensions, ${shapeText(shape)}: expected ${rank}` +
-          `${key === 'num_labels' ? '; is it of another task?' : ''}`,
+          `${['num_labels', 'vocab_size'].includes(key) ? '; is it of another task?' : ''}`,
       );
     }
     const last = this.#length(shape?.at(-1));

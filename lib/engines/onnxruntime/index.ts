@@ -1,4 +1,5 @@
-import { resolve } from 'node:path';
+import { realpath, stat } from 'node:fs/promises';
+import { dirname, resolve } from 'node:path';
 import { nativeBinding } from '../../binding/load.ts';
 import type {
   GraphBinding,
@@ -7,8 +8,9 @@ import type {
   NativeSessionSettings,
 } from '../../binding/native.ts';
 import { BertNativeError } from '../../errors.ts';
+import { fileError } from '../../files.ts';
 import { type GraphFile, openGraph, openGraphBytes } from '../../onnx/reading/graph-file.ts';
-import { checkOption, warnOnce } from '../../options.ts';
+import { checkOption, optionError, warnOnce } from '../../options.ts';
 import type { LoadedEncoder } from '../engine.ts';
 import { abortableForward } from '../native-calls.ts';
 import { chooseProviders } from './devices.ts';
@@ -16,8 +18,8 @@ import { fileIdentity, requireUnchanged } from './file-identity.ts';
 import { graphBinding } from './graph-interface.ts';
 import type { GraphModel } from './graph-source.ts';
 import { openOnnxRuntime } from './library.ts';
-import { cacheOptimizedModelRule, OptimizedGraph, settingsOfOptimized } from './optimized-graph.ts';
-import { type SessionOptions, sessionPlan } from './session-options.ts';
+import { OptimizedGraph, settingsOfOptimized } from './optimized-graph.ts';
+import { cacheOptimizedModelRule, type SessionOptions, sessionPlan } from './session-options.ts';
 
 /** How a graph is run. */
 export interface GraphLoadOptions {
@@ -56,13 +58,8 @@ export async function loadGraph(graph: GraphModel, options: GraphLoadOptions = {
   const { settings, providers } = sessionPlan(options.session_options);
   const cache = options.cache_optimized_model ?? false;
   checkOption('cache_optimized_model', cache, cacheOptimizedModelRule);
-  if (cache !== false && settings.optimized_model_path !== '') {
-    throw new BertNativeError(
-      'ERR_OPTION',
-      'cache_optimized_model and session_options.optimizedModelFilePath are both given: expected one of them',
-    );
-  }
   const { source, specification, task, padding_token_id } = graph;
+  await checkOptimizedPath(settings.optimized_model_path, source, cache);
   const file = typeof source === 'string' ? await openGraph(resolve(source)) : null;
   const summary = file?.summary ?? (await openGraphBytes(source as Uint8Array));
   const binding = graphBinding({
@@ -86,6 +83,26 @@ export async function loadGraph(graph: GraphModel, options: GraphLoadOptions = {
     return load(session, { ...settings, providers: [] });
   });
   return loadedGraph(encoder, binding);
+}
+
+/** Of `optimizedModelFilePath`, which ONNX Runtime writes without asking. */
+async function checkOptimizedPath(path: string, source: string | Uint8Array, cache: boolean | string): Promise<void> {
+  if (path === '') return;
+  if (cache !== false) {
+    throw new BertNativeError(
+      'ERR_OPTION',
+      'cache_optimized_model and session_options.optimizedModelFilePath are both given: expected one of them',
+    );
+  }
+  const [target, origin] = await Promise.all(
+    [path, source].map((name) => (typeof name === 'string' ? realpath(name).catch(() => resolve(name)) : '')),
+  );
+  if (target === origin) {
+    throw optionError('session_options.optimizedModelFilePath', path, 'another file than the graph itself');
+  }
+  await stat(dirname(resolve(path))).catch((cause) => {
+    throw fileError('writing the optimised graph', path, cause);
+  });
 }
 
 /** What is the same for each attempt at making it. */

@@ -62,7 +62,7 @@ export function findOnnxRuntime(): string {
   const withoutLibrary =
     missing.length > 0
       ? `${missing.join(' and ')} has no library for ${platform}`
-      : `the package ${packageName} is neither loaded nor found from ${bases().map(dirname).join(' or ')}`;
+      : `the package ${packageName} is neither loaded nor found from ${[...new Set(bases().map(dirname))].join(' or ')}`;
   throw new BertNativeError('ERR_ENGINE', `ONNX Runtime is not there: ${withoutLibrary}. ${remedy}`);
 }
 

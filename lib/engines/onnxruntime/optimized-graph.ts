@@ -7,7 +7,7 @@ import type { NativeOnnxRuntime, NativeSessionSettings } from '../../binding/nat
 import { env } from '../../env.ts';
 import { fileError, makeFolder } from '../../files.ts';
 import { type GraphFile, openGraph } from '../../onnx/reading/graph-file.ts';
-import { booleanRule, type OptionRule, warnOnce } from '../../options.ts';
+import { warnOnce } from '../../options.ts';
 import { fileIdentity } from './file-identity.ts';
 
 // Optimising a graph takes longer than all else of loading it. What comes out depends on the file, the library, the options
@@ -24,12 +24,6 @@ const dataName = `${graphName}_data`;
 const minSeparateBytes = 256;
 /** From here on weights are written beside their graph: protobuf ends at 2 GiB. */
 const separateFromBytes = 2 ** 30;
-
-export const cacheOptimizedModelRule: OptionRule = {
-  expected: 'true, false or the path of a folder',
-  accepts: (value) =>
-    booleanRule.accepts(value) || (typeof value === 'string' && value !== '' && !value.includes('\0')),
-};
 
 /** The folder of what is kept, unless a caller names one: beside the hub's cache. */
 function defaultFolder(): string {

@@ -1,5 +1,13 @@
 import type { NativeSessionSettings } from '../../binding/native.ts';
-import { booleanRule, checkOptions, integerRule, type OptionRules, oneOfRule, optionError } from '../../options.ts';
+import {
+  booleanRule,
+  checkOptions,
+  integerRule,
+  type OptionRule,
+  type OptionRules,
+  oneOfRule,
+  optionError,
+} from '../../options.ts';
 
 /** ONNX Runtime's options of a session, named as in onnxruntime-node, which is how transformers.js takes them, too. */
 export interface SessionOptions {
@@ -16,7 +24,7 @@ export interface SessionOptions {
   readonly optimizedModelFilePath?: string | null;
   readonly enableCpuMemArena?: boolean | null;
   readonly enableMemPattern?: boolean | null;
-  /** From 0, which tells everything, to 4, fatal errors alone. 3 unless given. */
+  /** From 0, which tells everything, to 4, fatal errors alone. 4 unless given: what fails is thrown. */
   readonly logSeverityLevel?: 0 | 1 | 2 | 3 | 4 | null;
   /** Lengths of the graph's symbolic dimensions, by name. */
   readonly freeDimensionOverrides?: Readonly<Record<string, number>> | null;
@@ -45,6 +53,12 @@ const lengthsRule = {
   expected: 'an object of whole numbers from 1 up: { batch_size: 1 }',
   accepts: (value: unknown) =>
     isObject(value) && Object.values(value).every((length) => Number.isSafeInteger(length) && length > 0),
+};
+
+export const cacheOptimizedModelRule: OptionRule = {
+  expected: 'true, false or the path of a folder',
+  accepts: (value) =>
+    booleanRule.accepts(value) || (typeof value === 'string' && value !== '' && !value.includes('\0')),
 };
 
 const rules: OptionRules<SessionOptions> = {
@@ -97,7 +111,7 @@ export function sessionPlan(options: unknown): SessionPlan {
       optimized_model_path: given.optimizedModelFilePath ?? '',
       memory_arena: given.enableCpuMemArena ?? true,
       memory_pattern: given.enableMemPattern ?? false,
-      log_severity: given.logSeverityLevel ?? 3,
+      log_severity: given.logSeverityLevel ?? 4,
       entries: configurationEntries(given.extra ?? {}),
       free_dimensions: Object.entries(given.freeDimensionOverrides ?? {}),
       token_budget: 0,

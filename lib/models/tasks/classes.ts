@@ -5,6 +5,7 @@ import { type TaskInputs, TaskModel, type TaskModelOutput } from './task-model.t
 
 const logits: TaskDescription = { outputs: [{ name: 'logits', head: 'logits', column: null }], choices: false };
 
+/** What a {@link SequenceClassificationModel} gives. */
 export interface SequenceClassifierOutput extends TaskModelOutput {
   /** `[B, num_labels]`. */
   readonly logits: Tensor<'float32'>;
@@ -31,6 +32,7 @@ export abstract class SequenceClassificationModel extends TaskModel {
   }
 }
 
+/** What a {@link TokenClassificationModel} gives. */
 export interface TokenClassifierOutput extends TaskModelOutput {
   /** `[B, S, num_labels]`; `[positions, num_labels]` with `logits_positions`. */
   readonly logits: Tensor<'float32'>;
@@ -48,6 +50,7 @@ export abstract class TokenClassificationModel extends TaskModel {
   static override readonly task = logits;
 }
 
+/** What a {@link QuestionAnsweringModel} gives. */
 export interface QuestionAnsweringModelOutput extends TaskModelOutput {
   /** `[B, S]`: how likely an answer begins at each position. */
   readonly start_logits: Tensor<'float32'>;
@@ -73,6 +76,7 @@ export abstract class QuestionAnsweringModel extends TaskModel {
   };
 }
 
+/** What a {@link MaskedLanguageModel} gives. */
 export interface MaskedLMOutput extends TaskModelOutput {
   /** `[B, S, vocab_size]`; `[positions, vocab_size]` with `logits_positions`. */
   readonly logits: Tensor<'float32'>;
@@ -90,6 +94,7 @@ export abstract class MaskedLanguageModel extends TaskModel {
   static override readonly task = logits;
 }
 
+/** What a {@link MultipleChoiceModel} gives. */
 export interface MultipleChoiceModelOutput extends TaskModelOutput {
   /** `[B, C]`. */
   readonly logits: Tensor<'float32'>;
@@ -110,6 +115,7 @@ export abstract class MultipleChoiceModel extends TaskModel {
   static override readonly task: TaskDescription = { ...logits, choices: true };
 }
 
+/** What a {@link NextSentencePredictionModel} gives. */
 export interface NextSentencePredictorOutput extends TaskModelOutput {
   /** `[B, 2]`: the second text follows the first; it does not. */
   readonly logits: Tensor<'float32'>;

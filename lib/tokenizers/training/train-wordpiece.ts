@@ -16,6 +16,7 @@ import { stringsOf } from '../flat-strings.ts';
 import { TextBatches } from './text-batches.ts';
 import { TrainedWordPiece } from './trained-wordpiece.ts';
 
+/** Which vocabulary {@link train_wordpiece} makes. */
 export interface TrainWordPieceOptions
   extends Pick<BertTokenizerOptions, 'do_lower_case' | 'strip_accents' | 'tokenize_chinese_chars'> {
   /**

@@ -27,6 +27,9 @@ import { withWarnings } from '../../support/warnings.ts';
 import { failure } from '../../weights/support.ts';
 import { head, logits, spans, specification } from './support.ts';
 
+/** Functions of the addon that tests put others in the place of. */
+const binding = nativeBinding() as { -readonly [Name in keyof NativeBinding]: NativeBinding[Name] };
+
 let path: string;
 let encoder: EncoderSpecification;
 
@@ -137,7 +140,6 @@ test('a file that changes while its session is made', async () => {
   const folder = temporaryFolder();
   const source = join(folder, 'model.onnx');
   copyFileSync(path, source);
-  const binding = nativeBinding() as { -readonly [Name in keyof NativeBinding]: NativeBinding[Name] };
   const { load_graph } = binding;
   binding.load_graph = async (...call) => {
     const encoder = await load_graph(...call);
@@ -165,6 +167,24 @@ describe('providers', () => {
     const graph = await load(path, { device: 'auto' });
     expect(graph.execution_providers.at(-1)).toBe('cpu');
     graph.dispose();
+  });
+
+  test.runIf(process.platform === 'linux')('auto, where the best one does not start', async () => {
+    const runtime = openOnnxRuntime();
+    const { onnxruntime_info } = binding;
+    // The library lists a provider that cannot be made; that of Apple is on no Linux.
+    const opened = { ...runtime, providers: ['CoreMLExecutionProvider', ...runtime.providers] };
+    binding.onnxruntime_info = () => ({ supported: true, opened });
+    try {
+      const { result, warnings } = await withWarnings(() => load(path, { device: 'auto' }));
+      expect(result.execution_providers).toEqual(['cpu']);
+      expect(warnings.map(({ code }) => code)).toEqual(['BERT_NATIVE_DEVICE']);
+      expect(warnings[0]!.message).toContain('coreml');
+      result.dispose();
+      await failure(load(path, { device: 'coreml' }), 'ERR_DEVICE');
+    } finally {
+      binding.onnxruntime_info = onnxruntime_info;
+    }
   });
 });
 
@@ -356,5 +376,10 @@ describe('cache_optimized_model', () => {
     const optimizedModelFilePath = join(temporaryFolder(), 'o.onnx');
     (await load(path, { session_options: { optimizedModelFilePath } })).dispose();
     expect(readFileSync(optimizedModelFilePath).includes('Gelu')).toBe(true);
+    const before = readFileSync(path);
+    await failure(load(path, { session_options: { optimizedModelFilePath: path } }), 'ERR_OPTION');
+    expect(readFileSync(path).equals(before)).toBe(true);
+    const nowhere = join(temporaryFolder(), 'folder', 'o.onnx');
+    await failure(load(path, { session_options: { optimizedModelFilePath: nowhere } }), 'ERR_NOT_FOUND');
   });
 });

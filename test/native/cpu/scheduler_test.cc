@@ -17,6 +17,7 @@
 #include "check_throws.h"
 #include "common/errors.h"
 #include "cpu/requests.h"
+#include "encoder/compute_limits.h"
 #include "harness.h"
 #include "signal_mask.h"
 
@@ -110,7 +111,7 @@ void same_bits_whoever_runs_beside() {
   large_alone->await();
 
   for (const size_t threads : {1, 3, 2}) {
-    Scheduler::instance().set_thread_count(threads);
+    ComputeLimits::instance().set_thread_count(threads);
     const SharedTask large = submit(encoder, requests_of_length(model.specification, 300, 50, 3));
     std::vector<std::thread> callers;
     std::atomic<size_t> wrong{0}, failed{0};
@@ -258,8 +259,8 @@ void cancels_without_touching_others() {
 void refuses_what_the_queue_cannot_hold() {
   const Model model(make_specification(kOddSizes));
   const auto encoder = load(model);
-  Scheduler& scheduler = Scheduler::instance();
-  scheduler.set_max_queued_tokens(5000);
+  ComputeLimits& limits = ComputeLimits::instance();
+  limits.set_max_queued_tokens(5000);
   check_throws(ErrorCode::kQueueFull, "brings 6000 tokens",
                [&] { submit(encoder, requests_of_length(model.specification, 100, 60, 12)); });
   std::vector<SharedTask> accepted;
@@ -276,7 +277,7 @@ void refuses_what_the_queue_cannot_hold() {
   gate.open();
   for (const SharedTask& task : accepted) task->await();
   submit(encoder, requests_of_length(model.specification, 40, 60, 12))->await();
-  scheduler.set_max_queued_tokens(std::numeric_limits<size_t>::max());
+  limits.set_max_queued_tokens(std::numeric_limits<size_t>::max());
   BN_CHECK(refused == 3 && accepted.size() == 2, std::to_string(refused) + " of 5 calls were refused");
 }
 
