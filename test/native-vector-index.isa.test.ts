@@ -1,7 +1,6 @@
-import { createRequire } from 'node:module';
 import { Worker } from 'node:worker_threads';
 import { describe, expect, test } from 'vitest';
-import { nativeBinding, packageRoot } from '../lib/binding/load.ts';
+import { findAddon, nativeBinding } from '../lib/binding/load.ts';
 import type { NativeVectorIndex } from '../lib/binding/native.ts';
 
 const D = 24;
@@ -103,7 +102,7 @@ test.each(['ArrayBuffer', 'SharedArrayBuffer'])('a worker that ends in mid-searc
      parentPort.postMessage('started');`,
     {
       eval: true,
-      workerData: { addon: createRequire(import.meta.url)('node-gyp-build').path(packageRoot), bytes: 20_000 * D * 4 },
+      workerData: { addon: findAddon(), bytes: 20_000 * D * 4 },
     },
   );
   await new Promise((resolve, reject) => worker.once('message', resolve).once('error', reject));

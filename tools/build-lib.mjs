@@ -15,7 +15,8 @@ const dist = join(root, 'dist');
 /** What is run or imported by its path. */
 const entries = ['index', 'cli/main', 'cli/interruption', 'binding/load', 'tokenizers/loading/parse-worker'];
 
-const dependencies = Object.keys(JSON.parse(readFileSync(join(root, 'package.json'), 'utf8')).dependencies);
+const packageJson = JSON.parse(readFileSync(join(root, 'package.json'), 'utf8'));
+const dependencies = Object.keys(packageJson.dependencies);
 
 const typescript = join(root, 'node_modules', '.bin', process.platform === 'win32' ? 'tsc.cmd' : 'tsc');
 const types = spawnSync(typescript, ['-p', join(root, 'tsconfig.json'), '--emitDeclarationOnly'], {
@@ -29,7 +30,7 @@ const bundle = await rolldown({
   input: Object.fromEntries(entries.map((name) => [name, join(lib, `${name}.ts`)])),
   platform: 'node',
   external: (id) => id.startsWith('node:') || dependencies.some((name) => id === name || id.startsWith(`${name}/`)),
-  transform: { target: 'es2023' },
+  transform: { target: 'es2023', define: { BERT_NATIVE_VERSION: JSON.stringify(packageJson.version) } },
   treeshake: false, // modules do nothing when they are loaded; what is not exported is little
   logLevel: 'warn',
 });

@@ -1,52 +1,85 @@
-import { existsSync, readdirSync } from 'node:fs';
+import { existsSync, readFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
-import { dirname, join } from 'node:path';
+import { dirname, join, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { BertNativeError } from '../errors.ts';
+import { addonFile, platformName, prebuiltPlatforms, thisPlatform } from './addon-file.ts';
 import type { NativeBinding } from './native.ts';
 
 let binding: NativeBinding | undefined;
 
-/** The folder that holds package.json, wherever below it this code lies: `lib/binding`, or what a build made of it. */
-export const packageRoot = folderWithPackage(dirname(fileURLToPath(import.meta.url)));
+const codeFolder = dirname(fileURLToPath(import.meta.url));
+const installedRoot = folderOfPackage(codeFolder);
 
-function folderWithPackage(folder: string): string {
-  if (existsSync(join(folder, 'package.json')) || dirname(folder) === folder) return folder;
-  return folderWithPackage(dirname(folder));
+/**
+ * The folder that holds package.json, wherever below it this code lies: `lib/binding`, or what a build made of it. Where
+ * an application's bundle has the code, the bundle's own folder: `prebuilds` and `parse-worker.js` may lie beside it.
+ */
+export const packageRoot = installedRoot ?? codeFolder;
+
+function folderOfPackage(folder: string): string | undefined {
+  if (packageName(folder) === 'bert-native') return folder;
+  return dirname(folder) === folder ? undefined : folderOfPackage(dirname(folder));
+}
+
+function packageName(folder: string): string | undefined {
+  try {
+    return (JSON.parse(readFileSync(join(folder, 'package.json'), 'utf8')) as { name?: string }).name;
+  } catch {
+    return undefined; // none there, or another program's, which need not be valid
+  }
 }
 
 /**
- * Loads the addon, once: from `build/Release` where it was built from source, else from `prebuilds`.
+ * Loads the addon, once: the file that `BERT_NATIVE_ADDON` names, else the one in `build/Release` where it was built from
+ * source, else from `prebuilds`.
  *
  * @throws BertNativeError `ERR_ADDON` when there is none for this platform, or it does not load
  */
 export function nativeBinding(): NativeBinding {
   if (binding === undefined) {
-    const require = createRequire(import.meta.url);
-    try {
-      binding = require('node-gyp-build')(packageRoot) as NativeBinding;
-    } catch (error) {
-      throw new BertNativeError(
-        'ERR_ADDON',
-        `the native addon does not load on ${process.platform}-${process.arch} (Node ${process.version}): ` +
-          `${(error as Error).message.split('\n')[0]}. ${remedy()}`,
-        { cause: error },
-      );
-    }
+    binding = loadAddon(findAddon());
     binding.set_error_class(BertNativeError as unknown as Parameters<NativeBinding['set_error_class']>[0]);
   }
   return binding;
 }
 
-/** What helps where there is no addon: a clone can build it, an installed package has what it was shipped with. */
-function remedy(): string {
-  if (existsSync(join(packageRoot, 'tools', 'build-native.mjs'))) {
-    return `Build it with: npm run build --prefix ${JSON.stringify(packageRoot)}`;
+/** @throws BertNativeError `ERR_ADDON` */
+export function findAddon(): string {
+  const named = process.env.BERT_NATIVE_ADDON;
+  if (named !== undefined && named !== '') {
+    if (existsSync(named)) return resolve(named);
+    throw new BertNativeError('ERR_ADDON', `BERT_NATIVE_ADDON names ${JSON.stringify(named)}, which is not there`);
   }
-  const prebuilds = join(packageRoot, 'prebuilds');
-  const platforms = existsSync(prebuilds) ? readdirSync(prebuilds).filter((name) => !name.includes('.')) : [];
-  return (
-    `This package was shipped with addons for: ${platforms.join(', ') || 'no platform'}. ` +
-    'For another one, build it in a clone of the repository (npm ci && npm run build) and install from that folder.'
+  const platform = thisPlatform();
+  const file = addonFile(packageRoot, platform);
+  if (file !== undefined) return file;
+  const prebuilt = prebuiltPlatforms(packageRoot).join(', ') || 'no platform';
+  const place = `${platformName(platform)}, Node ${process.versions.node}`;
+  throw new BertNativeError(
+    'ERR_ADDON',
+    `there is no native addon for ${place} in ${packageRoot}, which has prebuilt ones for ${prebuilt}; ${remedy()}`,
   );
+}
+
+function loadAddon(file: string): NativeBinding {
+  try {
+    return createRequire(import.meta.url)(file) as NativeBinding;
+  } catch (error) {
+    const problem = (error as Error).message.split('\n')[0];
+    const place = `${platformName(thisPlatform())}, Node ${process.versions.node}`;
+    throw new BertNativeError('ERR_ADDON', `the native addon does not load on ${place}: ${problem}; ${remedy()}`, {
+      cause: error,
+    });
+  }
+}
+
+/** What helps where there is no addon: a clone and an installed package can build it, a bundle needs it beside itself. */
+function remedy(): string {
+  if (installedRoot === undefined) {
+    return 'copy node_modules/bert-native/prebuilds beside the bundle, or name the addon in BERT_NATIVE_ADDON';
+  }
+  const isClone = existsSync(join(packageRoot, 'lib', 'index.ts'));
+  const command = isClone ? `npm run build --prefix ${JSON.stringify(packageRoot)}` : 'npx bert-native build';
+  return `build it from source (cmake 3.20 and a C++20 compiler are needed) with: ${command}`;
 }

@@ -4,6 +4,7 @@ import { BertNativeError } from '../errors.ts';
 import { fileError } from '../files.ts';
 import { version } from '../version.ts';
 import { type AskArguments, runAsk } from './ask.ts';
+import { type BuildArguments, runBuild } from './build.ts';
 import { type ClassifyArguments, runClassify } from './classify.ts';
 import { runDemo } from './demo.ts';
 import { type DownloadArguments, runDownload } from './download.ts';
@@ -69,6 +70,12 @@ program
   .description('the whole way with the small model that the package carries: tokens, ids, shapes, values, similarities')
   .argument('[texts...]', 'your own texts in place of the built-in ones')
   .action(runDemo);
+
+program
+  .command('build')
+  .description('builds the native addon from source: for platforms that the package has no prebuilt one for')
+  .option('--onnxruntime', 'with the engine that runs ONNX graphs, whose headers are a large download')
+  .action((options: BuildArguments) => runBuild(options));
 
 withEngineChoice(
   program

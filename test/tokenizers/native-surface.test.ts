@@ -1,6 +1,6 @@
 import { Worker } from 'node:worker_threads';
 import { describe, expect, test } from 'vitest';
-import { nativeBinding, packageRoot } from '../../lib/binding/load.ts';
+import { findAddon, nativeBinding } from '../../lib/binding/load.ts';
 import type { NativeTokenizerDescription } from '../../lib/binding/native.ts';
 import { bertDescription, bertParts, plainOptions, rowsOf, texts, wordPieceDescription } from './native-support.ts';
 
@@ -241,7 +241,7 @@ describe('encode_async', () => {
   // The addon is loaded by path: a worker's eval code has no TypeScript.
   const program = `
     const { workerData, parentPort } = require('node:worker_threads');
-    const addon = require(workerData.loader)(workerData.root);
+    const addon = require(workerData.addon);
     addon.set_error_class(Error);
     const model = addon.create_tokenizer_model(workerData.model);
     const tokenizer = addon.create_tokenizer({ ...workerData.parts, model });
@@ -254,8 +254,7 @@ describe('encode_async', () => {
     new Worker(program, {
       eval: true,
       workerData: {
-        loader: `${packageRoot}/node_modules/node-gyp-build`,
-        root: packageRoot,
+        addon: findAddon(),
         model: wordPieceDescription(vocabulary),
         parts: bertParts(vocabulary),
         options: plainOptions,

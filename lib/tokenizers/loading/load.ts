@@ -1,3 +1,4 @@
+import { existsSync } from 'node:fs';
 import { readFile, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { Worker } from 'node:worker_threads';
@@ -47,7 +48,8 @@ export async function loadTokenizer(job: ParseJob): Promise<LoadedTokenizer> {
     const problem = `${bytes} bytes; at most ${maxTokenizerBytes} are read`;
     throw new BertNativeError('ERR_FILE_FORMAT', `${job.paths.join(', ')}: ${problem}`);
   }
-  const parsed = bytes > maxBytesHere ? await parseInWorker(job) : await parseHere(job);
+  const worker = bytes > maxBytesHere ? workerPaths.find(existsSync) : undefined;
+  const parsed = worker === undefined ? await parseHere(job) : await parseInWorker(job, worker);
   const { vocabulary, model } = parsed;
   return new LoadedTokenizer(parsed, await native.create_tokenizer_model_async({ vocabulary, model }));
 }
@@ -72,12 +74,19 @@ async function parseHere(job: ParseJob): Promise<ParsedTokenizer> {
   return parseFiles(job, files);
 }
 
-/** The compiled worker also where the library runs from its sources: Node 20 runs no TypeScript. */
-const workerPath = join(packageRoot, 'dist', 'tokenizers', 'loading', 'parse-worker.js');
+/**
+ * The compiled worker, also where the library runs from its sources: Node 20 runs no TypeScript. An application's bundle
+ * may have it beside itself; one that does not parses where it is.
+ */
+const workerPaths = [
+  join(packageRoot, 'dist', 'tokenizers', 'loading', 'parse-worker.js'),
+  join(packageRoot, 'parse-worker.js'),
+  join(packageRoot, 'parse-worker.mjs'),
+];
 
-function parseInWorker(job: ParseJob): Promise<ParsedTokenizer> {
+function parseInWorker(job: ParseJob, path: string): Promise<ParsedTokenizer> {
   return new Promise((resolve, reject) => {
-    const worker = new Worker(workerPath, {
+    const worker = new Worker(path, {
       workerData: job,
       execArgv: [],
       resourceLimits: { maxOldGenerationSizeMb: maxWorkerHeapMb },
