@@ -54,7 +54,9 @@ for (const row of [header, ...rows]) {
   console.log(`  ${row.map((cell, i) => String(cell).padEnd(widths[i])).join('  ')}`.trimEnd());
 }
 const found = rows.reduce((sum, row) => sum + (Number(row[2]) || 0), 0);
-console.log(`\n${seconds} s for each target, seed ${seed}: ${found === 0 ? 'nothing was found' : `${found} findings, in build/fuzz/found`}`);
+console.log(
+  `\n${seconds} s for each target, seed ${seed}: ${found === 0 ? 'nothing was found' : `${found} findings, in build/fuzz/found`}`,
+);
 process.exit(found === 0 ? 0 : 1);
 
 function report(name, code, { findings, inputs, corpus, blocks, outcomes }) {

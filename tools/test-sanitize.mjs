@@ -63,7 +63,9 @@ for (const row of [header, ...rows]) {
   console.log(`  ${row.map((cell, i) => String(cell).padEnd(widths[i])).join('  ')}`.trimEnd());
 }
 const failed = rows.filter(([, , result, found]) => found > 0 || result.startsWith('FAILED'));
-console.log(failed.length === 0 ? '\nNo report.' : `\n${reports} reports; ${failed.length} of ${rows.length} runs failed`);
+console.log(
+  failed.length === 0 ? '\nNo report.' : `\n${reports} reports; ${failed.length} of ${rows.length} runs failed`,
+);
 process.exit(failed.length === 0 ? 0 : 1);
 
 /** Runs a program, and counts what its sanitizer writes, wherever it writes it. */
@@ -84,7 +86,8 @@ function run(sanitizer, title, logs, command, environment) {
   writeFileSync(`${log}-output.txt`, `${result.stdout}${result.stderr}`);
   for (const report of found.slice(0, 5)) console.log(`\n${report.split('\n').slice(0, 60).join('\n')}`);
   const status = result.signal ?? result.status;
-  if (status !== 0) console.log(`\n${title} ended with ${status}:\n${lastLines(result.stdout)}\n${lastLines(result.stderr)}`);
+  if (status !== 0)
+    console.log(`\n${title} ended with ${status}:\n${lastLines(result.stdout)}\n${lastLines(result.stderr)}`);
   const last = result.stdout.trim().split('\n').at(-1) ?? '';
   reports += found.length;
   rows.push([sanitizer, title, status === 0 ? last : `FAILED (${status})`, found.length, seconds]);

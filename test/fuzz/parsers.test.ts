@@ -23,7 +23,8 @@ describe.each(Object.entries(targets))('%s', (name, target) => {
   });
 
   test('refuses what was found', async () => {
-    for (const [found, bytes] of inputsOf('found', name)) expect(target.codes, found).toContain(await check(target, bytes));
+    for (const [found, bytes] of inputsOf('found', name))
+      expect(target.codes, found).toContain(await check(target, bytes));
   });
 
   test('takes changed inputs, or refuses them with a code that it may give', async () => {
@@ -32,7 +33,9 @@ describe.each(Object.entries(targets))('%s', (name, target) => {
     for (let i = 0; i < mutations; i++) {
       const bytes = mutate(target, corpus, random);
       await check(target, bytes).catch((error) => {
-        expect.fail(`input ${i}, ${JSON.stringify(Buffer.from(bytes).toString('latin1').slice(0, 2000))}: ${error.stack}`);
+        expect.fail(
+          `input ${i}, ${JSON.stringify(Buffer.from(bytes).toString('latin1').slice(0, 2000))}: ${error.stack}`,
+        );
       });
     }
   });

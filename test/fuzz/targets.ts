@@ -138,7 +138,19 @@ export const targets: Readonly<Record<string, FuzzTarget>> = {
   pickle: {
     kind: 'binary',
     codes: [...fileCodes, 'ERR_UNSAFE_PICKLE'],
-    words: ['ctorch._utils\n_rebuild_tensor_v2\n', 'ccollections\nOrderedDict\n', 'ctorch\nFloatStorage\n', '\x80\x02', '(', 't', 'R', 'Q', '}', 'u', '.'],
+    words: [
+      'ctorch._utils\n_rebuild_tensor_v2\n',
+      'ccollections\nOrderedDict\n',
+      'ctorch\nFloatStorage\n',
+      '\x80\x02',
+      '(',
+      't',
+      'R',
+      'Q',
+      '}',
+      'u',
+      '.',
+    ],
     run: (bytes) => {
       const { value, end } = unpickle(bytes, '(memory)', stateDictGlobals);
       require(end > 0 && end <= bytes.byteLength, 'the pickle ends inside its bytes');
@@ -168,7 +180,17 @@ export const targets: Readonly<Record<string, FuzzTarget>> = {
   'tokenizer-json': {
     kind: 'json',
     codes: tokenizerCodes,
-    words: ['"type"', '"Sequence"', '"Replace"', '"Regex"', '"String"', '"pattern"', '"vocab"', '"merges"', '"__proto__"'],
+    words: [
+      '"type"',
+      '"Sequence"',
+      '"Replace"',
+      '"Regex"',
+      '"String"',
+      '"pattern"',
+      '"vocab"',
+      '"merges"',
+      '"__proto__"',
+    ],
     run: (bytes) => parseTokenizer({ kind: 'tokenizer.json' }, PreTrainedTokenizerFast, bytes),
   },
   'vocab-txt': {
@@ -184,7 +206,8 @@ export const targets: Readonly<Record<string, FuzzTarget>> = {
     run: async (bytes) => {
       const files = filesOf(bytes);
       const empty = new Uint8Array();
-      const [layout, itsClass] = files.size % 2 === 0 ? (['roberta', RobertaTokenizer] as const) : (['gpt2', GPT2Tokenizer] as const);
+      const [layout, itsClass] =
+        files.size % 2 === 0 ? (['roberta', RobertaTokenizer] as const) : (['gpt2', GPT2Tokenizer] as const);
       const [vocab, merges] = [files.get('vocab.json') ?? empty, files.get('merges.txt') ?? empty];
       await parseTokenizer({ kind: 'byte-level-bpe', layout }, itsClass, vocab, merges);
     },
@@ -192,7 +215,28 @@ export const targets: Readonly<Record<string, FuzzTarget>> = {
   regex: {
     kind: 'text',
     codes: tokenizerCodes,
-    words: ['\\p{L}', '\\p{N}', '\\s', '(?!\\S)', '(?i:', '(?<=', '(?>', '[^', '&&', '{2,}', '{,3}', '*+', '??', '\\b', '\\G', '|', '(', ')', ']', '\\x{1F600}'],
+    words: [
+      '\\p{L}',
+      '\\p{N}',
+      '\\s',
+      '(?!\\S)',
+      '(?i:',
+      '(?<=',
+      '(?>',
+      '[^',
+      '&&',
+      '{2,}',
+      '{,3}',
+      '*+',
+      '??',
+      '\\b',
+      '\\G',
+      '|',
+      '(',
+      ')',
+      ']',
+      '\\x{1F600}',
+    ],
     run: (bytes) => {
       const { code, ranges } = compileRegex(Buffer.from(bytes).toString());
       require(code.length <= 6 * (1 << 16) + 5 && ranges.length <= 1 << 20, 'the size of the program');
@@ -232,8 +276,24 @@ export const targets: Readonly<Record<string, FuzzTarget>> = {
   },
   modules: {
     kind: 'text',
-    codes: [...fileCodes, 'ERR_UNSUPPORTED_MODEL', 'ERR_CONFIG', 'ERR_NOT_FOUND', 'ERR_WEIGHT_MISSING', 'ERR_DTYPE', 'ERR_IO'],
-    words: ['"path"', '"type"', '"idx"', 'sentence_transformers.models.Pooling', '../', '"word_embedding_dimension"', fileMark],
+    codes: [
+      ...fileCodes,
+      'ERR_UNSUPPORTED_MODEL',
+      'ERR_CONFIG',
+      'ERR_NOT_FOUND',
+      'ERR_WEIGHT_MISSING',
+      'ERR_DTYPE',
+      'ERR_IO',
+    ],
+    words: [
+      '"path"',
+      '"type"',
+      '"idx"',
+      'sentence_transformers.models.Pooling',
+      '../',
+      '"word_embedding_dimension"',
+      fileMark,
+    ],
     run: async (bytes) => {
       const folder = mkdtempSync(join(tmpdir(), 'bert-native-fuzz-'));
       try {

@@ -103,7 +103,9 @@ FailingProcessAllocations::FailingProcessAllocations(size_t first, size_t count)
   armed = true;
 }
 
-FailingProcessAllocations::~FailingProcessAllocations() { armed = false; }
+FailingProcessAllocations::~FailingProcessAllocations() { end(); }
+
+void FailingProcessAllocations::end() { armed = false; }
 
 bool FailingProcessAllocations::failed() const { return process_failed; }
 

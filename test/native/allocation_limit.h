@@ -32,6 +32,8 @@ class FailingProcessAllocations {
   ~FailingProcessAllocations();
   FailingProcessAllocations(const FailingProcessAllocations&) = delete;
   bool failed() const;
+  // From here on none fails any more: memory came back.
+  static void end();
 };
 
 }  // namespace bert_native::test

@@ -8,6 +8,8 @@ export const root = dirname(dirname(dirname(fileURLToPath(import.meta.url))));
 const { dependencies } = JSON.parse(readFileSync(join(root, 'package.json'), 'utf8'));
 const isPackage = (id) => Object.keys(dependencies).some((name) => id === name || id.startsWith(`${name}/`));
 
+const made = new Map();
+
 /**
  * Makes JavaScript of a file of test/fuzz and all that it imports of the library: Node 20 runs no TypeScript. It lies
  * below the repository, so that it finds its packages and the addon.
@@ -15,7 +17,12 @@ const isPackage = (id) => Object.keys(dependencies).some((name) => id === name |
  * @param {'targets' | 'seeds'} name
  * @returns {Promise<string>} the script
  */
-export async function bundleOf(name) {
+export function bundleOf(name) {
+  if (!made.has(name)) made.set(name, makeBundle(name));
+  return made.get(name);
+}
+
+async function makeBundle(name) {
   const dir = join(root, 'build', 'fuzz', 'parsers');
   mkdirSync(dir, { recursive: true });
   const bundle = await rolldown({

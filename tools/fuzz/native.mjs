@@ -20,9 +20,12 @@ const flags = 'address,undefined,fuzzer-no-link';
 export function whyNoNative() {
   if (process.platform === 'win32') return 'they are built on Linux and macOS';
   if (!succeeds('cmake', '--version')) return 'there is no cmake (Debian: node tools/install-debian-packages.mjs fuzz)';
-  if (!succeeds('clang++', '--version')) return 'there is no clang (Debian: node tools/install-debian-packages.mjs fuzz)';
+  if (!succeeds('clang++', '--version'))
+    return 'there is no clang (Debian: node tools/install-debian-packages.mjs fuzz)';
   const probe = 'extern "C" int LLVMFuzzerTestOneInput(const unsigned char*, unsigned long) { return 0; }';
-  const tried = spawnSync('clang++', ['-fsanitize=fuzzer,address', '-x', 'c++', '-', '-o', '/dev/null'], { input: probe });
+  const tried = spawnSync('clang++', ['-fsanitize=fuzzer,address', '-x', 'c++', '-', '-o', '/dev/null'], {
+    input: probe,
+  });
   if (tried.status === 0) return null;
   return 'clang has no libFuzzer (Debian: node tools/install-debian-packages.mjs fuzz; macOS: Homebrew’s llvm)';
 }

@@ -1,8 +1,8 @@
-import { existsSync, mkdirSync, writeFileSync } from 'node:fs';
 import { createHash } from 'node:crypto';
+import { existsSync, mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { Worker } from 'node:worker_threads';
 import { pathToFileURL } from 'node:url';
+import { Worker } from 'node:worker_threads';
 import { bundleOf, root } from './bundle.mjs';
 
 const maxInputBytes = 1 << 16;

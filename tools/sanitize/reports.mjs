@@ -1,6 +1,7 @@
 /** A report of AddressSanitizer, LeakSanitizer, UndefinedBehaviorSanitizer or ThreadSanitizer. */
 
-const begins = /^(?:=+\s*)?(?:==\d+==)?(?:ERROR: (?:Address|Leak|Thread)Sanitizer|WARNING: ThreadSanitizer)|runtime error:/;
+const begins =
+  /^(?:=+\s*)?(?:==\d+==)?(?:ERROR: (?:Address|Leak|Thread)Sanitizer|WARNING: ThreadSanitizer)|runtime error:/;
 
 /**
  * The reports in what a process wrote. Of leaks, only those that the addon or the tests allocated: V8 keeps what it holds
@@ -31,7 +32,9 @@ function ownLeaks(report, own) {
   return report.split(/\n(?=(?:Direct|Indirect) leak of)/).filter((block) => {
     if (!/^(?:Direct|Indirect) leak of/.test(block)) return false;
     const frames = block.split('\n').filter((line) => /^\s+#\d+ /.test(line));
-    const first = frames.findIndex((frame) => !/ in (?:__interceptor_|operator new|std::|malloc|calloc|realloc)|libasan|libstdc\+\+/.test(frame));
+    const first = frames.findIndex(
+      (frame) => !/ in (?:__interceptor_|operator new|std::|malloc|calloc|realloc)|libasan|libstdc\+\+/.test(frame),
+    );
     return first >= 0 && own.test(frames[first]);
   });
 }

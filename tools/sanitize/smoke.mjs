@@ -9,7 +9,7 @@ import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import { isMainThread, parentPort, Worker, workerData } from 'node:worker_threads';
-import { AutoModel, AutoTokenizer, BertNativeError, VectorIndex, env } from '../../dist/index.js';
+import { AutoModel, AutoTokenizer, BertNativeError, env, VectorIndex } from '../../dist/index.js';
 import { makeRandom } from '../random.mjs';
 
 const demo = fileURLToPath(new URL('../../examples/demo-model', import.meta.url));

@@ -1,4 +1,5 @@
-// How rows of any lengths are cut into a graph's batches: each row once, within the budget, padded as little as promised.
+// How rows of any lengths are cut into a graph's batches: each row once, within the budget, padded as little as
+// promised.
 
 #include <algorithm>
 #include <vector>

@@ -10,7 +10,8 @@
 
 extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   using namespace bert_native;
-  static const std::vector<std::string> kUsual{"a", "##b", "▁c", "Ġd", "<0xED>", "<0x95>", "<0x9C>", "<0xFF>", "</w>", " ", "", "|", "<pad>", "n't", "."};
+  static const std::vector<std::string> kUsual{"a",    "##b", "▁c", "Ġd", "<0xED>", "<0x95>", "<0x9C>", "<0xFF>",
+                                               "</w>", " ",   "",   "|",  "<pad>",  "n't",    "."};
   fuzz::FuzzInput input(data, size);
   try {
     const DecoderPointer decoder = fuzz::make_decoder(input);

@@ -38,7 +38,8 @@ LayerSpecification make_layer(FuzzInput& input, size_t number, size_t hidden_siz
   attention.num_attention_heads = input.length(3);
   attention.head_size = input.length(8);
   attention.position.kind = static_cast<AttentionPositionKind>(input.below(6));
-  if (input.flag()) attention.position.inverse_frequencies.assign(attention.head_size < 64 ? attention.head_size / 2 : 0, 0.5f);
+  if (input.flag())
+    attention.position.inverse_frequencies.assign(attention.head_size < 64 ? attention.head_size / 2 : 0, 0.5f);
   attention.position.neighbours = input.flag();
   attention.position.to_key = input.flag();
   attention.position.to_query = input.flag();
@@ -94,11 +95,13 @@ EncoderSpecification make_specification(FuzzInput& input) {
   if (input.below(3) == 0) {
     const size_t count = embeddings.max_position_embeddings;
     RelativePositions relative{input.flag(), input.length(8), {}, maybe_norm(input)};
-    if (count > 0 && count < 64) relative.row_of.assign(2 * count - (input.below(8) == 0 ? 0 : 1), static_cast<uint32_t>(input.below(8)));
+    if (count > 0 && count < 64)
+      relative.row_of.assign(2 * count - (input.below(8) == 0 ? 0 : 1), static_cast<uint32_t>(input.below(8)));
     specification.relative_positions = relative;
   }
   if (input.below(4) == 0) {
-    specification.convolution = ConvolutionSpecification{input.length(5), input.length(3), make_activation(input), make_norm(input)};
+    specification.convolution =
+        ConvolutionSpecification{input.length(5), input.length(3), make_activation(input), make_norm(input)};
   }
   specification.final_norm = maybe_norm(input);
   if (input.flag()) specification.pooler = make_activation(input);
@@ -152,11 +155,13 @@ void make_row(FuzzInput& input, const EncoderSpecification& specification, const
   }
   const size_t hidden = specification.hidden_size;
   if ((bits & 16) != 0) sequence.last_hidden_state = output(row, "last", length * hidden);
-  if ((bits & 32) != 0 && (specification.pooler || input.below(8) == 0)) sequence.pooler_output = output(row, "pooler", hidden);
+  if ((bits & 32) != 0 && (specification.pooler || input.below(8) == 0))
+    sequence.pooler_output = output(row, "pooler", hidden);
   if ((bits & 64) != 0) sequence.pooled = output(row, "pooled", options.pooling.size() * hidden);
   if ((bits & 128) != 0) {
     const size_t states = specification.layers.size() + (input.below(16) == 0 ? 0 : 1);
-    for (size_t i = 0; i < states; ++i) sequence.hidden_states.push_back(output(row, "state" + std::to_string(i), length * hidden));
+    for (size_t i = 0; i < states; ++i)
+      sequence.hidden_states.push_back(output(row, "state" + std::to_string(i), length * hidden));
   }
   if ((bits & 256) != 0) {
     for (size_t i = 0; i < specification.layers.size(); ++i) {
@@ -166,7 +171,8 @@ void make_row(FuzzInput& input, const EncoderSpecification& specification, const
   }
   if ((bits & 512) == 0 || specification.heads.empty()) return;
   for (size_t i = 0; i < length; ++i) {
-    if (input.below(3) == 0) row.head_positions.push_back(input.below(24) == 0 ? input.number() : static_cast<int32_t>(i));
+    if (input.below(3) == 0)
+      row.head_positions.push_back(input.below(24) == 0 ? input.number() : static_cast<int32_t>(i));
   }
   if ((bits & 1024) != 0) {
     sequence.head_positions = row.head_positions.data();
@@ -228,7 +234,8 @@ void run(FuzzInput& input) {
     check_batch(specification, sequences);
   } catch (const Error& error) {
     const ErrorCode code = error.code();
-    require(code == ErrorCode::kTokenId || code == ErrorCode::kSequenceTooLong || code == ErrorCode::kShape, error.what());
+    require(code == ErrorCode::kTokenId || code == ErrorCode::kSequenceTooLong || code == ErrorCode::kShape,
+            error.what());
     return;
   }
   std::vector<const Sequence*> block;

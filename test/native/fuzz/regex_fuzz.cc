@@ -31,7 +31,8 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   }
   size_t end = 0;
   for (const Range& match : matches) {
-    fuzz::require(end <= match.begin && match.begin <= match.end && match.end <= text.size(), "matches ascend in the text");
+    fuzz::require(end <= match.begin && match.begin <= match.end && match.end <= text.size(),
+                  "matches ascend in the text");
     end = match.end;
   }
   return 0;

@@ -1,5 +1,5 @@
-// Texts through tokenizers of any parts: nothing but Error is thrown, ids are known, offsets lie inside their text, what is
-// fast gives what the general parts give, and the ids decode.
+// Texts through tokenizers of any parts: nothing but Error is thrown, ids are known, offsets lie inside their text,
+// what is fast gives what the general parts give, and the ids decode.
 
 #include <algorithm>
 #include <memory>
@@ -27,7 +27,8 @@ TemplateProcessor make_template(FuzzInput& input) {
   const auto bits = input.take<uint8_t>();
   const TemplateOptions options{(bits & 1) != 0, (bits & 2) != 0, (bits & 4) != 0};
   if ((bits & 8) != 0) return TemplateProcessor(Template{first}, Template{first, second}, options);
-  return TemplateProcessor(Template{special, first, special}, Template{special, first, special, second, special}, options);
+  return TemplateProcessor(Template{special, first, special}, Template{special, first, special, second, special},
+                           options);
 }
 
 struct Made {
@@ -41,7 +42,8 @@ void make_tokenizers(FuzzInput& input, Made& made) {
   const std::shared_ptr<const Model> words(model, &model->model());
   const std::vector<AddedToken> added = make_added_tokens(input, model->vocabulary().size());
   std::vector<AddedToken> normalized;
-  std::copy_if(added.begin(), added.end(), std::back_inserter(normalized), [](const auto& token) { return token.normalized; });
+  std::copy_if(added.begin(), added.end(), std::back_inserter(normalized),
+               [](const auto& token) { return token.normalized; });
   const bool byte_level = input.below(6) == 0, composes = byte_level && input.flag(), prefix_space = input.flag();
   GeneralPipelineParts parts{words, nullptr, nullptr, normalized};
   if (byte_level) {
@@ -52,14 +54,16 @@ void make_tokenizers(FuzzInput& input, Made& made) {
     if (input.below(4) != 0) parts.pre_tokenizer = make_pre_tokenizer(input);
   }
   const auto general = std::make_shared<const GeneralPipeline>(std::move(parts));
-  std::unique_ptr<const Pipeline> fast = byte_level ? make_byte_level_pipeline(general, {words, normalized, prefix_space, composes})
-                                                    : make_spaced_pipeline(general);
+  std::unique_ptr<const Pipeline> fast =
+      byte_level ? make_byte_level_pipeline(general, {words, normalized, prefix_space, composes})
+                 : make_spaced_pipeline(general);
   const TemplateProcessor post_processor = make_template(input);
   made.known_ids = model->vocabulary().size();
   for (const AddedToken& token : added) made.known_ids = std::max(made.known_ids, static_cast<size_t>(token.id) + 1);
   made.general_alone.emplace(TokenizerParts{model, added, general, nullptr, post_processor, nullptr, std::nullopt});
   DecoderPointer decoder = input.flag() ? make_decoder(input) : nullptr;
-  made.whole.emplace(TokenizerParts{model, added, general, std::move(fast), post_processor, std::move(decoder), std::nullopt});
+  made.whole.emplace(
+      TokenizerParts{model, added, general, std::move(fast), post_processor, std::move(decoder), std::nullopt});
 }
 
 EncodeOptions make_options(FuzzInput& input) {
@@ -77,9 +81,7 @@ EncodeOptions make_options(FuzzInput& input) {
   return options;
 }
 
-SampleTexts one_text(const std::u16string& text) {
-  return {{text.begin(), text.end()}, {0, text.size()}, false, {}};
-}
+SampleTexts one_text(const std::u16string& text) { return {{text.begin(), text.end()}, {0, text.size()}, false, {}}; }
 
 // The encoding, or what was wrong with the request.
 std::optional<Encoding> encode(const Tokenizer& tokenizer, const EncodeInput& input, const EncodeOptions& options) {
@@ -91,7 +93,8 @@ std::optional<Encoding> encode(const Tokenizer& tokenizer, const EncodeInput& in
   }
 }
 
-void check(const Encoding& encoding, const EncodeOptions& options, size_t known_ids, size_t first_size, size_t second_size) {
+void check(const Encoding& encoding, const EncodeOptions& options, size_t known_ids, size_t first_size,
+           size_t second_size) {
   const size_t tokens = encoding.ids.size();
   require(encoding.row_starts.front() == 0 && static_cast<size_t>(encoding.row_starts.back()) == tokens, "row starts");
   require(std::is_sorted(encoding.row_starts.begin(), encoding.row_starts.end()), "row starts ascend");
@@ -136,7 +139,8 @@ void run(FuzzInput& input) {
   require(fast.has_value() == general.has_value(), "fast and general parts fail alike");
   require(fast.has_value() == encoding.has_value(), "with and without offsets they fail alike");
   if (!fast) return;
-  require(fast->ids == general->ids && fast->row_starts == general->row_starts, "fast parts give the general ones' ids");
+  require(fast->ids == general->ids && fast->row_starts == general->row_starts,
+          "fast parts give the general ones' ids");
   require(fast->ids == encoding->ids, "ids are the same with and without offsets");
   try {
     made.whole->decode(fast->ids, {(options.stride & 1) != 0, is_pair});

@@ -244,7 +244,8 @@ DecoderPointer make_decoder(FuzzInput& input, int depth) {
 namespace {
 
 std::vector<std::string> make_entries(FuzzInput& input) {
-  std::vector<std::string> entries{"[UNK]", "a", "b", "ab", "##a", "##b", "▁", "▁a", "Ġ", "가", "각", "<0x41>", "<0xED>", "'"};
+  std::vector<std::string> entries{"[UNK]", "a", "b",  "ab", "##a",    "##b",    "▁",
+                                   "▁a",    "Ġ", "가", "각", "<0x41>", "<0xED>", "'"};
   for (const char32_t c : byte_level_alphabet()) entries.push_back(unicode::to_utf8(std::u32string_view(&c, 1)));
   for (size_t more = input.below(12); more > 0; --more) {
     entries.push_back(input.flag() ? input.bytes(6) : unicode::to_utf8(input.code_points(4)));
@@ -291,7 +292,8 @@ std::shared_ptr<const TokenizerModel> make_model(FuzzInput& input) {
     case 2: {
       std::vector<double> scores;
       for (size_t i = 0; i < entries.size(); ++i) {
-        scores.push_back(input.below(32) == 0 ? input.take<double>() : -static_cast<double>(input.take<uint8_t>()) / 16);
+        scores.push_back(input.below(32) == 0 ? input.take<double>()
+                                              : -static_cast<double>(input.take<uint8_t>()) / 16);
       }
       const UnigramOptions options{make_unk(input), input.flag()};
       return std::make_shared<const TokenizerModel>(test::flat(entries), [&](const FlatStrings& vocabulary) {

@@ -3,8 +3,42 @@
 
 const numbers = [0, 1, 2, 3, 4, 7, 8, 16, 32, 63, 64, 100, 127, 128, 255, 256, 1024, 4096, 32767, 32768, 65535, 65536];
 const wideNumbers = [...numbers, 2 ** 31 - 1, 2 ** 31, 2 ** 32 - 1, 2 ** 32, 2 ** 40, 2 ** 53 - 1, 2 ** 53];
-const digits = ['0', '-1', '1', '2', '255', '65536', '2147483647', '4294967296', '9007199254740993', '1e308', '1e999', '0.5', '-0'];
-const jsonValues = [null, true, false, 0, -1, 1, 2, 0.5, 1e300, 2 ** 31, 2 ** 53, '', 'a', '\u0000', '\ud800', '__proto__', [], {}, [[]]];
+const digits = [
+  '0',
+  '-1',
+  '1',
+  '2',
+  '255',
+  '65536',
+  '2147483647',
+  '4294967296',
+  '9007199254740993',
+  '1e308',
+  '1e999',
+  '0.5',
+  '-0',
+];
+const jsonValues = [
+  null,
+  true,
+  false,
+  0,
+  -1,
+  1,
+  2,
+  0.5,
+  1e300,
+  2 ** 31,
+  2 ** 53,
+  '',
+  'a',
+  '\u0000',
+  '\ud800',
+  '__proto__',
+  [],
+  {},
+  [[]],
+];
 
 /** What one input of any kind may grow to. */
 export const maxBytes = 1 << 16;
@@ -20,7 +54,8 @@ export function mutate({ kind, words = [] }, corpus, random) {
   const recent = random(2) === 0 ? Math.max(0, corpus.length - 1 - random(16)) : random(corpus.length);
   let bytes = Buffer.from(corpus[recent]);
   for (let changes = 1 << random(5); changes > 0; changes--) {
-    if (kind === 'json' && random(4) !== 0) bytes = changeJson(bytes, words, random) ?? change(bytes, corpus, words, random);
+    if (kind === 'json' && random(4) !== 0)
+      bytes = changeJson(bytes, words, random) ?? change(bytes, corpus, words, random);
     else bytes = change(bytes, corpus, words, random);
     if (bytes.length > maxBytes) bytes = bytes.subarray(0, maxBytes);
   }
@@ -55,7 +90,11 @@ function change(bytes, corpus, words, random) {
       const wide = Buffer.alloc(8);
       wide.writeBigUInt64LE(BigInt(wideNumbers[random(wideNumbers.length)]) + (random(8) === 0 ? 2n ** 63n : 0n));
       const size = 1 << random(4);
-      return put(at, Math.min(at + size, bytes.length), random(4) === 0 ? wide.subarray(0, size).reverse() : wide.subarray(0, size));
+      return put(
+        at,
+        Math.min(at + size, bytes.length),
+        random(4) === 0 ? wide.subarray(0, size).reverse() : wide.subarray(0, size),
+      );
     }
     case 9: {
       const text = bytes.toString('latin1');
@@ -107,17 +146,21 @@ function changeJson(bytes, words, random) {
       parent[key] = Array.from({ length: 1 + random(40) }, () => structuredClone(parent[key]));
       break;
     case 4:
-      for (let depth = 1 << random(9); depth > 0; depth--) parent[key] = random(2) === 0 ? [parent[key]] : { [key]: parent[key] };
+      for (let depth = 1 << random(9); depth > 0; depth--)
+        parent[key] = random(2) === 0 ? [parent[key]] : { [key]: parent[key] };
       break;
     case 5: {
-      const name = random(2) === 0 && words.length > 0 ? words[random(words.length)].replaceAll('"', '') : String(inside);
+      const name =
+        random(2) === 0 && words.length > 0 ? words[random(words.length)].replaceAll('"', '') : String(inside);
       if (typeof parent[key] === 'object' && parent[key] !== null) parent[key][name] = structuredClone(from[inside]);
       else parent[key] = name;
       break;
     }
     case 6:
-      if (typeof parent[key] === 'number') parent[key] = wideNumbers[random(wideNumbers.length)] * (random(4) === 0 ? -1 : 1);
-      else if (typeof parent[key] === 'string') parent[key] = parent[key].repeat(random(9)) + String.fromCharCode(random(0x10000));
+      if (typeof parent[key] === 'number')
+        parent[key] = wideNumbers[random(wideNumbers.length)] * (random(4) === 0 ? -1 : 1);
+      else if (typeof parent[key] === 'string')
+        parent[key] = parent[key].repeat(random(9)) + String.fromCharCode(random(0x10000));
       break;
     default:
       if (Array.isArray(parent[key])) parent[key].push(structuredClone(from[inside]));

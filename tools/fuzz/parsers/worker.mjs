@@ -35,7 +35,11 @@ async function run(bytes) {
     if (outcome === 'accepted') checkBuffers();
   } catch (error) {
     // The same fault is met again and again: its message and place, without numbers, tell it from others.
-    const where = String(error?.stack ?? error).split('\n').slice(0, 4).join('\n').replace(/\d+/g, '#');
+    const where = String(error?.stack ?? error)
+      .split('\n')
+      .slice(0, 4)
+      .join('\n')
+      .replace(/\d+/g, '#');
     if (found.has(where)) return;
     found.add(where);
     parentPort.postMessage({ finding: { bytes: Uint8Array.from(bytes), message: String(error?.stack ?? error) } });
