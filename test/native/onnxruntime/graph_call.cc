@@ -17,9 +17,7 @@ namespace {
 class Expected {
  public:
   Expected(const GraphCall& call, size_t row)
-      : row_(call.rows[row]),
-        wanted_(call.wanted),
-        padding_(call.encoder->specification.embeddings.position_padding_id) {
+      : row_(call.rows[row]), wanted_(call.wanted), padding_(call.encoder->specification.embeddings.position_padding_id) {
     for (size_t s = 0; s < row_.ids.size(); ++s) keys_ += is_key(s);
   }
 
@@ -52,10 +50,8 @@ class Expected {
     if (!row_.positions.empty()) return row_.positions[s];
     if (!padding_) return static_cast<int32_t>(s);
     if (row_.ids[s] == *padding_) return *padding_;
-    return *padding_ +
-           static_cast<int32_t>(s + 1 -
-                                static_cast<size_t>(std::count(
-                                    row_.ids.begin(), row_.ids.begin() + static_cast<ptrdiff_t>(s), *padding_)));
+    return *padding_ + static_cast<int32_t>(s + 1 - static_cast<size_t>(std::count(
+                                                row_.ids.begin(), row_.ids.begin() + static_cast<ptrdiff_t>(s), *padding_)));
   }
 
   float pool(Pooling mode, const std::vector<size_t>& keys, size_t h) const {
@@ -82,9 +78,8 @@ class Expected {
 void check(const char* what, size_t row, const float* got, const std::vector<float>& expected) {
   for (size_t i = 0; i < expected.size(); ++i) {
     if (std::abs(got[i] - expected[i]) <= 1e-5f + 1e-5f * std::abs(expected[i])) continue;
-    fail(__FILE__, __LINE__,
-         std::string(what) + " of row " + std::to_string(row) + ", element " + std::to_string(i) + ": " +
-             std::to_string(got[i]) + ", expected " + std::to_string(expected[i]));
+    fail(__FILE__, __LINE__, std::string(what) + " of row " + std::to_string(row) + ", element " + std::to_string(i) +
+                                 ": " + std::to_string(got[i]) + ", expected " + std::to_string(expected[i]));
   }
 }
 
@@ -131,8 +126,7 @@ GraphCall::GraphCall(std::shared_ptr<const GraphEncoder> of, std::vector<GraphRo
     sequence.pooler_output = advance(to_pooler, H);
     sequence.pooled = advance(to_pooled, wanted.pooling.size() * H);
     if (wanted.heads) {
-      sequence.heads = {advance(to_labels, shown * kFakeLabels), advance(to_span, shown * 2),
-                        advance(to_classes, kFakeLabels)};
+      sequence.heads = {advance(to_labels, shown * kFakeLabels), advance(to_span, shown * 2), advance(to_classes, kFakeLabels)};
     }
     if (listed > 0) sequence.head_positions = wanted.head_positions.data();
     sequence.head_position_count = listed;
@@ -160,8 +154,7 @@ void GraphCall::check_results() const {
     const size_t S = sequence.length;
     const auto over_positions = [&](const char* what, const float* got, float added) {
       std::vector<float> numbers;
-      for (size_t i = 0; i < S * kFakeHidden; ++i)
-        numbers.push_back(expected.shown(i / kFakeHidden, i % kFakeHidden, added));
+      for (size_t i = 0; i < S * kFakeHidden; ++i) numbers.push_back(expected.shown(i / kFakeHidden, i % kFakeHidden, added));
       if (got != nullptr) check(what, row, got, numbers);
     };
     over_positions("last_hidden_state", sequence.last_hidden_state, 0);
@@ -179,8 +172,7 @@ void GraphCall::check_results() const {
     }
     std::vector<float> first_row, class_row;
     for (size_t h = 0; h < kFakeHidden && S > 0; ++h) first_row.push_back(-expected.state(0, h));
-    for (size_t n = 0; n < kFakeLabels && S > 0; ++n)
-      class_row.push_back(expected.state(0, 0) + 10 * static_cast<float>(n));
+    for (size_t n = 0; n < kFakeLabels && S > 0; ++n) class_row.push_back(expected.state(0, 0) + 10 * static_cast<float>(n));
     if (wanted.pooler) check("pooler_output", row, sequence.pooler_output, first_row);
     if (!wanted.pooling.empty()) check("pooled", row, sequence.pooled, expected.pooled());
     if (!wanted.heads) continue;
@@ -209,8 +201,7 @@ std::vector<GraphRow> plain_rows(const std::vector<size_t>& lengths, uint32_t se
   uint32_t count = 0;
   for (const size_t length : lengths) {
     GraphRow& row = rows.emplace_back();
-    while (row.ids.size() < length)
-      row.ids.push_back(static_cast<int32_t>(philox4x32({count++, 0, 0, 0}, {seed, 0})[0] % 31));
+    while (row.ids.size() < length) row.ids.push_back(static_cast<int32_t>(philox4x32({count++, 0, 0, 0}, {seed, 0})[0] % 31));
   }
   return rows;
 }

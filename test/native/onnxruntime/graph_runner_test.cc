@@ -23,9 +23,8 @@ namespace bert_native::test {
 
 namespace {
 
-const std::vector<Pooling> kAllModes = {Pooling::kCls,          Pooling::kMax,
-                                        Pooling::kMean,         Pooling::kMeanSqrtLength,
-                                        Pooling::kWeightedMean, Pooling::kLastToken};
+const std::vector<Pooling> kAllModes = {Pooling::kCls,           Pooling::kMax,          Pooling::kMean,
+                                        Pooling::kMeanSqrtLength, Pooling::kWeightedMean, Pooling::kLastToken};
 
 std::shared_ptr<GraphEncoder> make_encoder(const FakeSession::Types& types = {}) {
   return make_fake_encoder(std::make_shared<FakeSession>(types));
@@ -192,7 +191,8 @@ void runs_without_a_mask() {
   rows[0].mask = {1, 1, 0, 0};
   run_and_check(encoder, rows, only_states());
   rows[0].mask = {1, 0, 1, 0};
-  check_throws(ErrorCode::kOption, "position 1 of sequence 0 is masked", [&] { submit(encoder, rows, only_states()); });
+  check_throws(ErrorCode::kOption, "position 1 of sequence 0 is masked",
+               [&] { submit(encoder, rows, only_states()); });
 }
 
 void names_what_the_graph_lacks() {
@@ -210,7 +210,8 @@ void names_what_the_graph_lacks() {
                [&] { submit(encoder, plain_rows({3}, 1), heads); });
   GraphWanted layers;
   layers.layers = true;
-  check_throws(ErrorCode::kOption, "no output for hidden_states", [&] { submit(encoder, plain_rows({3}, 1), layers); });
+  check_throws(ErrorCode::kOption, "no output for hidden_states",
+               [&] { submit(encoder, plain_rows({3}, 1), layers); });
   const auto session = std::make_shared<FakeSession>();
   session->drop_input("position_ids");
   std::vector<GraphRow> rows = plain_rows({2}, 1);
@@ -283,8 +284,7 @@ void large_calls_take_turns() {
   second->await();
   const auto last_of_second = std::find(order.rbegin(), order.rend(), 'b');
   BN_CHECK(std::count(order.begin(), order.end(), 'b') == 5, "the second call has other batches than expected");
-  BN_CHECK(std::count(order.rbegin(), last_of_second, 'a') >= 3,
-           "the second call waited: " + std::string(order.begin(), order.end()));
+  BN_CHECK(std::count(order.rbegin(), last_of_second, 'a') >= 3, "the second call waited: " + std::string(order.begin(), order.end()));
   ComputeLimits::instance().set_thread_count(2);
 }
 
@@ -324,8 +324,7 @@ void counts_what_it_does() {
   session->await_blocked(2);
   const auto waiting = add(plain_rows({64, 64, 64}, 1));
   BN_CHECK(counters->running_calls == 1 && counters->queued_calls == 1, "not one call runs and one waits");
-  BN_CHECK(counters->queued_tokens == 8 * 32 - 2 * 64 + 3 * 64,
-           std::to_string(counters->queued_tokens) + " tokens wait");
+  BN_CHECK(counters->queued_tokens == 8 * 32 - 2 * 64 + 3 * 64, std::to_string(counters->queued_tokens) + " tokens wait");
   session->release();
   running->await();
   waiting->await();
@@ -364,15 +363,14 @@ void cancels_in_mid_run() {
     session->await_blocked(2);
     BN_CHECK(GraphRunner::instance().cancel(*call), "nothing runs of a call that does");
     BN_CHECK(!GraphRunner::instance().cancel(*call), "it can be cancelled twice");
-    const bool ended =
-        call->outcome.wait_for(std::chrono::milliseconds(late ? 20 : 60000)) == std::future_status::ready;
+    const bool ended = call->outcome.wait_for(std::chrono::milliseconds(late ? 20 : 60000)) == std::future_status::ready;
     BN_CHECK(ended == !late, late ? "the call was told to be done while it still ran" : "its runs did not end");
     session->release();
     call->outcome.wait();
     BN_CHECK(session->runs().size() == 2, "batches of a cancelled call ran");
-    BN_CHECK(
-        call->counters->running_calls == 0 && call->counters->finished_calls == 0 && call->counters->queued_tokens == 0,
-        "a cancelled call is still counted");
+    BN_CHECK(call->counters->running_calls == 0 && call->counters->finished_calls == 0 &&
+                 call->counters->queued_tokens == 0,
+             "a cancelled call is still counted");
     run_and_check(encoder, plain_rows({8, 8}, 2), everything(true));
   }
 }
@@ -432,9 +430,8 @@ void runs_smaller_batches_where_memory_is_short() {
   };
   run_and_check(encoder, plain_rows(std::vector<size_t>(20, 16), 1), everything(true));
   session->on_run = [](size_t) { throw Error(ErrorCode::kMemory, "could not allocate"); };
-  check_throws(ErrorCode::kMemory, "could not allocate", [&] {
-    submit(encoder, plain_rows({16, 16}, 1), only_states())->await();
-  });
+  check_throws(ErrorCode::kMemory, "could not allocate",
+               [&] { submit(encoder, plain_rows({16, 16}, 1), only_states())->await(); });
   session->on_run = nullptr;
   // The library's own memory.
   std::this_thread::sleep_for(std::chrono::milliseconds(1500));  // until what the last batches left is given back
