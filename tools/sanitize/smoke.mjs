@@ -41,7 +41,7 @@ async function callUntil(model, until) {
     const kind = random(5);
     if (kind === 0) setImmediate(() => controller.abort());
     if (kind === 1) setTimeout(() => controller.abort(), random(10));
-    if (kind === 2) inputs.input_ids.data[0] = kind === random(9) ? 1e6 : inputs.input_ids.data[0];
+    if (kind === 2) inputs.input_ids.data[0] = 1_000_000n;
     await settled(model.embed(inputs, { signal: controller.signal }));
     if (kind === 3) await settled(model({ ...inputs, output_hidden_states: true, output_attentions: true }));
     await sleep(random(3));
@@ -80,7 +80,7 @@ async function workersUntil() {
 async function modelsUntil() {
   let loaded = 0;
   while (Date.now() < until) {
-    const dtype = ['fp32', 'bf16', 'int8'][random(3)];
+    const dtype = ['fp32', 'bf16', 'q8'][random(3)];
     const other = await AutoModel.from_pretrained(demo, { dtype });
     const running = Array.from({ length: 4 }, () => settled(other.embed(tokenizer([text(), text()], options))));
     if (random(2) === 0) await Promise.all(running);
@@ -95,9 +95,11 @@ async function modelsUntil() {
 async function searchesUntil() {
   while (Date.now() < until) {
     const size = 1 + random(400);
-    const vectors = Float32Array.from({ length: size * 24 }, () => random(1000) / 500 - 1);
-    const index = new VectorIndex(vectors, 24);
-    await Promise.all([1, 5].map((top_k) => settled(index.search(vectors.subarray(0, 48), { top_k }))));
+    const row = () => Float32Array.from({ length: 24 }, () => random(1000) / 500 - 1);
+    const vectors = Array.from({ length: size }, row);
+    const index = new VectorIndex(vectors);
+    await Promise.all([1, 5].map((top_k) => settled(index.search(vectors.slice(0, 2), { top_k }))));
+    index.dispose();
   }
 }
 
