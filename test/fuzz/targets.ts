@@ -282,6 +282,8 @@ export const targets: Readonly<Record<string, FuzzTarget>> = {
       'ERR_CONFIG',
       'ERR_NOT_FOUND',
       'ERR_WEIGHT_MISSING',
+      'ERR_WEIGHT_SHAPE',
+      'ERR_UNSAFE_PICKLE',
       'ERR_DTYPE',
       'ERR_IO',
     ],

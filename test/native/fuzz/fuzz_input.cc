@@ -7,13 +7,14 @@
 
 namespace bert_native::fuzz {
 
-std::string FuzzInput::bytes(size_t most) {
-  const size_t count = std::min({most, size_, static_cast<size_t>(take<uint8_t>())});
-  const size_t there = std::min(count, size_);
-  std::string result(reinterpret_cast<const char*>(data_), there);
-  skip(there);
+std::string FuzzInput::front(size_t most) {
+  const size_t count = std::min(most, size_);
+  std::string result(reinterpret_cast<const char*>(data_), count);
+  skip(count);
   return result;
 }
+
+std::string FuzzInput::bytes(size_t most) { return front(std::min<size_t>(most, take<uint8_t>())); }
 
 std::u16string FuzzInput::text(size_t most) {
   // Characters that some part of a tokenizer treats in a way of its own: a byte of the input picks one.

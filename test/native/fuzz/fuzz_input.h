@@ -31,6 +31,8 @@ class FuzzInput {
   int32_t number() { return below(8) == 0 ? take<int32_t>() : static_cast<int32_t>(take<uint8_t>()) - 2; }
   // A size up to `usual` most of the time; sometimes one that no memory holds.
   size_t length(size_t usual) { return below(32) == 0 ? take<uint64_t>() : below(usual + 1); }
+  // The next bytes, as many as there are up to `most`.
+  std::string front(size_t most);
   // Up to `most` bytes.
   std::string bytes(size_t most);
   // Up to `most` units, lone surrogates among them.

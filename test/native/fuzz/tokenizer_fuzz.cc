@@ -2,6 +2,8 @@
 // what is fast gives what the general parts give, and the ids decode.
 
 #include <algorithm>
+#include <iterator>
+#include <map>
 #include <memory>
 #include <optional>
 #include <string>
@@ -30,6 +32,8 @@ TemplateProcessor make_template(FuzzInput& input) {
   return TemplateProcessor(Template{special, first, special}, Template{special, first, special, second, special},
                            options);
 }
+
+constexpr size_t kKeptTokenizers = 64;
 
 struct Made {
   std::optional<Tokenizer> whole, general_alone;
@@ -118,14 +122,30 @@ void check(const Encoding& encoding, const EncodeOptions& options, size_t known_
 
 }  // namespace
 
-void run(FuzzInput& input) {
-  Made made;
+// Making a tokenizer takes longer than using it: those of the last inputs are kept, by the bytes that say what they are
+// made of.
+const Made& tokenizers_of(const std::string& recipe) {
+  static std::map<std::string, std::unique_ptr<Made>> kept;
+  std::unique_ptr<Made>& made = kept[recipe];
+  if (made != nullptr) return *made;
+  if (kept.size() > kKeptTokenizers) {
+    kept.clear();
+    return tokenizers_of(recipe);
+  }
+  made = std::make_unique<Made>();
+  FuzzInput input(reinterpret_cast<const uint8_t*>(recipe.data()), recipe.size());
   try {
-    make_tokenizers(input, made);
+    make_tokenizers(input, *made);
   } catch (const Error& error) {
     require(error.code() == ErrorCode::kOption || error.code() == ErrorCode::kFileFormat, error.what());
-    return;
+    made->whole.reset();
   }
+  return *made;
+}
+
+void run(FuzzInput& input) {
+  const Made& made = tokenizers_of(input.front(input.take<uint8_t>()));
+  if (!made.whole) return;
   EncodeOptions options = make_options(input);
   const bool is_pair = input.flag();
   const std::u16string second = is_pair ? input.text(64) : u"", first = input.text(1000);

@@ -207,7 +207,7 @@ PreTokenizerPointer make_pre_tokenizer(FuzzInput& input, int depth) {
 DecoderPointer make_decoder(FuzzInput& input, int depth) {
   switch (input.below(depth < kDeepest ? 10 : 9)) {
     case 0: {
-      std::string prefix = input.bytes(4);
+      std::string prefix = unicode::to_utf8(input.code_points(3));
       return make_wordpiece_decoder(std::move(prefix), input.flag());
     }
     case 1:
@@ -217,7 +217,7 @@ DecoderPointer make_decoder(FuzzInput& input, int depth) {
       return make_metaspace_decoder(replacement, make_scheme(input));
     }
     case 3:
-      return make_bpe_decoder(input.bytes(6));
+      return make_bpe_decoder(unicode::to_utf8(input.code_points(4)));
     case 4:
       return make_byte_fallback_decoder();
     case 5:
@@ -232,7 +232,7 @@ DecoderPointer make_decoder(FuzzInput& input, int depth) {
       return make_replace_decoder(std::move(pattern), unicode::to_utf8(input.code_points(4)));
     }
     case 8: {
-      std::string pad = input.bytes(6), delimiter = input.bytes(4);
+      std::string pad = unicode::to_utf8(input.code_points(4)), delimiter = unicode::to_utf8(input.code_points(2));
       return make_ctc_decoder(std::move(pad), std::move(delimiter), input.flag());
     }
     default:
@@ -246,7 +246,9 @@ namespace {
 std::vector<std::string> make_entries(FuzzInput& input) {
   std::vector<std::string> entries{"[UNK]", "a", "b",  "ab", "##a",    "##b",    "▁",
                                    "▁a",    "Ġ", "가", "각", "<0x41>", "<0xED>", "'"};
-  for (const char32_t c : byte_level_alphabet()) entries.push_back(unicode::to_utf8(std::u32string_view(&c, 1)));
+  if (input.below(3) == 0) {
+    for (const char32_t c : byte_level_alphabet()) entries.push_back(unicode::to_utf8(std::u32string_view(&c, 1)));
+  }
   for (size_t more = input.below(12); more > 0; --more) {
     entries.push_back(input.flag() ? input.bytes(6) : unicode::to_utf8(input.code_points(4)));
   }
