@@ -14,10 +14,10 @@ import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
 import * as library from '../dist/index.js';
-import { fuzz } from './fuzz/fuzz.mjs';
-import { madeUpTokenizer } from './fuzz/made-up.mjs';
-import { escaped } from './fuzz/minimise.mjs';
-import { openBoth } from './fuzz/open.mjs';
+import { fuzz } from './fuzz/tokenizer/fuzz.mjs';
+import { madeUpTokenizer } from './fuzz/tokenizer/made-up.mjs';
+import { escaped } from './fuzz/tokenizer/minimise.mjs';
+import { openBoth } from './fuzz/tokenizer/open.mjs';
 import { makeRandom } from './random.mjs';
 
 /** Exit status where the Rust library does not read the file. */

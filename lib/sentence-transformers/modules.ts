@@ -87,7 +87,8 @@ const readers: ReadonlyMap<string, (folder: string, name: string) => Promise<Ste
  * warning tells, as in sentence-transformers.
  *
  * @throws BertNativeError `ERR_UNSUPPORTED_MODEL` for a module that is not known here, or a list that does not begin with
- *   Transformer and Pooling; `ERR_FILE_FORMAT`, `ERR_CONFIG`, `ERR_NOT_FOUND`, `ERR_WEIGHT_MISSING`, `ERR_DTYPE`, `ERR_IO`
+ *   Transformer and Pooling; `ERR_FILE_FORMAT`, `ERR_CONFIG`, `ERR_NOT_FOUND`, `ERR_WEIGHT_MISSING`, `ERR_WEIGHT_SHAPE`,
+ *   `ERR_DTYPE`, `ERR_UNSAFE_PICKLE`, `ERR_IO`
  */
 export async function readModules(folder: string): Promise<SentenceModules> {
   const path = join(folder, 'modules.json');

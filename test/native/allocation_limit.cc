@@ -14,6 +14,18 @@ constexpr size_t kNever = std::numeric_limits<size_t>::max();
 thread_local size_t left = kNever;  // allocations until the first that fails
 thread_local bool came_to_fail = false;
 
+// Of all threads: their allocations are counted from `armed` on.
+std::atomic<bool> armed{false}, process_failed{false};
+std::atomic<size_t> process_count{0}, process_first{0}, process_last{0};
+
+bool process_allocation_fails() {
+  if (!armed.load(std::memory_order_relaxed)) return false;
+  const size_t number = process_count++;
+  if (number < process_first || number >= process_last) return false;
+  process_failed = true;
+  return true;
+}
+
 }  // namespace
 
 // In place of the standard library's, which AlignedBuffer uses.
@@ -22,6 +34,7 @@ void* operator new(size_t size, std::align_val_t alignment, const std::nothrow_t
     ++failed;
     return nullptr;
   }
+  if (process_allocation_fails()) return nullptr;
   const size_t unit = static_cast<size_t>(alignment);
 #if defined(_WIN32)
   return _aligned_malloc(size, unit);
@@ -36,6 +49,7 @@ void* operator new(size_t size) {
     throw std::bad_alloc();
   }
   if (left != kNever) --left;
+  if (process_allocation_fails()) throw std::bad_alloc();
   if (void* memory = std::malloc(size == 0 ? 1 : size)) return memory;
   throw std::bad_alloc();
 }
@@ -80,5 +94,19 @@ FailingAllocations::FailingAllocations(size_t count) {
 FailingAllocations::~FailingAllocations() { left = kNever; }
 
 bool FailingAllocations::failed() const { return came_to_fail; }
+
+FailingProcessAllocations::FailingProcessAllocations(size_t first, size_t count) {
+  process_count = 0;
+  process_first = first;
+  process_last = count < kNever - first ? first + count : kNever;
+  process_failed = false;
+  armed = true;
+}
+
+FailingProcessAllocations::~FailingProcessAllocations() { end(); }
+
+void FailingProcessAllocations::end() { armed = false; }
+
+bool FailingProcessAllocations::failed() const { return process_failed; }
 
 }  // namespace bert_native::test

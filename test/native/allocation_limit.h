@@ -24,4 +24,16 @@ class FailingAllocations {
   bool failed() const;
 };
 
+// While one lives, allocations of the process fail, whatever thread makes them and whether by `new` or as an aligned
+// buffer: `count` of them, from the one after `first` others on.
+class FailingProcessAllocations {
+ public:
+  FailingProcessAllocations(size_t first, size_t count);
+  ~FailingProcessAllocations();
+  FailingProcessAllocations(const FailingProcessAllocations&) = delete;
+  bool failed() const;
+  // From here on none fails any more: memory came back.
+  static void end();
+};
+
 }  // namespace bert_native::test

@@ -1,3 +1,4 @@
+#include <algorithm>
 #include <utility>
 
 #include "tokenizer/decoders/decoder.h"
@@ -20,8 +21,8 @@ class ReplaceDecoder : public Decoder {
       text.clear();
       for (size_t i = 0; i < token.size();) {
         const unicode::DecodedBytes decoded = unicode::decode_utf8(std::string_view(token).substr(i));
-        text += decoded.code_point;
-        i += decoded.length;
+        text += decoded.length > 0 ? decoded.code_point : U'\uFFFD';
+        i += std::max<size_t>(1, decoded.length);
       }
       matches.clear();
       pattern_->find_all(text, matches);

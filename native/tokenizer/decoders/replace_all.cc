@@ -1,5 +1,7 @@
 #include "tokenizer/decoders/replace_all.h"
 
+#include <algorithm>
+
 #include "tokenizer/unicode.h"
 
 namespace bert_native {
@@ -9,7 +11,8 @@ namespace {
 std::string insert_everywhere(std::string_view text, std::string_view inserted) {
   std::string result(inserted);
   for (size_t begin = 0; begin < text.size();) {
-    const size_t size = unicode::decode_utf8(text.substr(begin)).length;
+    // A byte that no character begins with has no length.
+    const size_t size = std::max<size_t>(1, unicode::decode_utf8(text.substr(begin)).length);
     result.append(text.substr(begin, size)).append(inserted);
     begin += size;
   }

@@ -54,6 +54,9 @@ void add_subword_tests() {
     expect(make_bpe_decoder("</w>"), {"a", "b</w>", "c</w>x", "d</w>"}, {"a", "b ", "c x", "d"});
     expect(make_bpe_decoder("</w>"), {}, {});
     expect(make_bpe_decoder(""), {"aé", "b"}, {" a é ", "b"});
+    // No vocabulary has what is not UTF-8; were it there, decoding would end all the same.
+    expect(make_bpe_decoder(""), {"\x82", "b"}, {" \x82 ", "b"});
+    expect(make_replace_decoder(make_literal_pattern(U"a"), "b"), {"a\x82"}, {"b\uFFFD"});
   });
   add("decoders/ctc: repeated tokens and blanks", [] {
     const Strings tokens = {"<pad>", "<pad>", "h", "h", "e", "<pad>", "l", "l", "<pad>", "l", "|", "|", "o<pad>", " ."};
@@ -120,6 +123,7 @@ void add_text_tests() {
     BN_CHECK(replace_all("", "a", "b").empty(), "empty text");
     BN_CHECK(replace_all("aé", "", "-") == "-a-é-", replace_all("aé", "", "-"));
     BN_CHECK(replace_all("", "", "-") == "-", "empty text and string");
+    BN_CHECK(replace_all("a\x82\xff", "", "-") == "-a-\x82-\xff-", "no UTF-8");
   });
 }
 

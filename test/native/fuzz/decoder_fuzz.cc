@@ -1,0 +1,40 @@
+// Any tokens through any decoders: of UTF-8 they make UTF-8, and they end with whatever they are given.
+
+#include <string>
+#include <vector>
+
+#include "common/errors.h"
+#include "fuzz_input.h"
+#include "tokenizer/decoders/wordpiece.h"
+#include "tokenizer/unicode.h"
+#include "tokenizer_parts.h"
+
+extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
+  using namespace bert_native;
+  static const std::vector<std::string> kUsual{"a",    "##b", "▁c", "Ġd", "<0xED>", "<0x95>", "<0x9C>", "<0xFF>",
+                                               "</w>", " ",   "",   "|",  "<pad>",  "n't",    "."};
+  fuzz::FuzzInput input(data, size);
+  try {
+    const DecoderPointer decoder = fuzz::make_decoder(input);
+    const bool is_utf8 = input.below(8) != 0;
+    const auto some = [&](size_t most) {
+      return is_utf8 ? unicode::to_utf8(input.code_points(most)) : input.bytes(most);
+    };
+    const WordPieceDecoder slow(some(3));
+    std::vector<std::string> tokens;
+    while (!input.empty() && tokens.size() < 200) {
+      const size_t kind = input.below(32);
+      tokens.push_back(kind < kUsual.size() ? kUsual[kind] : some(12));
+    }
+    std::vector<DecodedToken> views;
+    for (const std::string& token : tokens) views.push_back({token, token.size() % 5 == 0});
+    slow.decode(views, tokens.size() % 2 == 0);
+    decoder->decode(tokens);
+    for (const std::string& token : tokens) {
+      fuzz::require(!is_utf8 || unicode::is_utf8(token), "what was UTF-8 stays so");
+    }
+  } catch (const Error& error) {
+    fuzz::require(error.code() == ErrorCode::kOption, error.what());
+  }
+  return 0;
+}

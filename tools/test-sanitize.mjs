@@ -1,0 +1,124 @@
+#!/usr/bin/env node
+// Builds the native tests and the addon with sanitizers, runs the tests, and a program that uses the addon in every way
+// at once through Node. Prints a table; status 1 on any report. Needs Linux and g++ with its sanitizers' libraries
+// (node tools/install-debian-packages.mjs sanitize).
+// Usage: npm run test:sanitize -- [address] [thread] [--tests <substring>] [--seconds 30] [--no-smoke]
+//   address    memory errors, leaks and undefined behaviour        thread    data races; default: both
+//   --tests    only native tests whose names contain it
+//   --seconds  how long the program runs that goes through Node
+
+import { spawnSync } from 'node:child_process';
+import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { parseArgs } from 'node:util';
+import { build, root, runtimeOf, sanitizers } from './sanitize/build.mjs';
+import { reportsIn } from './sanitize/reports.mjs';
+
+const { values, positionals } = parseArgs({
+  allowPositionals: true,
+  options: {
+    tests: { type: 'string' },
+    seconds: { type: 'string', default: '30' },
+    'no-smoke': { type: 'boolean', default: false },
+  },
+});
+const names = positionals.length > 0 ? positionals : Object.keys(sanitizers);
+const unknown = names.filter((name) => !Object.hasOwn(sanitizers, name));
+if (unknown.length > 0) fail(`no sanitizer ${unknown.join(', ')}; there are ${Object.keys(sanitizers).join(', ')}`, 2);
+if (!(Number(values.seconds) > 0)) fail('--seconds is a number above 0', 2);
+if (process.platform !== 'linux') fail('sanitizers are run on Linux alone', 2);
+
+/**
+ * Under ThreadSanitizer every access of a kernel is a call: what compares kernels element by element takes many times
+ * longer there, and has no threads. These areas have them, or share memory between them.
+ */
+const areas = { address: [''], thread: ['common/', 'cpu/', 'onnxruntime/', 'search/', 'tokenizer/'] };
+
+const own = /bert_native\.node|native_tests|\/native\//;
+const rows = [];
+let reports = 0;
+for (const name of names) {
+  console.log(`building with -fsanitize=${sanitizers[name].flags} …`);
+  const built = build(name);
+  const logs = join(built.folder, 'logs');
+  rmSync(logs, { recursive: true, force: true });
+  mkdirSync(logs, { recursive: true });
+  for (const area of values.tests === undefined ? areas[name] : [values.tests]) {
+    const title = area === '' ? 'native tests' : `native tests: ${area}`;
+    run(name, title, logs, [built.tests, area], {});
+  }
+  if (values['no-smoke']) continue;
+  run(name, 'through Node', logs, [process.execPath, join(root, 'tools', 'sanitize', 'smoke.mjs'), values.seconds], {
+    LD_PRELOAD: runtimeOf(name).join(':'),
+    BERT_NATIVE_ADDON: built.addon,
+    BERT_NATIVE_PREBUILD: built.folder,
+    UV_THREADPOOL_SIZE: '4',
+  });
+}
+
+console.log('');
+const header = ['sanitizer', 'what', 'result', 'reports', 'seconds'];
+const widths = header.map((title, i) => Math.max(title.length, ...rows.map((row) => String(row[i]).length)));
+for (const row of [header, ...rows]) {
+  console.log(`  ${row.map((cell, i) => String(cell).padEnd(widths[i])).join('  ')}`.trimEnd());
+}
+const failed = rows.filter(([, , result, found]) => found > 0 || result.startsWith('FAILED'));
+console.log(
+  failed.length === 0 ? '\nNo report.' : `\n${reports} reports; ${failed.length} of ${rows.length} runs failed`,
+);
+process.exit(failed.length === 0 ? 0 : 1);
+
+/** Runs a program, and counts what its sanitizer writes, wherever it writes it. */
+function run(sanitizer, title, logs, command, environment) {
+  const log = join(logs, title.replace(/\W+/g, '-'));
+  const start = performance.now();
+  const [program, ...options] = withoutRandomAddresses(sanitizer, command);
+  const result = spawnSync(program, options, {
+    cwd: root,
+    encoding: 'utf8',
+    maxBuffer: 1 << 28,
+    env: { ...process.env, ...environment, ...settings(sanitizer, log) },
+  });
+  const seconds = ((performance.now() - start) / 1000).toFixed(0);
+  const files = readdirSync(logs).filter((file) => join(logs, file).startsWith(`${log}.`));
+  const written = files.map((file) => readFileSync(join(logs, file), 'utf8')).join('\n');
+  const found = reportsIn(`${written}\n${result.stderr}`, own);
+  writeFileSync(`${log}-output.txt`, `${result.stdout}${result.stderr}`);
+  for (const report of found.slice(0, 5)) console.log(`\n${report.split('\n').slice(0, 60).join('\n')}`);
+  const status = result.signal ?? result.status;
+  if (status !== 0)
+    console.log(`\n${title} ended with ${status}:\n${lastLines(result.stdout)}\n${lastLines(result.stderr)}`);
+  const last = result.stdout.trim().split('\n').at(-1) ?? '';
+  reports += found.length;
+  rows.push([sanitizer, title, status === 0 ? last : `FAILED (${status})`, found.length, seconds]);
+  console.log(`${sanitizer}: ${title}: ${rows.at(-1)[2]}, ${found.length} reports, ${seconds} s`);
+}
+
+function settings(sanitizer, log) {
+  const suppressions = join(root, 'tools', 'sanitize', `${sanitizer}.supp`);
+  const common = `log_path=${log}:suppressions=${existsSync(suppressions) ? suppressions : ''}`;
+  if (sanitizer === 'thread') return { TSAN_OPTIONS: `${common}:halt_on_error=0:exitcode=0:second_deadlock_stack=1` };
+  return {
+    // Allocations too large for the machine are to fail as they do without a sanitizer: tests want to see that.
+    ASAN_OPTIONS: `${common}:detect_leaks=1:allocator_may_return_null=1:detect_stack_use_after_return=0:malloc_context_size=24`,
+    // Leaks are judged by what they report.
+    LSAN_OPTIONS: 'exitcode=0:report_objects=0:max_leaks=0',
+    UBSAN_OPTIONS: `log_path=${log}:print_stacktrace=1:halt_on_error=0`,
+  };
+}
+
+/** ThreadSanitizer's shadow memory lies at fixed addresses, which kernels with much randomisation may have given away. */
+function withoutRandomAddresses(sanitizer, command) {
+  const has = spawnSync('setarch', ['-R', 'true']).status === 0;
+  return sanitizer === 'thread' && has ? ['setarch', '-R', ...command] : command;
+}
+
+function lastLines(text) {
+  return text.trim().split('\n').slice(-15).join('\n');
+}
+
+/** @returns {never} */
+function fail(message, status = 1) {
+  console.error(`test-sanitize: ${message}`);
+  process.exit(status);
+}
