@@ -60,7 +60,7 @@ for (const name of names) {
 }
 
 console.log('');
-const header = ['sanitizer', 'what', 'result', 'reports', 'seconds'];
+const header = ['sanitizer', 'what', 'result', 'reports', 'of Node', 'seconds'];
 const widths = header.map((title, i) => Math.max(title.length, ...rows.map((row) => String(row[i]).length)));
 for (const row of [header, ...rows]) {
   console.log(`  ${row.map((cell, i) => String(cell).padEnd(widths[i])).join('  ')}`.trimEnd());
@@ -92,7 +92,7 @@ function run(sanitizer, title, logs, command, environment) {
   const seconds = ((performance.now() - start) / 1000).toFixed(0);
   const files = readdirSync(logs).filter((file) => join(logs, file).startsWith(`${log}.`));
   const written = files.map((file) => readFileSync(join(logs, file), 'utf8')).join('\n');
-  const found = reportsIn(`${written}\n${result.stderr}`, own);
+  const { own: found, others } = reportsIn(`${written}\n${result.stderr}`, own);
   writeFileSync(`${log}-output.txt`, `${result.stdout}${result.stderr}`);
   for (const report of found.slice(0, 5)) console.log(`\n${report.split('\n').slice(0, 60).join('\n')}`);
   const status = result.signal ?? result.status;
@@ -100,7 +100,7 @@ function run(sanitizer, title, logs, command, environment) {
     console.log(`\n${title} ended with ${status}:\n${lastLines(result.stdout)}\n${lastLines(result.stderr)}`);
   const last = result.stdout.trim().split('\n').at(-1) ?? '';
   reports += found.length;
-  rows.push([sanitizer, title, status === 0 ? last : `FAILED (${status})`, found.length, seconds]);
+  rows.push([sanitizer, title, status === 0 ? last : `FAILED (${status})`, found.length, others, seconds]);
   console.log(`${sanitizer}: ${title}: ${rows.at(-1)[2]}, ${found.length} reports, ${seconds} s`);
 }
 
