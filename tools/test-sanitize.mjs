@@ -2,9 +2,11 @@
 // Builds the native tests and the addon with sanitizers, runs the tests, and a program that uses the addon in every way
 // at once through Node. Prints a table; status 1 on any report. Needs Linux and g++ with its sanitizers' libraries
 // (node tools/install-debian-packages.mjs sanitize).
-// Usage: npm run test:sanitize -- [address] [thread] [--tests <substring>] [--seconds 30] [--no-smoke]
+// Usage: npm run test:sanitize -- [address] [thread] [--tests <substring>] [--full] [--seconds 30] [--no-smoke]
 //   address    memory errors, leaks and undefined behaviour        thread    data races; default: both
 //   --tests    only native tests whose names contain it
+//   --full     all native tests. Else those of an encoder, of attention and of a search run with the machine's best instruction set
+//              alone (kernels with every one), and under ThreadSanitizer those of areas with threads or shared memory
 //   --seconds  how long the program runs that goes through Node
 
 import { spawnSync } from 'node:child_process';
@@ -18,6 +20,7 @@ const { values, positionals } = parseArgs({
   allowPositionals: true,
   options: {
     tests: { type: 'string' },
+    full: { type: 'boolean', default: false },
     seconds: { type: 'string', default: '30' },
     'no-smoke': { type: 'boolean', default: false },
   },
@@ -28,11 +31,11 @@ if (unknown.length > 0) fail(`no sanitizer ${unknown.join(', ')}; there are ${Ob
 if (!(Number(values.seconds) > 0)) fail('--seconds is a number above 0', 2);
 if (process.platform !== 'linux') fail('sanitizers are run on Linux alone', 2);
 
-/**
- * Under ThreadSanitizer every access of a kernel is a call: what compares kernels element by element takes many times
- * longer there, and has no threads. These areas have them, or share memory between them.
- */
-const areas = { address: [''], thread: ['common/', 'cpu/', 'onnxruntime/', 'search/', 'tokenizer/'] };
+/** What each runs: parts of names. Kernels have no threads, and take many times longer under ThreadSanitizer. */
+const areas = {
+  address: [''],
+  thread: values.full ? [''] : ['common/', 'cpu/', 'fault_injection', 'onnxruntime/', 'search/', 'tokenizer/'],
+};
 
 const own = /bert_native\.node|native_tests|\/native\//;
 const rows = [];
@@ -45,7 +48,7 @@ for (const name of names) {
   mkdirSync(logs, { recursive: true });
   for (const area of values.tests === undefined ? areas[name] : [values.tests]) {
     const title = area === '' ? 'native tests' : `native tests: ${area}`;
-    run(name, title, logs, [built.tests, area], {});
+    run(name, title, logs, [built.tests, area, ...lowerIsas(built.tests)], {});
   }
   if (values['no-smoke']) continue;
   run(name, 'through Node', logs, [process.execPath, join(root, 'tools', 'sanitize', 'smoke.mjs'), values.seconds], {
@@ -57,7 +60,7 @@ for (const name of names) {
 }
 
 console.log('');
-const header = ['sanitizer', 'what', 'result', 'reports', 'seconds'];
+const header = ['sanitizer', 'what', 'result', 'reports', 'of Node', 'seconds'];
 const widths = header.map((title, i) => Math.max(title.length, ...rows.map((row) => String(row[i]).length)));
 for (const row of [header, ...rows]) {
   console.log(`  ${row.map((cell, i) => String(cell).padEnd(widths[i])).join('  ')}`.trimEnd());
@@ -67,6 +70,13 @@ console.log(
   failed.length === 0 ? '\nNo report.' : `\n${reports} reports; ${failed.length} of ${rows.length} runs failed`,
 );
 process.exit(failed.length === 0 ? 0 : 1);
+
+/** What leaves tests of all instruction sets but the best out, where all tests of a layer are run once for each. */
+function lowerIsas(tests) {
+  if (values.full) return [];
+  const names = spawnSync(tests, ['--isas'], { encoding: 'utf8' }).stdout.trim().split('\n');
+  return names.slice(0, -1).map((isa) => `-${isa}`);
+}
 
 /** Runs a program, and counts what its sanitizer writes, wherever it writes it. */
 function run(sanitizer, title, logs, command, environment) {
@@ -82,7 +92,7 @@ function run(sanitizer, title, logs, command, environment) {
   const seconds = ((performance.now() - start) / 1000).toFixed(0);
   const files = readdirSync(logs).filter((file) => join(logs, file).startsWith(`${log}.`));
   const written = files.map((file) => readFileSync(join(logs, file), 'utf8')).join('\n');
-  const found = reportsIn(`${written}\n${result.stderr}`, own);
+  const { own: found, others } = reportsIn(`${written}\n${result.stderr}`, own);
   writeFileSync(`${log}-output.txt`, `${result.stdout}${result.stderr}`);
   for (const report of found.slice(0, 5)) console.log(`\n${report.split('\n').slice(0, 60).join('\n')}`);
   const status = result.signal ?? result.status;
@@ -90,7 +100,7 @@ function run(sanitizer, title, logs, command, environment) {
     console.log(`\n${title} ended with ${status}:\n${lastLines(result.stdout)}\n${lastLines(result.stderr)}`);
   const last = result.stdout.trim().split('\n').at(-1) ?? '';
   reports += found.length;
-  rows.push([sanitizer, title, status === 0 ? last : `FAILED (${status})`, found.length, seconds]);
+  rows.push([sanitizer, title, status === 0 ? last : `FAILED (${status})`, found.length, others, seconds]);
   console.log(`${sanitizer}: ${title}: ${rows.at(-1)[2]}, ${found.length} reports, ${seconds} s`);
 }
 

@@ -1,10 +1,15 @@
-// native_tests [substring]: runs the tests whose names contain it, all without. Status 0 if none failed.
+// native_tests [substring] [-part…]: runs the tests whose names contain the substring, all without. Left out are those
+// of whose names, which read "area: what, of what, …", such a part is one. Status 0 if none failed. native_tests
+// --isas: prints this machine's instruction sets, the best last.
 
+#include <algorithm>
 #include <cstdio>
 #include <exception>
+#include <string>
 #include <utility>
 #include <vector>
 
+#include "common/cpu_features.h"
 #include "harness.h"
 
 namespace bert_native::test {
@@ -58,10 +63,17 @@ bool passes(const Test& test) {
   return passed;
 }
 
-int run(const std::string& filter) {
+// Whether one of the name's parts between commas is one of these.
+bool has_part(const std::string& name, const std::vector<std::string>& parts) {
+  return std::any_of(parts.begin(), parts.end(), [&](const std::string& part) {
+    return (name + ",").find(", " + part + ",") != std::string::npos;
+  });
+}
+
+int run(const std::string& filter, const std::vector<std::string>& without) {
   size_t passed = 0, failed = 0, left_out = 0;
   for (const Test& test : tests()) {
-    if (test.name.find(filter) == std::string::npos) continue;
+    if (test.name.find(filter) == std::string::npos || has_part(test.name, without)) continue;
     ++(passes(test) ? passed : failed);
   }
   for (const Skipped& test : skipped()) {
@@ -93,4 +105,20 @@ void fail(const char* file, int line, const std::string& message) {
 
 }  // namespace bert_native::test
 
-int main(int argc, char** argv) { return bert_native::test::run(argc > 1 ? argv[1] : ""); }
+int main(int argc, char** argv) {
+  std::string filter;
+  std::vector<std::string> without;
+  for (int i = 1; i < argc; ++i) {
+    const std::string argument = argv[i];
+    if (argument == "--isas") {
+      for (const bert_native::Isa isa : bert_native::available_isas()) std::printf("%s\n", bert_native::isa_name(isa));
+      return 0;
+    }
+    if (argument.starts_with('-')) {
+      without.push_back(argument.substr(1));
+    } else {
+      filter = argument;
+    }
+  }
+  return bert_native::test::run(filter, without);
+}

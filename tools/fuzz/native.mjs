@@ -64,7 +64,14 @@ export function fuzzNative(name, { seconds, seed }) {
       ...[corpus, ...(existsSync(kept) ? [kept] : [])],
       ...[`-max_total_time=${Math.max(1, Math.round(seconds))}`, `-seed=${seed}`, `-artifact_prefix=${found}/`],
       // Of one input: seconds on a busy machine, bytes of input, MiB in all.
-      ...['-timeout=20', '-max_len=2048', '-len_control=10', '-rss_limit_mb=2048', '-print_final_stats=1', '-verbosity=1'],
+      ...[
+        '-timeout=20',
+        '-max_len=2048',
+        '-len_control=10',
+        '-rss_limit_mb=2048',
+        '-print_final_stats=1',
+        '-verbosity=1',
+      ],
     ],
     { encoding: 'utf8', maxBuffer: 1 << 30, env: { ...process.env, ASAN_OPTIONS: 'allocator_may_return_null=1' } },
   );

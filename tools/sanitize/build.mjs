@@ -31,7 +31,11 @@ export function build(name) {
     ...['--CDCMAKE_CXX_COMPILER=g++', '--CDCMAKE_CXX_FLAGS_RELEASE=-O1 -g'],
   ];
   for (const step of ['configure', 'build']) {
-    const result = spawnSync(process.execPath, [cmakeJs, step, ...options], { cwd: root, encoding: 'utf8' });
+    const result = spawnSync(process.execPath, [cmakeJs, step, ...options], {
+      cwd: root,
+      encoding: 'utf8',
+      maxBuffer: 1 << 28,
+    });
     if (result.status !== 0) {
       throw new Error(`cmake-js ${step} ended with status ${result.status}\n${result.stdout}${result.stderr}`);
     }

@@ -4,12 +4,13 @@ const begins =
   /^(?:=+\s*)?(?:==\d+==)?(?:ERROR: (?:Address|Leak|Thread)Sanitizer|WARNING: ThreadSanitizer)|runtime error:/;
 
 /**
- * The reports in what a process wrote. Of leaks, only those that the addon or the tests allocated: V8 keeps what it holds
- * in memory that LeakSanitizer does not look at, and Node frees little of its own when a process ends.
+ * The reports in what a process wrote that are of the addon or the tests. Not of Node and V8, which are not instrumented:
+ * LeakSanitizer does not look where V8 keeps what it holds, and ThreadSanitizer does not see how its threads wait for each
+ * other.
  *
  * @param {string} log
  * @param {RegExp} own what a frame of ours looks like
- * @returns {string[]}
+ * @returns {{ own: string[], others: number }}
  */
 export function reportsIn(log, own) {
   const found = [];
@@ -21,20 +22,32 @@ export function reportsIn(log, own) {
     }
     open?.push(line);
   }
-  return found.flatMap((lines) => {
+  const reports = found.flatMap((lines) => {
     const report = lines.join('\n').trim();
-    return report.includes('LeakSanitizer: detected') ? ownLeaks(report, own) : [report];
+    return report.includes('LeakSanitizer: detected') ? blocksOf(report) : [report];
   });
+  const ours = reports.filter((report) => isOwn(report, own));
+  return { own: ours, others: reports.length - ours.length };
 }
 
-/** Blocks that were allocated by a frame of ours, or for one: what stands above it is the allocator and the C++ library. */
-function ownLeaks(report, own) {
-  return report.split(/\n(?=(?:Direct|Indirect) leak of)/).filter((block) => {
-    if (!/^(?:Direct|Indirect) leak of/.test(block)) return false;
-    const frames = block.split('\n').filter((line) => /^\s+#\d+ /.test(line));
-    const first = frames.findIndex(
-      (frame) => !/ in (?:__interceptor_|operator new|std::|malloc|calloc|realloc)|libasan|libstdc\+\+/.test(frame),
-    );
-    return first >= 0 && own.test(frames[first]);
+/** What leaked, by the place where it was allocated. */
+function blocksOf(report) {
+  return report
+    .split(/\n(?=(?:Direct|Indirect) leak of)/)
+    .filter((block) => /^(?:Direct|Indirect) leak of/.test(block));
+}
+
+/** Frames that stand above whoever called them: the sanitizers' own, and the C++ library's. */
+const above = / in (?:__interceptor_|operator new|operator delete|std::)|\blib(?:asan|tsan|ubsan|lsan|stdc\+\+)\.so/;
+
+/** Whether the addon or the tests did it, in one of the stacks of what happened: who made the threads is not asked. */
+function isOwn(report, own) {
+  const [happened] = report.split(/\n {2}(?=Location is|Mutex |Thread T|As if synchronized)/);
+  const stacks = happened.split(/\n(?=\s*#0 )/).slice(1);
+  if (stacks.length === 0) return true;
+  return stacks.some((stack) => {
+    const frames = stack.split('\n').filter((line) => /^\s*#\d+ /.test(line));
+    const first = frames.find((frame) => !above.test(frame));
+    return first !== undefined && own.test(first);
   });
 }
