@@ -64,6 +64,16 @@ const OrtApi* api_of(const OrtApiBase& base, const std::string& path, const std:
 
 void await_calls_at_exit();
 
+// From 1.29 on the library sends events about its use to its makers, on POSIX systems too, from threads of its own that
+// end the process where they cannot start another, and keeps an identifier in the user's cache. The variable is read
+// when the environment is made, which tells of the process at once; DisableTelemetryEvents() comes after that. A
+// program that wants it sets the variable to 0 itself.
+void disable_telemetry() {
+#if !defined(_WIN32)
+  setenv("ORT_DISABLE_TELEMETRY", "1", 0);
+#endif
+}
+
 Library* open_library(const std::string& path) {
   using GetApiBase = const OrtApiBase*(ORT_API_CALL*)();
   void* const handle = open_shared_library(path);
@@ -78,6 +88,7 @@ Library* open_library(const std::string& path) {
   library->info.path = path;
   library->info.version = base->GetVersionString();
   Ort::InitApi(api_of(*base, path, library->info.version));
+  disable_telemetry();
   try {
     library->environment = Ort::Env(ORT_LOGGING_LEVEL_ERROR, "bert-native");
     library->environment.DisableTelemetryEvents();

@@ -18,7 +18,7 @@ function engine(): Promise<string> {
       cwd: packageRoot,
       input: { engine: join(import.meta.dirname, 'child-engine.ts') },
       platform: 'node',
-      external: (id) => id.startsWith('node:') || id.startsWith('@bufbuild/') || id === 'node-gyp-build',
+      external: (id) => id.startsWith('node:') || id.startsWith('@bufbuild/'),
       logLevel: 'warn',
     });
     await bundle.write({ dir: folder, format: 'esm' });
