@@ -23,7 +23,7 @@ struct RelativeScores::Products {
 RelativeScores::RelativeScores(const AttentionLayer& layer, size_t head, const VisibleKeys& visible_keys,
                                AttentionScratch& scratch, const KernelTable& kernels)
     : layer_(layer),
-      distances_(*layer.distance_rows),
+      distances_(layer.distance_rows),
       head_(head),
       visible_keys_(visible_keys),
       scratch_(scratch),
@@ -39,11 +39,11 @@ void RelativeScores::add(const ScoredQueries& queries, KeyRange keys, BlockScore
 template <class Body>
 void RelativeScores::for_each_run(size_t l, KeyRange keys, Body body) const {
   if (visible_keys_.contiguous()) {
-    distances_.for_each_run(l, visible_keys_.column(keys.begin), keys.size(), body);
+    distances_->for_each_run(l, visible_keys_.column(keys.begin), keys.size(), body);
     return;
   }
   for (size_t i = 0; i < keys.size(); ++i) {
-    const uint32_t row = distances_.of(l, visible_keys_.column(keys.begin + i));
+    const uint32_t row = distances_->of(l, visible_keys_.column(keys.begin + i));
     body(i, 1, &row, false);
   }
 }
@@ -70,7 +70,7 @@ void RelativeScores::add_query_distances(const ScoredQueries& queries, KeyRange 
     const size_t count = std::min(strip_rows, queries.count - first);
     const KeyRange range = queries.seen_by(first, count).within(keys);
     if (range.empty()) continue;
-    const auto touched = distances_.between(queries.column(first), queries.column(first + count - 1),
+    const auto touched = distances_->between(queries.column(first), queries.column(first + count - 1),
                                             visible_keys_.column(range.begin), visible_keys_.column(range.end - 1));
     const Products products = multiply(reinterpret_cast<const float*>(queries.strips) + first * layer_.head_size, count,
                                        layer_.query_distances, touched);
@@ -100,10 +100,10 @@ void RelativeScores::add_key_distances(const ScoredQueries& queries, KeyRange ke
     const size_t r = visible_keys_.column(strip.begin);
     const Products products =
         multiply(key_strips_ + (begin - packed_.begin) * layer_.head_size, strip.size(), layer_.key_distances,
-                 distances_.between(l_first, l_last, r, visible_keys_.column(strip.end - 1)));
+                 distances_->between(l_first, l_last, r, visible_keys_.column(strip.end - 1)));
     for (size_t first = 0; first < queries.count; first += kTurnedQueries) {
       const size_t count = std::min(kTurnedQueries, queries.count - first), l = queries.column(first);
-      if (contiguous && distances_.fall_between(l, l + count - 1, r, r + strip.size() - 1)) {
+      if (contiguous && distances_->fall_between(l, l + count - 1, r, r + strip.size() - 1)) {
         turn_and_add(queries, first, count, strip, keys, products, scores);
         continue;
       }
@@ -125,7 +125,7 @@ void RelativeScores::add_key_distances(const ScoredQueries& queries, KeyRange ke
 void RelativeScores::turn_and_add(const ScoredQueries& queries, size_t first, size_t count, KeyRange strip,
                                   KeyRange keys, const Products& products, BlockScores scores) {
   const size_t strip_rows = kernels_.gemm_rows;
-  const size_t row = distances_.of(queries.column(first), visible_keys_.column(strip.begin));
+  const size_t row = distances_->of(queries.column(first), visible_keys_.column(strip.begin));
   float* turned = scratch_.get(AttentionScratch::kTurnedProducts, kTurnedQueries * strip_rows);
   kernels_.gemm_pack_strip_f32(turned, products.values + (row - products.first), products.stride - 1, strip.size(),
                                count);
@@ -146,7 +146,7 @@ void RelativeScores::add_biases(const ScoredQueries& queries, KeyRange keys, Blo
     const size_t count = keys.size() + queries.count - 1;
     float* expanded = scratch_.get(AttentionScratch::kDistanceProducts, count);
     const size_t l_last = queries.column(queries.count - 1), r_first = visible_keys_.column(keys.begin);
-    distances_.for_each_run(l_last, r_first, count, [&](size_t i, size_t n, const uint32_t* rows, bool) {
+    distances_->for_each_run(l_last, r_first, count, [&](size_t i, size_t n, const uint32_t* rows, bool) {
       for (size_t j = 0; j < n; ++j) expanded[i + j] = bias_of(rows[j]);
     });
     for (size_t query = 0; query < queries.count; ++query) {

@@ -60,7 +60,7 @@ class RelativeScores {
   void for_each_run(size_t l, KeyRange keys, Body body) const;
 
   const AttentionLayer& layer_;
-  const DistanceRows& distances_;
+  const DistanceRows* distances_;  // null where distances play no part
   size_t head_;
   const VisibleKeys& visible_keys_;
   AttentionScratch& scratch_;
