@@ -8,6 +8,7 @@
 #include <utility>
 #include <vector>
 
+#include "binding/calls.h"
 #include "binding/environment.h"
 #include "binding/errors.h"
 #include "binding/forward_job.h"
@@ -231,16 +232,8 @@ class NativeEncoder : public Napi::ObjectWrap<NativeEncoder> {
     });
   }
 
-  Napi::Value new_call_id(const Napi::CallbackInfo& info) {
-    return Napi::Number::New(info.Env(), static_cast<double>(environment_data(info.Env()).jobs.new_call_id()));
-  }
-
-  Napi::Value abort(const Napi::CallbackInfo& info) {
-    return guarded(info.Env(), [&]() -> Napi::Value {
-      environment_data(info.Env()).jobs.abort(to_size(info[0], "call_id"));
-      return info.Env().Undefined();
-    });
-  }
+  Napi::Value new_call_id(const Napi::CallbackInfo& info) { return make_call_id(info); }
+  Napi::Value abort(const Napi::CallbackInfo& info) { return abort_call(info); }
 
   // Still tells what was done once the encoder is disposed of.
   Napi::Value stats(const Napi::CallbackInfo& info) {

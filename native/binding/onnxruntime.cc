@@ -6,6 +6,7 @@
 #include <utility>
 #include <vector>
 
+#include "binding/calls.h"
 #include "binding/environment.h"
 #include "binding/errors.h"
 #include "binding/forward_job.h"
@@ -148,16 +149,8 @@ class NativeGraphEncoder : public Napi::ObjectWrap<NativeGraphEncoder> {
     });
   }
 
-  Napi::Value new_call_id(const Napi::CallbackInfo& info) {
-    return Napi::Number::New(info.Env(), static_cast<double>(environment_data(info.Env()).jobs.new_call_id()));
-  }
-
-  Napi::Value abort(const Napi::CallbackInfo& info) {
-    return guarded(info.Env(), [&]() -> Napi::Value {
-      environment_data(info.Env()).jobs.abort(to_size(info[0], "call_id"));
-      return info.Env().Undefined();
-    });
-  }
+  Napi::Value new_call_id(const Napi::CallbackInfo& info) { return make_call_id(info); }
+  Napi::Value abort(const Napi::CallbackInfo& info) { return abort_call(info); }
 
   // Still tells what was done once the encoder is disposed of.
   Napi::Value stats(const Napi::CallbackInfo& info) {
@@ -187,15 +180,10 @@ class NativeGraphEncoder : public Napi::ObjectWrap<NativeGraphEncoder> {
     });
   }
 
-  // The end of a session, which may be this one's, takes its time, which the event loop does not have.
+  // A session ends on a thread of its own: GraphSession::load() sees to that.
   void release(Napi::BasicEnv env) {
     if (encoder_ == nullptr) return;
     Napi::MemoryManagement::AdjustExternalMemory(env, -static_cast<int64_t>(encoder_->weights_size_bytes));
-    try {
-      run_in_background([encoder = std::move(encoder_)](ThreadPool&) {});
-    } catch (const Error&) {
-      // The system gives no thread: it ends here.
-    }
     encoder_ = nullptr;
   }
 

@@ -11,6 +11,7 @@
 #include <vector>
 
 #include "binding/arrays.h"
+#include "binding/calls.h"
 #include "binding/environment.h"
 #include "binding/errors.h"
 #include "binding/jobs.h"
@@ -164,16 +165,8 @@ class NativeVectorIndex : public Napi::ObjectWrap<NativeVectorIndex> {
     });
   }
 
-  Napi::Value new_call_id(const Napi::CallbackInfo& info) {
-    return Napi::Number::New(info.Env(), static_cast<double>(environment_data(info.Env()).jobs.new_call_id()));
-  }
-
-  Napi::Value abort(const Napi::CallbackInfo& info) {
-    return guarded(info.Env(), [&]() -> Napi::Value {
-      environment_data(info.Env()).jobs.abort(to_size(info[0], "call_id"));
-      return info.Env().Undefined();
-    });
-  }
+  Napi::Value new_call_id(const Napi::CallbackInfo& info) { return make_call_id(info); }
+  Napi::Value abort(const Napi::CallbackInfo& info) { return abort_call(info); }
 
   Napi::Value dispose(const Napi::CallbackInfo& info) {
     release(info.Env());

@@ -71,7 +71,7 @@ void RelativeScores::add_query_distances(const ScoredQueries& queries, KeyRange 
     const KeyRange range = queries.seen_by(first, count).within(keys);
     if (range.empty()) continue;
     const auto touched = distances_->between(queries.column(first), queries.column(first + count - 1),
-                                            visible_keys_.column(range.begin), visible_keys_.column(range.end - 1));
+                                             visible_keys_.column(range.begin), visible_keys_.column(range.end - 1));
     const Products products = multiply(reinterpret_cast<const float*>(queries.strips) + first * layer_.head_size, count,
                                        layer_.query_distances, touched);
     for (size_t query = first; query < first + count; ++query) {
