@@ -11,14 +11,14 @@ import { availableParallelism, cpus } from 'node:os';
 import { dirname, join, relative } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
-import nodeGypBuild from 'node-gyp-build';
+import { nativeBinding } from '../dist/binding/load.js';
 
 const root = dirname(dirname(fileURLToPath(import.meta.url)));
 const logs = join(root, 'build', 'verify');
 const { values } = parseArgs({ options: { short: { type: 'boolean' }, only: { type: 'string', default: '' } } });
 const isShort = values.short === true;
 const scripts = JSON.parse(readFileSync(join(root, 'package.json'), 'utf8')).scripts;
-const { available_isas, isa } = nodeGypBuild(root).system_info();
+const { available_isas, isa } = nativeBinding().system_info();
 
 /** @typedef {{ name: string, command: string[], env?: Record<string, string>, skip?: string }} Step */
 
