@@ -28,7 +28,7 @@ export function build(name) {
     ...['-O', out, '--log-level', 'warn', '--parallel', String(availableParallelism())],
     ...[`--CDBERT_NATIVE_SANITIZE=${sanitizers[name].flags}`, '--CDBERT_NATIVE_TESTS=ON'],
     // Optimised a little: without, the kernels take minutes; with more, reports name the wrong lines.
-    ...['--CDCMAKE_CXX_COMPILER=g++', '--CDCMAKE_CXX_FLAGS_RELEASE=-O1 -g'],
+    ...['--CDCMAKE_CXX_COMPILER=g++', '--CDCMAKE_CXX_FLAGS_RELEASE=-O1 -g1'],
   ];
   for (const step of ['configure', 'build']) {
     const result = spawnSync(process.execPath, [cmakeJs, step, ...options], {
