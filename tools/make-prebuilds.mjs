@@ -20,6 +20,7 @@ import {
   glibcFloor,
   hostLibc,
   maxAddonBytes,
+  megabytes,
   nameOf,
   oldestMacos,
   targets,
@@ -89,8 +90,6 @@ async function examine(target) {
   if (problem !== undefined) problems.push(problem);
   return { row: [nameOf(target), fileOf(target), megabytes(size), floor, verdict], problems: problems.flat() };
 }
-
-const megabytes = (bytes) => `${(bytes / (1 << 20)).toFixed(2)} MiB`;
 
 run(process.execPath, [join(root, 'tools', 'build-lib.mjs')]);
 const rows = [];

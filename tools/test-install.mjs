@@ -26,7 +26,7 @@ import { npmProgram, Sandbox } from './install/sandbox.mjs';
 import { checkTypes } from './install/types.mjs';
 import { npmPackage, run } from './prebuilds/npm-package.mjs';
 import { printTable } from './prebuilds/table.mjs';
-import { fileOf, hostLibc, maxTarballBytes, nameOf } from './prebuilds/targets.mjs';
+import { fileOf, hostLibc, maxTarballBytes, megabytes, nameOf } from './prebuilds/targets.mjs';
 
 const root = dirname(dirname(fileURLToPath(import.meta.url)));
 const { values: options } = parseArgs({
@@ -106,7 +106,7 @@ check('the package: size', () => {
   const addons = readdirSync(join(installed, 'prebuilds'), { recursive: true }).filter((name) =>
     name.endsWith('.node'),
   );
-  return `${(bytes / (1 << 20)).toFixed(2)} MiB, with ${addons.length} addon${addons.length === 1 ? '' : 's'}`;
+  return `${megabytes(bytes)}, with ${addons.length} addon${addons.length === 1 ? '' : 's'}`;
 });
 check('no compiler and no cmake are there', () => {
   for (const tool of ['cc', 'c++', 'g++', 'clang', 'cmake', 'make', 'python3', 'git']) {
