@@ -1,5 +1,8 @@
-import { defineConfig, type TestProjectInlineConfiguration } from 'vitest/config';
-import { nativeBinding } from '../lib/binding/load.ts';
+import { existsSync } from 'node:fs';
+import { join } from 'node:path';
+import { configDefaults, defineConfig, type TestProjectInlineConfiguration } from 'vitest/config';
+import { thisPlatform } from '../lib/binding/addon-file.ts';
+import { nativeBinding, packageRoot } from '../lib/binding/load.ts';
 
 // Files named *.isa.test.ts run once for every instruction set that this processor has; the others once, with the best.
 const { available_isas } = nativeBinding().system_info();
@@ -10,6 +13,22 @@ const absent = ['scalar', ...x86, ...arm].filter((isa) => !available_isas.includ
 console.warn(
   `Instruction sets tested: ${available_isas.join(', ')}. Not on this machine, so not tested: ${absent.join(', ')}.`,
 );
+
+// What compares with ONNX Runtime, or with transformers.js, which runs on it. The package has none for macOS on x64, and none
+// for musl.
+const { platform, arch, libc } = thisPlatform();
+const libraries = join(packageRoot, 'node_modules', 'onnxruntime-node', 'bin', 'napi-v6', platform, arch);
+const hasOnnxRuntime = libc !== 'musl' && existsSync(libraries);
+const withOnnxRuntime = [
+  'test/onnx/**',
+  'test/{engines,models}/onnxruntime/**',
+  'test/**/transformers-js*.test.ts',
+  'test/{bench,cli}/onnxruntime.test.ts',
+  'test/cli/export.test.ts',
+  'test/examples/**',
+  'test/tokenizers/tokenizer-json.test.ts',
+];
+if (!hasOnnxRuntime) console.warn(`No ONNX Runtime for this platform, so not tested: ${withOnnxRuntime.join(', ')}.`);
 
 const common: TestProjectInlineConfiguration['test'] = {
   // Only what hangs takes so long, on a slow machine with other work, too.
@@ -23,6 +42,7 @@ const common: TestProjectInlineConfiguration['test'] = {
   execArgv: ['--no-warnings'],
   // What a test wants of a hub, it asks a server of its own.
   env: { HF_HUB_OFFLINE: '1' },
+  exclude: [...configDefaults.exclude, ...(hasOnnxRuntime ? [] : withOnnxRuntime)],
 };
 
 export default defineConfig({

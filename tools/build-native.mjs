@@ -1,7 +1,7 @@
 #!/usr/bin/env node
 // Builds the addon (and the native tests) with cmake-js; says what is missing when the machine lacks a tool. In an
-// installed package, which has neither cmake-js nor tests, it gets what it needs into a temporary folder:
-// `npx bert-native build`.
+// installed package, which has neither cmake-js nor tests, it takes what it needs from the application or gets it into a
+// temporary folder: `npx bert-native build`.
 // Usage: node tools/build-native.mjs [--debug] [--no-tests] [--onnxruntime] [-- extra cmake-js arguments]
 //   --onnxruntime   in an installed package: with the engine that runs ONNX graphs, whose headers are a large download
 
@@ -31,11 +31,22 @@ if (!cmakeVersion) {
     'cmake was not found. Install it (Debian: apt-get install cmake; macOS: brew install cmake; Windows: winget install Kitware.CMake).',
   );
 }
-if (Number(cmakeVersion[1]) === 3 && Number(cmakeVersion[2]) < 20) {
+const [cmakeMajor, cmakeMinor] = cmakeVersion.slice(1).map(Number);
+if (cmakeMajor < 3 || (cmakeMajor === 3 && cmakeMinor < 20)) {
   fail(`cmake 3.20 or newer is needed, found ${cmakeVersion[0]}.`);
 }
-if (process.platform !== 'win32' && !process.env.CXX && !['c++', 'g++', 'clang++'].some(versionOf)) {
-  fail('no C++ compiler was found. Install one (Debian: apt-get install g++ make; macOS: xcode-select --install).');
+const ninja = versionOf('ninja') !== null;
+if (process.platform !== 'win32') {
+  const { CXX } = process.env;
+  if (CXX && ![CXX, CXX.split(' ')[0]].some(versionOf)) fail(`the C++ compiler that CXX names does not run: ${CXX}`);
+  if (!CXX && !['c++', 'g++', 'clang++'].some(versionOf)) {
+    fail('no C++ compiler was found. Install one (Debian: apt-get install g++ make; macOS: xcode-select --install).');
+  }
+  if (!ninja && !versionOf('make')) {
+    fail(
+      'neither make nor ninja was found. Install one (Debian: apt-get install make; macOS: xcode-select --install).',
+    );
+  }
 }
 
 try {
@@ -46,7 +57,7 @@ try {
 
 const [own, passed] = splitAtDashes(process.argv.slice(2));
 const isClone = existsSync(join(root, 'lib', 'index.ts'));
-const { cmakeJs, variables } = isClone ? buildToolsOfClone() : downloadedBuildTools();
+const { cmakeJs, variables } = isClone ? buildToolsOfClone() : buildToolsOfPackage();
 const options = [
   '--log-level',
   'warn',
@@ -59,10 +70,6 @@ const options = [
 ];
 // A build folder that was made elsewhere, or for another generator, would only be refused: what it holds is made anew.
 const cache = join(root, 'build', 'CMakeCache.txt');
-const ninja = versionOf('ninja') !== null;
-if (process.platform !== 'win32' && !ninja && !versionOf('make')) {
-  fail('neither make nor ninja was found. Install one (Debian: apt-get install make; macOS: xcode-select --install).');
-}
 if (existsSync(cache)) {
   const text = readFileSync(cache, 'utf8');
   const entry = (name) => text.match(new RegExp(`^${name}:\\w+=(.*)$`, 'm'))?.[1];
@@ -92,10 +99,36 @@ function buildToolsOfClone() {
   return { cmakeJs: require.resolve('cmake-js/bin/cmake-js'), variables: {} };
 }
 
-/** In the versions that this package was developed with; npm's install scripts stay off. */
-function downloadedBuildTools() {
+/**
+ * Those that the application has installed, where it has them all; else from npm's registry, in the versions that this
+ * package was developed with and without install scripts.
+ */
+function buildToolsOfPackage() {
   const { devDependencies } = JSON.parse(readFileSync(join(root, 'package.json'), 'utf8'));
   const wanted = ['cmake-js', 'node-addon-api', ...(own.includes('--onnxruntime') ? ['@qvac/onnx'] : [])];
+  const installed = wanted.map((name) => installedFolder(name, devDependencies[name]));
+  const [cmakeJs, addonApi, onnx] = installed.includes(undefined) ? downloaded(wanted, devDependencies) : installed;
+  return {
+    cmakeJs: join(cmakeJs, 'bin', 'cmake-js'),
+    variables: {
+      NODE_ADDON_API_DIR: addonApi,
+      BERT_NATIVE_ONNXRUNTIME_INCLUDE: onnx === undefined ? 'OFF' : join(onnx, 'prebuilds', 'include', 'onnxruntime'),
+    },
+  };
+}
+
+/** A package of the same major version as `range`, from the application's node_modules. */
+function installedFolder(name, range) {
+  const majorOf = (version) => version.match(/\d+/)[0];
+  return require.resolve
+    .paths(name)
+    .map((folder) => join(folder, name))
+    .filter((folder) => existsSync(join(folder, 'package.json')))
+    .find((folder) => majorOf(require(join(folder, 'package.json')).version) === majorOf(range));
+}
+
+/** @returns {string[]} the folders of `wanted`, which end with this process */
+function downloaded(wanted, devDependencies) {
   const folder = mkdtempSync(join(tmpdir(), 'bert-native-build-'));
   process.on('exit', () => rmSync(folder, { recursive: true, force: true }));
   writeFileSync(join(folder, 'package.json'), '{ "private": true }');
@@ -110,17 +143,14 @@ function downloadedBuildTools() {
     { cwd: folder, encoding: 'utf8', shell: isWindows },
   );
   if (result.status !== 0) {
-    fail(`npm could not install ${wanted.join(', ')}: ${result.error?.message ?? `${result.stderr}`.trim()}`);
+    process.stderr.write(result.stderr ?? '');
+    const problem = result.error === undefined ? 'its output stands above' : result.error.message;
+    fail(
+      `npm could not get ${wanted.join(', ')} (${problem}). Where the registry cannot be reached, install them beside ` +
+        `bert-native from elsewhere: ${specs.join(' ')}`,
+    );
   }
-  const modules = join(folder, 'node_modules');
-  const headers = join(modules, '@qvac', 'onnx', 'prebuilds', 'include', 'onnxruntime');
-  return {
-    cmakeJs: join(modules, 'cmake-js', 'bin', 'cmake-js'),
-    variables: {
-      NODE_ADDON_API_DIR: join(modules, 'node-addon-api'),
-      BERT_NATIVE_ONNXRUNTIME_INCLUDE: own.includes('--onnxruntime') ? headers : 'OFF',
-    },
-  };
+  return wanted.map((name) => join(folder, 'node_modules', name));
 }
 
 function splitAtDashes(argv) {

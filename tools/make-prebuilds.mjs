@@ -4,7 +4,7 @@
 // Usage: node tools/make-prebuilds.mjs [--target linux-x64-glibc,…] [--check]
 //   --check   build nothing: look at what lies in prebuilds/; every target has to be there
 
-import { copyFileSync, existsSync, mkdirSync, statSync } from 'node:fs';
+import { copyFileSync, existsSync, mkdirSync, readFileSync, statSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -20,11 +20,13 @@ import {
   glibcFloor,
   hostLibc,
   maxAddonBytes,
+  megabytes,
   nameOf,
   oldestMacos,
   targets,
   whyNotHere,
 } from './prebuilds/targets.mjs';
+import { problemsOfLicences, problemsOfNotices } from './release/licences.mjs';
 
 const root = dirname(dirname(fileURLToPath(import.meta.url)));
 const prebuildify = promisify(createRequire(import.meta.url)('prebuildify'));
@@ -89,8 +91,6 @@ async function examine(target) {
   return { row: [nameOf(target), fileOf(target), megabytes(size), floor, verdict], problems: problems.flat() };
 }
 
-const megabytes = (bytes) => `${(bytes / (1 << 20)).toFixed(2)} MiB`;
-
 run(process.execPath, [join(root, 'tools', 'build-lib.mjs')]);
 const rows = [];
 const left = [];
@@ -123,7 +123,9 @@ if (left.length > 0) {
   printTable(['platform', 'file', 'why'], left);
 }
 const packed = packedFiles();
-problems.push(...problemsOfPackage(packed));
+problems.push(...problemsOfPackage(packed), ...problemsOfNotices());
+problems.push(...problemsOfLicences(JSON.parse(readFileSync(join(root, 'package-lock.json'), 'utf8'))));
 console.log(`\nThe package with these: ${packed.files.length} files, packed ${megabytes(packed.size)}`);
+if (problems.length === 0) console.log('Its files, its sizes, licences and notices are what they should be.');
 for (const problem of problems) console.error(`make-prebuilds: ${problem}`);
 if (problems.length > 0) process.exit(1);

@@ -26,7 +26,7 @@ import { npmProgram, Sandbox } from './install/sandbox.mjs';
 import { checkTypes } from './install/types.mjs';
 import { npmPackage, run } from './prebuilds/npm-package.mjs';
 import { printTable } from './prebuilds/table.mjs';
-import { fileOf, hostLibc, maxTarballBytes, nameOf } from './prebuilds/targets.mjs';
+import { fileOf, hostLibc, maxTarballBytes, megabytes, nameOf } from './prebuilds/targets.mjs';
 
 const root = dirname(dirname(fileURLToPath(import.meta.url)));
 const { values: options } = parseArgs({
@@ -74,6 +74,14 @@ const tarball = join(
 );
 const sandbox = new Sandbox(folder);
 
+/** Bun, in the build for processors without AVX2; null where npm has none for this platform. */
+function bunHere() {
+  if (process.platform !== 'linux' || host.libc !== 'glibc') return null;
+  const builds = { x64: 'x64-baseline', arm64: 'aarch64' };
+  const build = builds[process.arch];
+  return build === undefined ? null : join(npmPackage(`@oven/bun-linux-${build}@1`), 'bin', 'bun');
+}
+
 /** A folder with a package.json and the package installed. */
 function install(name) {
   const cwd = join(folder, name);
@@ -98,7 +106,7 @@ check('the package: size', () => {
   const addons = readdirSync(join(installed, 'prebuilds'), { recursive: true }).filter((name) =>
     name.endsWith('.node'),
   );
-  return `${(bytes / (1 << 20)).toFixed(2)} MiB, with ${addons.length} addon${addons.length === 1 ? '' : 's'}`;
+  return `${megabytes(bytes)}, with ${addons.length} addon${addons.length === 1 ? '' : 's'}`;
 });
 check('no compiler and no cmake are there', () => {
   for (const tool of ['cc', 'c++', 'g++', 'clang', 'cmake', 'make', 'python3', 'git']) {
@@ -106,12 +114,11 @@ check('no compiler and no cmake are there', () => {
   }
 });
 
-const nodes = [['this', process.execPath]];
+const nodes = [process.execPath];
 if (process.platform === 'linux' && host.libc === 'glibc') {
-  for (const major of [22, 24])
-    nodes.push([major, join(npmPackage(`node-linux-${process.arch}@${major}`), 'bin', 'node')]);
+  for (const major of [22, 24]) nodes.push(join(npmPackage(`node-linux-${process.arch}@${major}`), 'bin', 'node'));
 }
-for (const [, node] of nodes) {
+for (const node of nodes) {
   const version = sandbox.succeed(node, ['--version'], { cwd: app }).trim().slice(1);
   check(`Node ${version}: import, embed`, () => runIn(node, write('import.mjs', programs.importing), model));
   check(`Node ${version}: require(), embed`, () => {
@@ -126,6 +133,13 @@ for (const [, node] of nodes) {
     expect(runIn(node, command, 'tokenize', '--model', model, 'The weather').includes('[CLS]'), 'no tokens');
     expect(runIn(node, command, 'demo').includes('Largest difference'), 'no demo');
   });
+}
+const bun = bunHere();
+if (bun !== null) {
+  const version = sandbox.succeed(bun, ['--version'], { cwd: app }).trim();
+  check(`Bun ${version}: import, embed`, () => runIn(bun, write('import.mjs', programs.importing), model));
+  check(`Bun ${version}: require(), embed`, () => runIn(bun, write('require.cjs', programs.requiring), model));
+  check(`Bun ${version}: in a worker`, () => runIn(bun, write('in-worker.mjs', programs.inWorker), model));
 }
 check('npx bert-native', () => {
   expect(
@@ -156,16 +170,21 @@ check('no addon for the platform: what the error says', () => {
   }
   console.log(`  ${sentence.trim()}`);
 });
-check('no addon, and no cmake: what the command says', () => {
-  const { status, stderr } = sandbox.run(
-    process.execPath,
-    [npmProgram(), 'exec', '--no', '--', 'bert-native', 'build'],
-    {
-      cwd: other,
-    },
-  );
-  expect(status !== 0 && stderr.includes('cmake was not found'), stderr);
-});
+const build = [npmProgram(), 'exec', '--no', '--', 'bert-native', 'build'];
+/** What the command says on a machine that lacks something that it needs. */
+const refuses = (sentence, env) => {
+  const { status, stderr } = sandbox.run(process.execPath, build, { cwd: other, env });
+  expect(status !== 0 && stderr.includes(`cannot build the addon: ${sentence}`), stderr);
+};
+check('the command, without cmake', () => refuses('cmake was not found'));
+if (process.platform !== 'win32') {
+  check('the command, without a compiler', () => refuses('no C++ compiler was found', sandbox.with('cmake')));
+  check('the command, without make', () => refuses('neither make nor ninja was found', sandbox.with('cmake', 'c++')));
+  check('the command, without the registry', () => {
+    const offline = { npm_config_registry: 'http://127.0.0.1:9', npm_config_fetch_retries: '0' };
+    refuses('npm could not get cmake-js, node-addon-api', { ...offline, PATH: process.env.PATH });
+  });
+}
 if (!options['no-source-build']) {
   check('no addon: the command that the error names', () => {
     const env = Object.fromEntries(
@@ -173,10 +192,7 @@ if (!options['no-source-build']) {
         .filter((name) => process.env[name] !== undefined)
         .map((name) => [name, process.env[name]]),
     );
-    sandbox.succeed(process.execPath, [npmProgram(), 'exec', '--no', '--', 'bert-native', 'build'], {
-      cwd: other,
-      env,
-    });
+    sandbox.succeed(process.execPath, build, { cwd: other, env });
     expect(existsSync(join(otherPackage, 'build', 'Release', 'bert_native.node')), 'it built nothing');
     return sandbox.succeed(process.execPath, ['import.mjs', otherModel], { cwd: other }).trim();
   });

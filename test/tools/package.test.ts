@@ -20,12 +20,15 @@ test('what does not belong into the package, or lacks, or is too large, is told'
   const packed = packedFiles();
   const files = packed.files.filter(({ path }) => path !== 'dist/index.d.ts');
   files.push({ path: 'build/CMakeCache.txt', size: 1 });
+  files.push({ path: 'prebuilds/linux-x64/bert-native.node', size: 1 });
   files.push({ path: 'prebuilds/linux-x64/bert-native.musl.node', size: maxAddonBytes + 1 });
-  expect(problemsOfPackage({ size: 13 << 20, files })).toEqual([
-    expect.stringContaining('the package is 13631488 bytes'),
-    expect.stringContaining('do not belong into the package: build/CMakeCache.txt'),
+  expect(problemsOfPackage({ size: 12_000_001, files })).toEqual([
+    expect.stringContaining('the package is 12000001 bytes'),
+    expect.stringContaining(
+      'do not belong into the package: build/CMakeCache.txt, prebuilds/linux-x64/bert-native.node',
+    ),
     expect.stringContaining('the package lacks: dist/index.d.ts'),
-    expect.stringContaining('prebuilds/linux-x64/bert-native.musl.node is 4194305 bytes'),
+    expect.stringContaining('prebuilds/linux-x64/bert-native.musl.node is 4000001 bytes'),
   ]);
 });
 

@@ -40,6 +40,24 @@ if (typeof BertNativeError !== 'function') throw new Error('no BertNativeError')
 console.log('ok');
 `;
 
+/** In a worker of its own file, which ends by itself. */
+export const inWorker = `
+import { once } from 'node:events';
+import { isMainThread, parentPort, Worker, workerData } from 'node:worker_threads';
+import * as library from 'bert-native';
+${embedAndCompare}
+if (isMainThread) {
+  const worker = new Worker(new URL(import.meta.url), { workerData: process.argv[2] });
+  const ended = once(worker, 'exit');
+  const [answer] = await once(worker, 'message');
+  const [status] = await ended;
+  if (status !== 0) throw new Error('the worker ended with status ' + status);
+  console.log(answer);
+} else {
+  parentPort.postMessage(await embedAndCompare(library, workerData));
+}
+`;
+
 /** On the main thread and in a worker; a large vocabulary, which the library parses in a worker of its own. */
 export const application = `
 import { once } from 'node:events';

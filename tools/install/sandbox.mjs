@@ -2,7 +2,7 @@
 // home, and a PATH that leads to node and a shell alone.
 
 import { spawnSync } from 'node:child_process';
-import { existsSync, mkdirSync, symlinkSync } from 'node:fs';
+import { existsSync, mkdirSync, mkdtempSync, symlinkSync } from 'node:fs';
 import { delimiter, join } from 'node:path';
 
 /** How the registry is reached is the machine's business, not the user's home. */
@@ -10,8 +10,10 @@ const passed = /^(npm_config_registry|https?_proxy|no_proxy|node_extra_ca_certs|
 
 export class Sandbox {
   #env;
+  #folder;
 
   constructor(folder) {
+    this.#folder = folder;
     const home = join(folder, 'home');
     const bin = join(folder, 'bin');
     for (const path of [home, bin]) mkdirSync(path, { recursive: true });
@@ -31,6 +33,19 @@ export class Sandbox {
       USERPROFILE: home,
       HF_HUB_OFFLINE: '1',
     };
+  }
+
+  /** An environment for `run` in which some of the machine's programs are there, too. @param {...string} names */
+  with(...names) {
+    const folder = mkdtempSync(join(this.#folder, 'with-'));
+    for (const name of names) {
+      const found = process.env.PATH.split(delimiter)
+        .map((path) => join(path, name))
+        .find(existsSync);
+      if (found === undefined) throw new Error(`${name} was not found`);
+      symlinkSync(found, join(folder, name));
+    }
+    return { PATH: [this.#env.PATH, folder].join(delimiter) };
   }
 
   /** @returns {{ status: number | null, stdout: string, stderr: string }} */

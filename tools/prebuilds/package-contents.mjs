@@ -3,24 +3,26 @@
 import { dirname } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { run } from './npm-package.mjs';
-import { maxAddonBytes, maxTarballBytes } from './targets.mjs';
+import { fileOf, maxAddonBytes, maxTarballBytes, targets } from './targets.mjs';
 
 const root = dirname(dirname(dirname(fileURLToPath(import.meta.url))));
 
 /** Everything else in the package is a mistake. */
 const expected = [
-  /^(package\.json|README\.md|LICENSE|CHANGELOG\.md|THIRD-PARTY-NOTICES\.md|SECURITY\.md|CMakeLists\.txt)$/,
+  /^(package\.json|README\.md|LICENSE|CHANGELOG\.md|THIRD-PARTY-NOTICES\.md|CMakeLists\.txt)$/,
   /^dist\/.+\.(js|js\.map|d\.ts)$/,
   /^native\/.+(\.cc|\.h|\.map|CMakeLists\.txt)$/,
-  /^prebuilds\/(README\.md|[a-z0-9]+-[a-z0-9]+\/bert-native(\.glibc|\.musl)?\.node)$/,
+  /^prebuilds\/README\.md$/,
   /^examples\/demo-model\/[^/]+$/,
   /^tools\/build-native\.mjs$/,
 ];
+const addons = targets.map((target) => `prebuilds/${fileOf(target).replaceAll('\\', '/')}`);
 /** What an installed package cannot do without. */
 const required = [
   'package.json',
   'README.md',
   'LICENSE',
+  'THIRD-PARTY-NOTICES.md',
   'CMakeLists.txt',
   'dist/index.js',
   'dist/index.d.ts',
@@ -43,7 +45,7 @@ export function packedFiles() {
 /** @returns {string[]} one sentence for each thing that is wrong */
 export function problemsOfPackage({ size, files }) {
   const paths = files.map(({ path }) => path);
-  const strangers = paths.filter((path) => !expected.some((pattern) => pattern.test(path)));
+  const strangers = paths.filter((path) => !addons.includes(path) && !expected.some((pattern) => pattern.test(path)));
   const missing = required.filter((path) => !paths.includes(path));
   const large = files.filter(({ path, size }) => path.endsWith('.node') && size > maxAddonBytes);
   return [

@@ -11,8 +11,10 @@ const here = dirname(fileURLToPath(import.meta.url));
 export const glibcFloor = '2.28';
 /** What Node 20 needs. */
 export const oldestMacos = '11.0';
-export const maxAddonBytes = 4 << 20;
-export const maxTarballBytes = 12 << 20;
+export const maxAddonBytes = 4_000_000;
+export const maxTarballBytes = 12_000_000;
+
+export const megabytes = (bytes) => `${(bytes / 1e6).toFixed(2)} MB`;
 
 /**
  * @typedef {object} Target
