@@ -139,10 +139,12 @@ class Callers {
   /** Disposes of a model under its callers' hands and puts another in its place. */
   async replaceModel() {
     const index = this.#random(this.#models.length);
-    this.#models[index].dispose();
-    this.count('disposals');
+    // Sometimes first, so that callers find one that is disposed of; else most of their calls would.
+    if (this.#random(4) === 0) this.#models[index].dispose();
     const model = await AutoModel.from_pretrained(folder);
+    this.#models[index].dispose();
     this.#models[index] = model;
+    this.count('disposals');
   }
 
   async run(count, until) {
