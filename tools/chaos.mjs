@@ -16,6 +16,7 @@ import { makeRandom } from './random.mjs';
 import { mixedCalls } from './reliability/mixed-calls.mjs';
 import { endProcesses } from './reliability/processes.mjs';
 import { makeSmallModels } from './reliability/small-models.mjs';
+import { CallsUnderWay } from './reliability/under-way.mjs';
 
 const callers = 64;
 const folder = fileURLToPath(new URL('../examples/demo-model', import.meta.url));
@@ -51,6 +52,7 @@ async function untilAccepted(call) {
 class Callers {
   tally = {};
   wrong = [];
+  underWay = new CallsUnderWay('chaos');
   #random;
   #expected = [];
   #models = [];
@@ -72,6 +74,7 @@ class Callers {
       if (queued_calls + running_calls + queued_tokens > 0) this.wrong.push('calls are left in the queue');
       model.dispose();
     }
+    this.underWay.end();
   }
 
   count(what) {
@@ -79,10 +82,11 @@ class Callers {
   }
 
   check(indices, data) {
+    if (data.length !== indices.length * this.size) this.wrong.push('another number of vectors than rows');
     indices.forEach((index, row) => {
       const vector = data.subarray(row * this.size, (row + 1) * this.size);
       const expected = this.#expected[index];
-      if (vector.length !== this.size || vector.some((value, i) => !Object.is(value, expected[i]))) {
+      if (vector.some((value, i) => !Object.is(value, expected[i]))) {
         this.wrong.push(`row ${index} differs from itself alone`);
       }
     });
@@ -135,16 +139,18 @@ class Callers {
   /** Disposes of a model under its callers' hands and puts another in its place. */
   async replaceModel() {
     const index = this.#random(this.#models.length);
-    this.#models[index].dispose();
-    this.count('disposals');
+    // Sometimes first, so that callers find one that is disposed of; else most of their calls would.
+    if (this.#random(4) === 0) this.#models[index].dispose();
     const model = await AutoModel.from_pretrained(folder);
+    this.#models[index].dispose();
     this.#models[index] = model;
+    this.count('disposals');
   }
 
   async run(count, until) {
     const loop = async () => {
       while (!until()) {
-        await this.call();
+        await this.underWay.settle('a call of known rows', () => this.call());
         await sleep(this.#random(8)); // else the JavaScript thread has no time for anything but making calls
       }
     };
@@ -233,14 +239,14 @@ async function endThreads(seconds, seed) {
     },
     () => startWorker(random, own),
   ];
-  const repeat = async (action) => {
+  const repeat = async (name, action) => {
     while (!over()) {
-      await action();
+      await own.underWay.settle(name, action);
       await sleep(random(30));
     }
   };
-  const disturb = () => repeat(() => disturbances[random(disturbances.length)]());
-  const callAny = () => repeat(() => callMixed(mixed.kinds[random(mixed.kinds.length)], own));
+  const disturb = () => repeat('a disturbance', () => disturbances[random(disturbances.length)]());
+  const callAny = () => repeat('a mixed call', () => callMixed(mixed.kinds[random(mixed.kinds.length)], own));
   const several = (count, action) => Array.from({ length: count }, action);
   await Promise.all([own.run(callers, over), ...several(4, disturb), ...several(16, callAny)]);
 
@@ -255,7 +261,7 @@ async function endThreads(seconds, seed) {
 
 async function callMixed({ name, call }, own) {
   try {
-    await call();
+    await own.underWay.settle(name, call);
     own.count(`right: ${name}`);
   } catch (error) {
     if (error.code === 'ERR_QUEUE_FULL') own.count(error.code);
@@ -268,9 +274,11 @@ async function startWorker(random, own) {
   const worker = new Worker(fileURLToPath(import.meta.url), {
     workerData: { seed: random(2 ** 31), milliseconds: 500 },
   });
+  let isToldOf = false;
   const outcome = new Promise((resolve) => {
     worker.on('error', (error) => own.wrong.push(`a worker failed: ${error.stack}`));
     worker.on('message', ({ tally, wrong }) => {
+      isToldOf = true;
       own.wrong.push(...wrong.map((problem) => `in a worker: ${problem}`));
       for (const [what, count] of Object.entries(tally)) own.tally[what] = (own.tally[what] ?? 0) + count;
       own.count('workers that ended by themselves');
@@ -281,6 +289,9 @@ async function startWorker(random, own) {
     await sleep(random(600));
     await worker.terminate();
     own.count('workers terminated');
+    await outcome;
+  } else {
+    const status = await outcome;
+    if (!isToldOf) own.wrong.push(`a worker ended with status ${status} before its calls were settled`);
   }
-  await outcome;
 }

@@ -3,7 +3,7 @@
 // resident memory stays flat.
 // Usage: npm run soak -- [calls, default 1000000] [--minutes n] [--seed n]
 //   --minutes   stop after so many, whatever is left of the calls, and say so
-// Fails where a result is wrong, a call is left over, or memory grew by 2% or more after the warm-up.
+// Fails where a result is wrong, a call is not settled, or memory grew by 2% or more after the warm-up.
 
 import { parseArgs } from 'node:util';
 import { setFlagsFromString } from 'node:v8';
@@ -12,6 +12,7 @@ import cliProgress from 'cli-progress';
 import { makeRandom } from './random.mjs';
 import { mixedCalls } from './reliability/mixed-calls.mjs';
 import { makeSmallModels } from './reliability/small-models.mjs';
+import { CallsUnderWay } from './reliability/under-way.mjs';
 
 setFlagsFromString('--expose-gc');
 const collectGarbage = runInNewContext('gc');
@@ -59,6 +60,7 @@ const bar = new cliProgress.SingleBar({
 });
 if (isTerminal) bar.start(total, 0, { rate: 0, left: '?', resident: '?' });
 
+const underWay = new CallsUnderWay('soak');
 let started = 0;
 let failure;
 /** Bytes, one for every step after the warm-up. */
@@ -74,7 +76,7 @@ async function caller() {
     if (started % 5000 === 0) tell();
     const { name, call } = table[random(table.length)];
     tally.set(name, tally.get(name) + 1);
-    await call().catch((error) => {
+    await underWay.settle(name, call).catch((error) => {
       failure ??= new Error(`${name}, call ${started}`, { cause: error });
     });
   }
@@ -95,6 +97,7 @@ const median = (numbers) => [...numbers].sort((a, b) => a - b)[Math.floor(number
 
 await Promise.all(Array.from({ length: concurrency }, caller));
 const seconds = (performance.now() - start) / 1000;
+underWay.end();
 if (isTerminal) bar.stop();
 
 // ---------- what it came to ----------

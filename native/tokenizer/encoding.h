@@ -58,6 +58,13 @@ struct Encoding {
   std::vector<uint8_t> truncated;  // of each sample, whether it lost tokens
 };
 
+// A number of tokens as a position in row_starts. Throws Error(kMemory) for more than 2^31 - 1.
+int32_t token_position(size_t tokens);
+
+// The row_starts of all parts, as of one: as many as they have rows, and one. Throws Error(kMemory) as
+// token_position().
+void join_row_starts(const std::vector<Encoding>& parts, int32_t* starts);
+
 // White space at the sides of a token, in UTF-16 units of the text that it stands for.
 struct Margin {
   int32_t leading = 0;

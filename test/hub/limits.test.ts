@@ -28,6 +28,14 @@ describe('what a hub may say', () => {
     expect(message).toContain('more than 100000 files');
   });
 
+  test('more than 10 redirects', async () => {
+    hub.server.commit(id, { 'config.json': '{}' });
+    hub.server.fault = () => ({ status: 302, headers: { location: '/x' } });
+    const { code, message } = await failureOf(downloadModel(id));
+    expect(code).toBe('ERR_HUB');
+    expect(message).toContain('redirected more than 10 times');
+  });
+
   test('more than 10,000 shards', async () => {
     const names = Array.from({ length: 10_001 }, (_, i) => [`w${i}`, `model-${i}.safetensors`]);
     const index = JSON.stringify({ weight_map: Object.fromEntries(names) });

@@ -1,7 +1,9 @@
 import { truncate, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterEach, describe, expect, test, vi } from 'vitest';
-import { AutoTokenizer, BertTokenizer, PreTrainedTokenizerFast } from '../../lib/index.ts';
+import { AutoTokenizer, BertTokenizer, PreTrainedTokenizerFast, RobertaTokenizer } from '../../lib/index.ts';
+import { loadTokenizer } from '../../lib/tokenizers/loading/load.ts';
+import type { ParseJob } from '../../lib/tokenizers/loading/parse-job.ts';
 import { temporaryFolder } from '../support/temporary.ts';
 
 // Above a megabyte, files are parsed in a worker. Whether the event loop is free meanwhile is for the benchmark to say; here
@@ -84,6 +86,85 @@ describe('large files', () => {
       code,
       message: expect.stringMatching(message),
     });
+  });
+
+  // V8 ends the process where JSON.parse reaches the end of a heap, a worker's too: it is not to come to that.
+  test.each<[string, string]>([
+    ['empty arrays', ',[]'],
+    ['empty objects', ',{}'],
+    ['nested arrays', ',[[[[[[[[]]]]]]]]'],
+    ['numbers', ',7'],
+    ['strings of commas', ',","'],
+  ])('more than 4194304 values: %s', async (_, unit) => {
+    const values = unit.length - unit.replaceAll(/^,|[[{]/g, '').length;
+    const text = `{"model":{},"x":["\\",[{"${unit.repeat(Math.ceil(2 ** 22 / values))}]}`;
+    const folder = await folderWith('tokenizer.json', text);
+    const tooMany = expect.objectContaining({
+      code: 'ERR_FILE_FORMAT',
+      message: expect.stringMatching(/tokenizer.json has more than 4194304 values$/),
+    });
+    await expect(AutoTokenizer.from_pretrained(folder)).rejects.toEqual(tooMany);
+    expect(() => new PreTrainedTokenizerFast(join(folder, 'tokenizer.json'))).toThrow(tooMany);
+  });
+
+  test('as many values as are allowed', async () => {
+    const text = `{"model":{"type":"WordLevel","vocab":{"a":0}},"x":["a\\"b,[{"${',7'.repeat(2 ** 22 - 6)}]}`;
+    const folder = await folderWith('tokenizer.json', text);
+    const other = { code: 'ERR_FILE_FORMAT', message: expect.stringMatching(/characters beside its tokens/) };
+    await expect(PreTrainedTokenizerFast.from_pretrained(folder)).rejects.toMatchObject(other);
+  });
+
+  test('a vocab.txt of more than 8388608 lines', async () => {
+    const folder = await folderWith('vocab.txt', '\n'.repeat(2 ** 23 + 1));
+    await expect(BertTokenizer.from_pretrained(folder)).rejects.toMatchObject({
+      code: 'ERR_FILE_FORMAT',
+      message: expect.stringMatching(/vocab.txt has more than 8388608 lines/),
+    });
+  });
+
+  test('vocab.json with more than 4194304 values, merges.txt with more than 8388608 lines', async () => {
+    const folder = await folderWith('vocab.json', `{"a":0${',"a":0'.repeat(2 ** 22)}}`);
+    await writeFile(join(folder, 'merges.txt'), '#version: 0.2\n');
+    await expect(RobertaTokenizer.from_pretrained(folder)).rejects.toMatchObject({
+      code: 'ERR_FILE_FORMAT',
+      message: expect.stringMatching(/vocab.json has more than 4194304 values$/),
+    });
+    await writeFile(join(folder, 'vocab.json'), '{"<s>":0,"</s>":1,"<unk>":2,"<pad>":3,"<mask>":4}');
+    await writeFile(join(folder, 'merges.txt'), '\n'.repeat(2 ** 23));
+    await expect(RobertaTokenizer.from_pretrained(folder)).rejects.toMatchObject({
+      code: 'ERR_FILE_FORMAT',
+      message: expect.stringMatching(/merges.txt has more than 8388608 lines/),
+    });
+  });
+
+  test('one whose parsing takes more than the heap of its worker: the process goes on', async () => {
+    const vocabulary = { '<s>': 0, '</s>': 1, '<unk>': 2, '<pad>': 3, '<mask>': 4, a: 5, b: 6, ab: 7 };
+    const folder = await folderWith('vocab.json', JSON.stringify(vocabulary));
+    await writeFile(join(folder, 'merges.txt'), `#version: 0.2\n${'a b\n'.repeat(400_000)}`);
+    const plain = { single_word: false, lstrip: false, rstrip: false, normalized: false };
+    const token = (content: string) => ({ content, special: true, ...plain });
+    const job: ParseJob = {
+      task: { kind: 'byte-level-bpe', layout: 'roberta' },
+      paths: ['vocab.json', 'merges.txt'].map((name) => join(folder, name)),
+      options: {
+        special_tokens: {
+          bos_token: token('<s>'),
+          eos_token: token('</s>'),
+          sep_token: token('</s>'),
+          cls_token: token('<s>'),
+          unk_token: token('<unk>'),
+          pad_token: token('<pad>'),
+          mask_token: token('<mask>'),
+        },
+        replaceable: [],
+        added_ids: {},
+      },
+    };
+    await expect(loadTokenizer(job, 8)).rejects.toMatchObject({
+      code: 'ERR_MEMORY',
+      message: expect.stringMatching(/merges.txt: takes more than 8 MB to parse$/),
+    });
+    expect((await loadTokenizer(job)).parsed.size).toBe(8);
   });
 
   test('several at once', async () => {

@@ -13,12 +13,12 @@ const program = fileURLToPath(new URL('./busy-process.mjs', import.meta.url));
 /** No end of a process takes so long. */
 const hangs_ms = 120_000;
 
-/** How a process ends, and what its parent sees then. */
+/** How a process ends, and what its parent sees then; `says` is on its standard error. */
 const endings = [
   { name: 'process.exit', ending: 'exit', status: 7 },
   { name: 'process.exit, disposing on its way', ending: 'dispose-and-exit', status: 7 },
-  { name: 'an uncaught exception', ending: 'exception', status: 1 },
-  { name: 'an unhandled rejection', ending: 'rejection', status: 1 },
+  { name: 'an uncaught exception', ending: 'exception', status: 1, says: 'thrown on purpose' },
+  { name: 'an unhandled rejection', ending: 'rejection', status: 1, says: 'rejected on purpose' },
   { name: 'SIGTERM', signal: 'SIGTERM' },
   { name: 'SIGINT', signal: 'SIGINT' },
   { name: 'SIGKILL', signal: 'SIGKILL' },
@@ -65,24 +65,30 @@ function watch(child) {
     stderr += data;
   });
   const ended = new Promise((resolve) => child.once('close', (...how) => resolve(how)));
-  const isBusy = new Promise((resolve) => child.once('message', resolve));
+  const busy = new Promise((resolve) => child.once('message', () => resolve(true)));
+  child.stdout.resume();
   return {
     hasEnded: () => child.exitCode !== null || child.signalCode !== null,
     /** Waits until it is busy and ends it, or waits for its own end; looks at how it ended. */
-    async end({ name, status = null, signal = null }, after_ms, tally) {
+    async end({ name, status = null, signal = null, says = '' }, after_ms, tally) {
       const hang = setTimeout(() => {
         tally.wrong.push(`${name}: the process hangs`);
         child.kill('SIGKILL');
       }, hangs_ms);
-      await Promise.race([isBusy, ended]);
-      if (signal !== null) {
+      const wasBusy = (await Promise.race([busy, ended])) === true;
+      if (wasBusy && signal !== null) {
         await sleep(after_ms);
         child.kill(signal);
       }
       const how = await ended;
       clearTimeout(hang);
-      if (how[0] === status && how[1] === signal) tally.count(`processes ended by ${name}`);
-      else tally.wrong.push(`${name}: ended with ${how.find((each) => each !== null)}: ${stderr.slice(0, 2000)}`);
+      const isRight = wasBusy && how[0] === status && how[1] === signal && stderr.includes(says);
+      if (isRight) tally.count(`processes ended by ${name}`);
+      else {
+        const ending = how.find((each) => each !== null);
+        const when = wasBusy ? '' : ' before it made calls';
+        tally.wrong.push(`${name}: ended with ${ending}${when}: ${stderr.slice(0, 2000)}`);
+      }
     },
   };
 }

@@ -4,6 +4,7 @@ import { BertNativeError } from '../../errors.ts';
 import { countOf, flatten } from '../flat-strings.ts';
 import { JsonPart } from '../tokenizer-json/json-part.ts';
 import { checkMerge, maxTokens, parseIds } from '../tokenizer-json/models.ts';
+import { parseTokenizersJson } from '../tokenizer-json/parse-json.ts';
 import type { ParsedTokenizer } from '../tokenizer-json/parsed.ts';
 import { addedTokensOf, type ConversionOptions, type JsonAddedToken, templateProcessing } from './conversion.ts';
 import type { FileBytes } from './file-bytes.ts';
@@ -22,7 +23,7 @@ export function convertByteLevelBpe(
   layout: ByteLevelLayout,
   options: ConversionOptions,
 ): ParsedTokenizer {
-  const part = new JsonPart(parseJson(vocab), vocab.path);
+  const part = new JsonPart(parseTokenizersJson(vocab.bytes, vocab.path), vocab.path);
   const { ids, vocabulary, holes } = parseIds(part, new Set(Object.values(options.added_ids)));
   const model: NativeModelOptions = {
     type: 'BPE',
@@ -65,27 +66,23 @@ export function convertByteLevelBpe(
   return { source: 'byte-level-bpe', path: vocab.path, vocabulary, model, size: ids.size, holes, definition, files };
 }
 
-function parseJson({ path, bytes }: FileBytes): unknown {
-  try {
-    return JSON.parse(new TextDecoder('utf-8', { fatal: true }).decode(bytes));
-  } catch (cause) {
-    throw new BertNativeError('ERR_FILE_FORMAT', `${path} is not JSON in UTF-8: ${(cause as Error).message}`, {
-      cause,
-    });
-  }
+function lineFeeds(bytes: Uint8Array): number {
+  let count = 0;
+  for (let at = bytes.indexOf(0x0a); at >= 0; at = bytes.indexOf(0x0a, at + 1)) count++;
+  return count;
 }
 
 /** One merge per line, the pieces with a space between them; a first line may say the version. */
 function readMerges({ path, bytes }: FileBytes, ids: ReadonlyMap<string, number>): string[] {
   if (!isUtf8(bytes)) throw new BertNativeError('ERR_FILE_FORMAT', `${path} is not UTF-8`);
   const pieces: string[] = [];
-  const lines = new TextDecoder().decode(bytes).split(/\r?\n/);
-  if (lines.length > maxTokens) {
+  if (lineFeeds(bytes) >= maxTokens) {
     throw new BertNativeError(
       'ERR_FILE_FORMAT',
       `${path} has more than ${maxTokens} lines: expected one merge per line`,
     );
   }
+  const lines = new TextDecoder().decode(bytes).split(/\r?\n/);
   lines.forEach((line, i) => {
     if (line === '' || line.startsWith('#version')) return;
     const pair = line.split(' ');

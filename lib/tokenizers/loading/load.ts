@@ -37,9 +37,10 @@ const maxWorkerHeapMb = 2048;
  * Reads and parses a tokenizer's files, large ones in a worker that ends with it, and builds its model on a thread of the
  * library.
  *
+ * @param workerHeapMb what the worker's heap may grow to
  * @throws BertNativeError `ERR_NOT_FOUND`, `ERR_IO`; `ERR_FILE_FORMAT`, `ERR_UNSUPPORTED_TOKENIZER`; `ERR_MEMORY`
  */
-export async function loadTokenizer(job: ParseJob): Promise<LoadedTokenizer> {
+export async function loadTokenizer(job: ParseJob, workerHeapMb = maxWorkerHeapMb): Promise<LoadedTokenizer> {
   // First of all: loading the addon and handing a large vocabulary over at once would hold up the event loop for longer.
   const native = nativeBinding();
   const sizes = await Promise.all(job.paths.map(sizeOf));
@@ -49,7 +50,7 @@ export async function loadTokenizer(job: ParseJob): Promise<LoadedTokenizer> {
     throw new BertNativeError('ERR_FILE_FORMAT', `${job.paths.join(', ')}: ${problem}`);
   }
   const worker = bytes > maxBytesHere ? workerPaths.find(existsSync) : undefined;
-  const parsed = worker === undefined ? await parseHere(job) : await parseInWorker(job, worker);
+  const parsed = worker === undefined ? await parseHere(job) : await parseInWorker(job, worker, workerHeapMb);
   const { vocabulary, model } = parsed;
   return new LoadedTokenizer(parsed, await native.create_tokenizer_model_async({ vocabulary, model }));
 }
@@ -84,12 +85,12 @@ const workerPaths = [
   join(packageRoot, 'parse-worker.mjs'),
 ];
 
-function parseInWorker(job: ParseJob, path: string): Promise<ParsedTokenizer> {
+function parseInWorker(job: ParseJob, path: string, heapMb: number): Promise<ParsedTokenizer> {
   return new Promise((resolve, reject) => {
     const worker = new Worker(path, {
       workerData: job,
       execArgv: [],
-      resourceLimits: { maxOldGenerationSizeMb: maxWorkerHeapMb },
+      resourceLimits: { maxOldGenerationSizeMb: heapMb },
     });
     const paths = job.paths.join(', ');
     worker.once('message', (reply: ParseReply) => {
@@ -98,7 +99,7 @@ function parseInWorker(job: ParseJob, path: string): Promise<ParsedTokenizer> {
     });
     worker.once('error', (cause: NodeJS.ErrnoException) => {
       const isMemory = cause.code === 'ERR_WORKER_OUT_OF_MEMORY';
-      const problem = isMemory ? `takes more than ${maxWorkerHeapMb} MB to parse` : cause.message;
+      const problem = isMemory ? `takes more than ${heapMb} MB to parse` : cause.message;
       reject(new BertNativeError(isMemory ? 'ERR_MEMORY' : 'ERR_IO', `${paths}: ${problem}`, { cause }));
     });
     // After a message or an error, this changes nothing.

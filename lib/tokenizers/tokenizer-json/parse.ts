@@ -3,6 +3,7 @@ import type { JsonObject } from '../../files.ts';
 import { readAddedTokens } from './added-tokens.ts';
 import { JsonPart } from './json-part.ts';
 import { modelTypeOf, parseModel } from './models.ts';
+import { parseTokenizersJson } from './parse-json.ts';
 import type { ParsedTokenizer } from './parsed.ts';
 
 // `tokenizer.json`, the file of the Rust tokenizers (https://github.com/huggingface/tokenizers).
@@ -14,15 +15,7 @@ const maxDefinitionLength = 8 << 20;
 
 /** @throws BertNativeError `ERR_FILE_FORMAT`, `ERR_UNSUPPORTED_TOKENIZER` (a kind of model) */
 export function parseTokenizerJson(bytes: Uint8Array, path: string): ParsedTokenizer {
-  let value: unknown;
-  try {
-    value = JSON.parse(new TextDecoder('utf-8', { fatal: true }).decode(bytes));
-  } catch (cause) {
-    throw new BertNativeError('ERR_FILE_FORMAT', `${path} is not JSON in UTF-8: ${(cause as Error).message}`, {
-      cause,
-    });
-  }
-  return flattenTokenizerJson(value, path);
+  return flattenTokenizerJson(parseTokenizersJson(bytes, path), path);
 }
 
 /** The same of a file that was parsed already. */

@@ -1,7 +1,6 @@
 #include "tokenizer/post_processors/template.h"
 
 #include <algorithm>
-#include <limits>
 #include <string>
 #include <utility>
 
@@ -71,10 +70,7 @@ void TemplateProcessor::append_row(RunSlice first, RunSlice second, const Encode
                   static_cast<int8_t>(is_first ? 0 : 1), options, encoding);
     }
   }
-  if (encoding.ids.size() > static_cast<size_t>(std::numeric_limits<int32_t>::max())) {
-    throw Error(ErrorCode::kMemory, "one call yields at most 2147483647 tokens: give fewer texts at once");
-  }
-  encoding.row_starts.push_back(static_cast<int32_t>(encoding.ids.size()));
+  encoding.row_starts.push_back(token_position(encoding.ids.size()));
   encoding.sample_of_row.push_back(sample);
 }
 

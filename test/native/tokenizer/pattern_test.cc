@@ -216,6 +216,17 @@ void a_program_that_goes_on_for_ever_is_stopped() {
   stops(Assembler().add(Op::kGroupEnd).add(Op::kMatch).program(), "ends a group that it did not begin");
 }
 
+// (?:a)*: each repetition is a choice to come back to.
+void a_stack_without_end_is_stopped() {
+  Assembler assembler;
+  assembler.add(Op::kSplit, {1, 3, -1, -1}).add(Op::kCharacter, {'a'}).add(Op::kJump, {0}).add(Op::kMatch);
+  const PatternPointer pattern = make_regex_pattern(assembler.program());
+  check_matches(pattern, std::u32string(1000, U'a') + U"b", "[0,1000)[1001,1001)");
+  std::vector<Range> matches;
+  check_throws(ErrorCode::kOption, "takes too much memory",
+               [&] { pattern->find_all(std::u32string((size_t{1} << 23) + 10, U'a'), matches); });
+}
+
 // (?:a|a)*b: every choice doubles what there is to try.
 void failures_are_remembered() {
   Assembler assembler({kLetterA});
@@ -274,6 +285,7 @@ void add_tests() {
   add("pattern/regex: sets of many ranges", sets_of_many_ranges_are_looked_up_in_a_table);
   add("pattern/regex: programs that do not hold together", programs_that_do_not_hold_together_are_refused);
   add("pattern/regex: programs that go on for ever", a_program_that_goes_on_for_ever_is_stopped);
+  add("pattern/regex: a stack without end", a_stack_without_end_is_stopped);
   add("pattern/regex: failures are remembered", failures_are_remembered);
   add("pattern/regex: runs are not scanned again", runs_are_not_scanned_again);
   add("pattern/regex: random programs do no harm", random_programs_do_no_harm);
