@@ -101,8 +101,10 @@ void Thread::detach() {
 
 namespace {
 
+using Body = std::function<void()>;
+
 void* run_body(void* body) noexcept {
-  const std::unique_ptr<std::function<void()>> owned(static_cast<std::function<void()>*>(body));
+  const std::unique_ptr<Body> owned(static_cast<Body*>(body));
   set_default_floating_point();
   (*owned)();
   return nullptr;
@@ -135,7 +137,7 @@ class ThreadAttributes {
 }  // namespace
 
 Thread start_thread(std::function<void()> body) {
-  auto owned = std::make_unique<std::function<void()>>(std::move(body));
+  auto owned = std::make_unique<Body>(std::move(body));
   const ThreadAttributes attributes;
   const SignalsBlocked blocked;
   Thread thread;
