@@ -11,6 +11,7 @@ const purposes = {
   build: [['cmake']],
   prebuilds: [['cmake'], ['g++'], ['binutils'], ['xz-utils']],
   arm64: [['cmake'], ['g++-aarch64-linux-gnu'], ['binutils'], ['xz-utils'], ['qemu-user-static', 'qemu-user']],
+  musl: [['cmake'], ['g++'], ['binutils'], ['make'], ['xz-utils'], ['musl-tools'], [`gcc-${compilerVersion()}-source`]],
   sanitize: [['cmake'], ['g++'], ['util-linux']],
   fuzz: [['cmake'], ['clang'], ['libclang-rt-14-dev', 'libclang-rt-dev']],
 };
@@ -52,6 +53,11 @@ function install(...options) {
     env: { ...process.env, DEBIAN_FRONTEND: 'noninteractive' },
   });
   if (status !== 0) fail(`apt-get ${options[0]} ended with status ${status}`);
+}
+
+/** Of the system's own compiler, whose C++ library is built anew for another C library. */
+function compilerVersion() {
+  return output('g++', '-dumpversion').split('.')[0].trim() || '12';
 }
 
 function output(command, ...options) {

@@ -11,6 +11,7 @@ import { fileURLToPath } from 'node:url';
 import { parseArgs, promisify } from 'node:util';
 import { inspectElf, problemsOfElf } from './prebuilds/inspect-elf.mjs';
 import { loadCheck } from './prebuilds/load-check.mjs';
+import { muslToolchain, problemUnderMusl } from './prebuilds/musl.mjs';
 import { run } from './prebuilds/npm-package.mjs';
 import { olderGlibc, problemUnderOlderGlibc } from './prebuilds/older-glibc.mjs';
 import { packedFiles, problemsOfPackage } from './prebuilds/package-contents.mjs';
@@ -19,6 +20,7 @@ import {
   fileOf,
   glibcFloor,
   hostLibc,
+  isForeignMusl,
   maxAddonBytes,
   megabytes,
   nameOf,
@@ -52,6 +54,7 @@ async function build(target) {
     // They are built only where they are asked for: tools/test-arm64.mjs.
     BERT_NATIVE_TESTS: 'ON',
     ...(isForeign ? { CMAKE_TOOLCHAIN_FILE: target.toolchain } : {}),
+    ...(isForeignMusl(target) ? { CMAKE_TOOLCHAIN_FILE: join(muslToolchain(), 'toolchain.cmake') } : {}),
     BERT_NATIVE_PORTABLE: 'ON',
     ...(isGlibc ? { BERT_NATIVE_GLIBC_FLOOR: olderGlibc(target.arch).folder } : {}),
   };
@@ -86,6 +89,7 @@ async function examine(target) {
   if (nameOf(target) === 'linux-x64-glibc' && process.arch === 'x64' && hostLibc() === 'glibc') {
     problems.push(problemUnderOlderGlibc(file) ?? []);
   }
+  if (isForeignMusl(target)) problems.push(problemUnderMusl(file) ?? []);
   const { verdict, problem } = loadCheck(file, target);
   if (problem !== undefined) problems.push(problem);
   return { row: [nameOf(target), fileOf(target), megabytes(size), floor, verdict], problems: problems.flat() };

@@ -50,7 +50,7 @@ struct ThreadPool::State {
   static uint64_t job(uint64_t gate) { return gate / kStep; }
   static uint64_t workers_inside(uint64_t gate) { return gate % kStep; }
 
-  std::vector<std::thread> threads;
+  std::vector<Thread> threads;
 
   // The job, written while the gate is closed and nobody is inside.
   const std::function<void(size_t, size_t)>* task = nullptr;
@@ -93,7 +93,7 @@ void ThreadPool::State::stop() {
     stopping = true;
   }
   work_came.notify_all();
-  for (std::thread& thread : threads) thread.join();
+  for (Thread& thread : threads) thread.join();
   threads.clear();
 }
 

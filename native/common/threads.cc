@@ -1,5 +1,7 @@
 #include "common/threads.h"
 
+#include <exception>
+#include <memory>
 #include <string>
 #include <system_error>
 #include <utility>
@@ -20,9 +22,7 @@ namespace bert_native {
 
 namespace {
 
-#if defined(_WIN32)
-class SignalsBlocked {};
-#else
+#if !defined(_WIN32)
 // Threads inherit the mask of their creator: those started in this scope have every signal blocked.
 class SignalsBlocked {
  public:
@@ -52,16 +52,101 @@ void set_default_floating_point() {
 
 }  // namespace
 
-std::thread start_thread(std::function<void()> body) {
-  [[maybe_unused]] const SignalsBlocked blocked;
+#if defined(_WIN32)
+
+Thread::~Thread() = default;
+Thread::Thread(Thread&& other) noexcept = default;
+Thread& Thread::operator=(Thread&& other) noexcept = default;
+void Thread::join() { thread_.join(); }
+void Thread::detach() { thread_.detach(); }
+
+Thread start_thread(std::function<void()> body) {
+  Thread thread;
   try {
-    return std::thread([body = std::move(body)] {
+    thread.thread_ = std::thread([body = std::move(body)] {
       set_default_floating_point();
       body();
     });
   } catch (const std::system_error& error) {
     throw Error(ErrorCode::kMemory, std::string("the system gave no further thread: ") + error.what());
   }
+  return thread;
 }
+
+#else
+
+Thread::~Thread() {
+  if (is_joinable_) std::terminate();
+}
+
+Thread::Thread(Thread&& other) noexcept
+    : thread_(other.thread_), is_joinable_(std::exchange(other.is_joinable_, false)) {}
+
+Thread& Thread::operator=(Thread&& other) noexcept {
+  if (is_joinable_) std::terminate();
+  thread_ = other.thread_;
+  is_joinable_ = std::exchange(other.is_joinable_, false);
+  return *this;
+}
+
+void Thread::join() {
+  is_joinable_ = false;
+  pthread_join(thread_, nullptr);
+}
+
+void Thread::detach() {
+  is_joinable_ = false;
+  pthread_detach(thread_);
+}
+
+namespace {
+
+using Body = std::function<void()>;
+
+void* run_body(void* body) noexcept {
+  const std::unique_ptr<Body> owned(static_cast<Body*>(body));
+  set_default_floating_point();
+  (*owned)();
+  return nullptr;
+}
+
+void check_started(int status) {
+  if (status == 0) return;
+  throw Error(ErrorCode::kMemory,
+              "the system gave no further thread: " + std::error_code(status, std::generic_category()).message());
+}
+
+class ThreadAttributes {
+ public:
+  ThreadAttributes() {
+    check_started(pthread_attr_init(&attributes_));
+    size_t stack_bytes = 0;
+    pthread_attr_getstacksize(&attributes_, &stack_bytes);
+    if (stack_bytes < kThreadStackBytes) pthread_attr_setstacksize(&attributes_, kThreadStackBytes);
+  }
+  ~ThreadAttributes() { pthread_attr_destroy(&attributes_); }
+  ThreadAttributes(const ThreadAttributes&) = delete;
+  ThreadAttributes& operator=(const ThreadAttributes&) = delete;
+
+  const pthread_attr_t* get() const { return &attributes_; }
+
+ private:
+  pthread_attr_t attributes_;
+};
+
+}  // namespace
+
+Thread start_thread(std::function<void()> body) {
+  auto owned = std::make_unique<Body>(std::move(body));
+  const ThreadAttributes attributes;
+  const SignalsBlocked blocked;
+  Thread thread;
+  check_started(pthread_create(&thread.thread_, attributes.get(), run_body, owned.get()));
+  thread.is_joinable_ = true;
+  owned.release();
+  return thread;
+}
+
+#endif
 
 }  // namespace bert_native

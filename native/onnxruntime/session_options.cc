@@ -4,7 +4,6 @@
 #include <cstdlib>
 #include <filesystem>
 #include <string>
-#include <thread>
 #include <vector>
 
 #include "common/errors.h"
@@ -22,14 +21,14 @@ namespace {
 // that cannot be had is an error of the load.
 OrtCustomThreadHandle start_library_thread(void*, OrtThreadWorkerFn work, void* parameter) {
   try {
-    return reinterpret_cast<OrtCustomThreadHandle>(new std::thread(start_thread([=] { work(parameter); })));
+    return reinterpret_cast<OrtCustomThreadHandle>(new Thread(start_thread([=] { work(parameter); })));
   } catch (...) {
     return nullptr;
   }
 }
 
 void join_library_thread(OrtCustomThreadHandle handle) {
-  auto* const thread = const_cast<std::thread*>(reinterpret_cast<const std::thread*>(handle));
+  auto* const thread = const_cast<Thread*>(reinterpret_cast<const Thread*>(handle));
   thread->join();
   delete thread;
 }

@@ -18,4 +18,5 @@ const far = native.findIndex((value, i) => !(Math.abs(value - reference[i]) <= 2
 if (native.length === 0 || far >= 0) {
   throw new Error(`value ${far} is ${native[far]}, the reference engine has ${reference[far]}`);
 }
-console.log(`loads and embeds (${nativeBinding().system_info().isa}, Node ${process.versions.node})`);
+const runtime = process.versions.bun === undefined ? `Node ${process.versions.node}` : `Bun ${process.versions.bun}`;
+console.log(`loads and embeds (${nativeBinding().system_info().isa}, ${runtime})`);

@@ -40,7 +40,7 @@ export function compareVersions(a, b) {
 
 /** Libraries that every system with Node has; libstdc++ is not among them: which version of it, nobody knows. */
 const allowedLibraries = /^(libc|libm|libpthread|libdl|librt|libgcc_s|ld-linux-x86-64|ld-linux-aarch64)\.so\.\d+$/;
-const allowedMuslLibraries = /^(libc\.musl-\w+|libgcc_s)\.so\.\d+$/;
+const allowedMuslLibraries = /^(libc\.musl-\w+|libgcc_s)\.so\.\d+$/; // Alpine's compiler links the latter
 
 /** @returns {string[]} what is wrong with an addon for `target`; nothing, if it is fit for a release */
 export function problemsOfElf(file, target, glibcFloor) {
@@ -55,6 +55,7 @@ export function problemsOfElf(file, target, glibcFloor) {
     isMusl === (target.libc === 'musl') ? [] : `is for ${isMusl ? 'musl' : 'glibc'}`,
     strangers.length === 0 ? [] : `needs ${strangers.join(', ')}`,
     homeless.length === 0 ? [] : `asks for symbols that no library is named for: ${homeless.join(', ')}`,
+    glibc !== null && target.libc === 'musl' ? `asks for symbols of glibc ${glibc}` : [],
     glibc !== null && compareVersions(glibc, glibcFloor) > 0 ? `needs glibc ${glibc}, newer than ${glibcFloor}` : [],
   ].flat();
 }

@@ -4,7 +4,8 @@ import { spawnSync } from 'node:child_process';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { arm64Node, arm64Runner } from './arm64-node.mjs';
-import { hostLibc } from './targets.mjs';
+import { muslRuntime } from './musl.mjs';
+import { hostLibc, isForeignMusl } from './targets.mjs';
 
 const here = dirname(fileURLToPath(import.meta.url));
 
@@ -16,7 +17,7 @@ function nodeFor(target) {
     const runner = arm64Runner();
     return 'missing' in runner ? null : { command: runner.command, args: [...runner.args, arm64Node()] };
   }
-  return null;
+  return isForeignMusl(target) ? muslRuntime() : null;
 }
 
 /** @returns {{ verdict: string, problem?: string }} */

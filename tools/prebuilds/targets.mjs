@@ -4,6 +4,7 @@ import { spawnSync } from 'node:child_process';
 import { existsSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { hasMuslParts } from './musl.mjs';
 
 const here = dirname(fileURLToPath(import.meta.url));
 
@@ -37,7 +38,7 @@ export const targets = [
     toolchain: join(here, 'linux-arm64.cmake'),
     strip: 'aarch64-linux-gnu-strip',
   },
-  { platform: 'linux', arch: 'x64', libc: 'musl', madeOn: 'Alpine Linux, x64' },
+  { platform: 'linux', arch: 'x64', libc: 'musl', madeOn: 'Linux, x64: Alpine, or Debian with its musl' },
   { platform: 'linux', arch: 'arm64', libc: 'musl', madeOn: 'Alpine Linux, arm64' },
   { platform: 'darwin', arch: 'arm64', libc: null, madeOn: 'macOS' },
   { platform: 'darwin', arch: 'x64', libc: null, madeOn: 'macOS' },
@@ -56,9 +57,17 @@ export function hostLibc() {
   return process.report.getReport().header.glibcVersionRuntime === undefined ? 'musl' : 'glibc';
 }
 
+/** Whether this machine, of glibc, has what an addon for musl is made and loaded with. */
+export const isForeignMusl = ({ platform, arch, libc }) =>
+  platform === 'linux' && libc === 'musl' && hostLibc() === 'glibc' && arch === process.arch && hasMuslParts();
+
 /** Why this machine cannot build for `target`; null if it can. */
 export function whyNotHere(target) {
   if (target.platform !== process.platform) return `is made on ${target.madeOn}`;
+  if (isForeignMusl(target)) return null;
+  if (target.libc === 'musl' && target.arch === 'x64' && process.arch === 'x64' && hostLibc() === 'glibc') {
+    return 'lacks what it is made of: tools/install-debian-packages.mjs musl';
+  }
   if (target.libc !== hostLibc()) return `is made on ${target.madeOn}`;
   // Apple's and Microsoft's compilers build for both of their processors.
   if (target.arch === process.arch || target.platform !== 'linux') return null;

@@ -14,6 +14,7 @@
 #include "common/compiler.h"
 #include "common/cpu_quota.h"
 #include "common/errors.h"
+#include "common/threads.h"
 #include "harness.h"
 #include "temporary_folder.h"
 
@@ -150,6 +151,25 @@ void workers_take_no_signals() {
 }
 #endif
 
+#if !defined(_WIN32)
+[[gnu::noinline]] size_t touch_stack(size_t bytes) {
+  volatile char piece[16 << 10];
+  piece[0] = static_cast<char>(bytes);
+  if (bytes <= sizeof piece) return static_cast<size_t>(piece[0] != 0);
+  return touch_stack(bytes - sizeof piece) + static_cast<size_t>(piece[0] == 0);
+}
+
+// Dies of it otherwise.
+void threads_have_room_on_their_stacks() {
+  constexpr size_t kForTheFramesThemselves = 256 << 10;
+  size_t touched = 0;
+  Thread thread = start_thread([&] { touched = touch_stack(kThreadStackBytes - kForTheFramesThemselves); });
+  thread.join();
+  note(std::to_string(touched) + " pieces");
+  BN_CHECK(touched > 0, "the thread did not run");
+}
+#endif
+
 // A worker's results where the pool was started by a thread that rounds up and, on x86, takes subnormal numbers for 0.
 void workers_round_to_nearest() {
   std::atomic<bool> seen{false};
@@ -242,6 +262,7 @@ void add_tests() {
   add("common/thread_pool: needs at least one thread", needs_a_thread);
 #if !defined(_WIN32)
   add("common/thread_pool: workers take no signals", workers_take_no_signals);
+  add("common/threads: threads have room on their stacks", threads_have_room_on_their_stacks);
 #endif
   add("common/thread_pool: workers round to nearest and keep subnormal numbers", workers_round_to_nearest);
   add("common/thread_pool: counts usable threads", counts_usable_threads);

@@ -25,6 +25,9 @@ namespace {
 // build folder; empty where there is none.
 std::string library_path() {
   if (const char* const given = std::getenv("BERT_NATIVE_ONNXRUNTIME")) return given;
+#if defined(__linux__) && !defined(__GLIBC__)
+  return "";  // the development dependency's is for glibc
+#endif
   namespace fs = std::filesystem;
   std::error_code ignored;
   for (fs::path folder = fs::current_path(); folder != folder.parent_path(); folder = folder.parent_path()) {
