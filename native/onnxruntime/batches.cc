@@ -77,6 +77,9 @@ class Cutter {
     const size_t count = end - begin;
     std::vector<size_t> least(count + 1, std::numeric_limits<size_t>::max()), from(count + 1, 0);
     least[0] = 0;
+    // Each row alone, unless something is cheaper: where a graph says that it has more columns than a sum can hold,
+    // nothing is.
+    std::iota(from.begin() + 1, from.end(), size_t{0});
     for (size_t row = 0; row < count; ++row) {
       const size_t columns = columns_from(begin + row), most = rows_from(begin + row, budget);
       for (size_t next = row + 1; next <= std::min(count, row + most); ++next) {

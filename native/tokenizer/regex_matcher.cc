@@ -276,7 +276,9 @@ void RegexMatcher::leave_group(const Entry& entry) {
   group_ = entry.low;
   if (program_.instructions[entry.pc].op != RegexOp::kLookbehind) return;
   end_ = size_;
+  // Few, but in a program that enters groups without an end.
   for (Position outer = group_; outer != kNone; outer = stack_[outer].low) {
+    count_steps(1);
     if (program_.instructions[stack_[outer].pc].op != RegexOp::kLookbehind) continue;
     end_ = stack_[outer].position;
     return;

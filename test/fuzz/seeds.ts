@@ -1,6 +1,7 @@
 import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { npyFormat } from '../../lib/cli/vector-formats.ts';
 import { families } from '../../lib/models/families.ts';
 import { pickleStateDict } from '../../lib/weights/state-dict.ts';
 import type { StoredTensor } from '../../lib/weights/stored-tensor.ts';
@@ -227,12 +228,53 @@ const denseWeights = Buffer.from(
   ),
 ).toString('latin1');
 
+// ---------- the hub, the command line ----------
+
+const sha = '0123456789abcdef0123456789abcdef01234567';
+const entries = [
+  { type: 'file', path: 'config.json', size: 10, oid: sha },
+  { type: 'directory', path: 'onnx', size: 0, oid: sha },
+  { type: 'file', path: 'onnx/model.onnx', size: 20, oid: sha, lfs: { oid: sha.slice(0, 32).repeat(2), size: 9 } },
+  { type: 'file', path: 'a.bin', size: 20, oid: sha, xetHash: sha.slice(0, 32).repeat(2) },
+];
+const next = '<https://hub.invalid/api/models/a/b/tree/x?cursor=2>; rel="next"';
+const tree = {
+  format_version: 1,
+  files: {
+    'config.json': { size: 10, blob_id: sha },
+    'onnx/model.onnx': { size: 9, blob_id: sha, lfs_sha256: sha.slice(0, 32).repeat(2), lfs_size: 9, xet_hash: null },
+  },
+};
+
+function npy(rows: number): Uint8Array {
+  const header = npyFormat(4).header(rows);
+  return Buffer.concat([header, Buffer.alloc(16 * rows + 5, 1)]);
+}
+
+const binaryFiles = (contents: Readonly<Record<string, unknown>>) => Buffer.from(files(contents), 'latin1');
+const latin1 = (bytes: Uint8Array) => Buffer.from(bytes).toString('latin1');
+const shard = (name: string) => latin1(safetensors({ [name]: { dtype: 'F32', shape: [1], data_offsets: [0, 4] } }, 4));
+
 export const seeds = async (): Promise<Seeds> => ({
   safetensors: [safetensors(header, 30), safetensors({}, 0)],
   'safetensors-header': [json({ a: { dtype: 'F32', shape: [4, 4], data_offsets: [0, 64] } }), json(halves)],
   'torch-bin': [await torchBin()],
   pickle: [stateDict, protocol4],
   zip: [await torchBin()],
+  checkpoint: [
+    binaryFiles({
+      'model-1.safetensors': shard('a'),
+      'inside/model-2.safetensors': shard('b'),
+      'model.safetensors.index.json': {
+        metadata: { total_size: 8 },
+        weight_map: { a: 'model-1.safetensors', b: 'inside/model-2.safetensors' },
+      },
+    }),
+    binaryFiles({
+      'x.bin': latin1(await torchBin()),
+      'pytorch_model.bin.index.json': { weight_map: { 'a.weight': 'x.bin' } },
+    }),
+  ],
   sentencepiece: [
     sentencePiece({}, 0),
     sentencePiece({ model_type: 2, add_dummy_prefix: false }, 1),
@@ -240,7 +282,35 @@ export const seeds = async (): Promise<Seeds> => ({
     sentencePiece({}, 3),
     sentencePiece({}, 4),
   ],
+  'sentencepiece-vocab': [
+    '<unk>\n<s>\n</s>\n[PAD]\n[UNK]\n[CLS]\n[SEP]\n[MASK]\n▁\na\n▁a\n',
+    '\ufeff▁a\r\na\r\n▁\r\n[MASK]\r\n<unk>\r\n</s>\r\n<s>\r\n',
+  ],
   'tokenizer-json': tokenizers.map(json),
+  'tokenizer-folder': [
+    files({
+      'vocab.txt': '[PAD]\n[UNK]\n[CLS]\n[SEP]\n[MASK]\na\n##b\n',
+      'tokenizer_config.json': {
+        tokenizer_class: 'BertTokenizer',
+        do_lower_case: true,
+        model_max_length: 512,
+        padding_side: 'left',
+        model_input_names: ['input_ids', 'attention_mask'],
+        never_split: ['x'],
+        additional_special_tokens: ['<e1>'],
+        added_tokens_decoder: { 7: added(7, '<e1>'), 0: added(0, '[PAD]') },
+        extra_special_tokens: { image_token: '<i>' },
+      },
+      'special_tokens_map.json': { mask_token: { content: '[MASK]', lstrip: true }, cls_token: '[CLS]' },
+      'added_tokens.json': { '<x>': 9, '<e1>': 7 },
+      'config.json': { model_type: 'roberta', max_position_embeddings: 514, pad_token_id: 1 },
+    }),
+    files({
+      'tokenizer.json': tokenizers[0],
+      'tokenizer_config.json': { tokenizer_class: 'PreTrainedTokenizerFast', max_len: 128, unk_token: '[UNK]' },
+    }),
+    files({ 'tokenizer.json': tokenizers[3], 'config.json': { model_type: 'nomic_bert', n_positions: 8192 } }),
+  ],
   'vocab-txt': ['[PAD]\n[UNK]\n[CLS]\n[SEP]\n[MASK]\na\n##b\n가\n', '[UNK]\r\na\r\na\r\n\r\n'],
   'byte-level-bpe': [
     files({
@@ -255,6 +325,16 @@ export const seeds = async (): Promise<Seeds> => ({
     '(?>a+)(?=b)|(?:a*)*b|\\h\\R?|\\p{^Han}|[[:alpha:]_\\d]',
   ],
   onnx: graphs,
+  'onnx-folder': [
+    model(
+      graph(
+        ...inputs,
+        output,
+        field(5, tensor({ external: { location: 'x.onnx_data', offset: '0', length: '8' } })),
+        field(5, tensor({ name: 'b', external: { location: './inside/y', offset: '0', length: '8', checksum: 'x' } })),
+      ),
+    ),
+  ],
   config: families.map(({ config }) => json(new config().to_dict())),
   modules: [
     Buffer.from(
@@ -264,6 +344,12 @@ export const seeds = async (): Promise<Seeds> => ({
         '2_Dense/config.json': dense,
         '2_Dense/model.safetensors': denseWeights,
         'config.json': { model_type: 'bert' },
+        'config_sentence_transformers.json': {
+          prompts: { query: 'q: ' },
+          default_prompt_name: 'query',
+          similarity_fn_name: 'dot',
+        },
+        'sentence_bert_config.json': { max_seq_length: 128, do_lower_case: true },
       }),
       'latin1',
     ),
@@ -272,4 +358,32 @@ export const seeds = async (): Promise<Seeds> => ({
       '1_Pooling/config.json': { ...pooling, pooling_mode_max_tokens: true, include_prompt: false },
     }),
   ],
+  'hub-answers': [
+    files({ revision: { sha }, tree: entries }),
+    files({ revision: { sha }, tree: entries.slice(0, 2), tree2: entries.slice(2), link: next }),
+    files({ location: 'https://elsewhere.invalid/tree/x', revision: { sha }, tree: entries }),
+  ],
+  'hub-selection': [
+    binaryFiles({
+      'config.json': { model_type: 'bert', 'transformers.js_config': { dtype: 'q8' } },
+      'model.safetensors.index.json': { weight_map: { a: 'model-1.safetensors', b: 'model-2.safetensors' } },
+      'model-1.safetensors': '',
+      'modules.json': modules,
+      '1_Pooling/config.json': pooling,
+      '2_Dense/config.json': dense,
+      '2_Dense/model.safetensors': '',
+      'tokenizer.json': '',
+    }),
+    binaryFiles({
+      'config.json': { model_type: 'bert' },
+      'onnx/model.onnx': latin1(graphs[1]!),
+      'onnx/x.onnx_data': '',
+    }),
+  ],
+  'hub-tree': [json(tree)],
+  jsonl: [
+    '{"text":"a b","a":{"b":["c"]},"id":1}\n{"text":"가\\ud800","a":{"b":[""]},"id":"x","a.b.0":"d"}\r\n',
+    '\ufeff{"id":0.5,"a":{"b":{"0":"z"}},"text":""}',
+  ],
+  'partial-results': [npy(0), npy(3)],
 });

@@ -1,6 +1,6 @@
 import { spawnSync } from 'node:child_process';
-import { existsSync, mkdirSync, readdirSync } from 'node:fs';
-import { availableParallelism } from 'node:os';
+import { existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
+import { availableParallelism, tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { root } from './bundle.mjs';
 
@@ -45,6 +45,32 @@ export function buildNative(names) {
   }
 }
 
+/** The inputs of a target that the repository keeps. */
+export function keptCorpus(name) {
+  return join(root, 'test', 'fuzz', 'corpus', `native-${name}`);
+}
+
+/** Those that fuzzing has found to reach something. */
+function grownCorpus(name) {
+  return join(root, 'build', 'fuzz', 'corpus', name);
+}
+
+/** What was found once, and is mended. */
+function mendedInputs(name) {
+  return join(root, 'test', 'fuzz', 'found', `native-${name}`);
+}
+
+function runTarget(name, options) {
+  return spawnSync(join(folder, 'test', 'native', 'fuzz', `fuzz_${name}`), options, {
+    encoding: 'utf8',
+    maxBuffer: 1 << 30,
+    env: { ...process.env, ASAN_OPTIONS: 'allocator_may_return_null=1' },
+  });
+}
+
+/** Of one input: seconds on a busy machine, bytes of input, MiB in all. */
+const limits = ['-timeout=20', '-max_len=2048', '-rss_limit_mb=2048'];
+
 /**
  * Fuzzes a target by libFuzzer, from where the last run stopped. What it finds is written to build/fuzz/found/<target>.
  *
@@ -53,28 +79,15 @@ export function buildNative(names) {
  * @returns {{ inputs: number, corpus: number, blocks: number, findings: string[] }}
  */
 export function fuzzNative(name, { seconds, seed }) {
-  const corpus = join(root, 'build', 'fuzz', 'corpus', name);
+  const corpus = grownCorpus(name);
   const found = join(root, 'build', 'fuzz', 'found', name);
   for (const made of [corpus, found]) mkdirSync(made, { recursive: true });
-  const kept = join(root, 'test', 'fuzz', 'corpus', `native-${name}`);
   const before = new Set(readdirSync(found));
-  const { stderr, status } = spawnSync(
-    join(folder, 'test', 'native', 'fuzz', `fuzz_${name}`),
-    [
-      ...[corpus, ...(existsSync(kept) ? [kept] : [])],
-      ...[`-max_total_time=${Math.max(1, Math.round(seconds))}`, `-seed=${seed}`, `-artifact_prefix=${found}/`],
-      // Of one input: seconds on a busy machine, bytes of input, MiB in all.
-      ...[
-        '-timeout=20',
-        '-max_len=2048',
-        '-len_control=10',
-        '-rss_limit_mb=2048',
-        '-print_final_stats=1',
-        '-verbosity=1',
-      ],
-    ],
-    { encoding: 'utf8', maxBuffer: 1 << 30, env: { ...process.env, ASAN_OPTIONS: 'allocator_may_return_null=1' } },
-  );
+  const { stderr, status } = runTarget(name, [
+    ...[corpus, ...[keptCorpus(name), mendedInputs(name)].filter(existsSync)],
+    ...[`-max_total_time=${Math.max(1, Math.round(seconds))}`, `-seed=${seed}`, `-artifact_prefix=${found}/`],
+    ...[...limits, '-len_control=10', '-print_final_stats=1', '-verbosity=1'],
+  ]);
   const findings = readdirSync(found).filter((file) => !before.has(file));
   if (status !== 0 && findings.length === 0) findings.push(`ended with status ${status}`);
   if (findings.length > 0) console.log(`\n${name}:\n${stderr.trim().split('\n').slice(-60).join('\n')}`);
@@ -85,6 +98,40 @@ export function fuzzNative(name, { seconds, seed }) {
     blocks: number(/cov: (\d+)/g),
     findings: findings.map((file) => join(found, file)),
   };
+}
+
+/**
+ * What each input of a target reaches, kept and grown ones, as libFuzzer's merge writes it down.
+ *
+ * @returns {{ path: string, features: number[] }[]}
+ */
+export function featuresOf(name) {
+  const made = mkdtempSync(join(tmpdir(), 'bert-native-merge-'));
+  try {
+    const control = join(made, 'control');
+    const into = join(made, 'merged');
+    mkdirSync(into);
+    const from = [keptCorpus(name), grownCorpus(name)].filter(existsSync);
+    const { status, stderr } = runTarget(name, [
+      '-merge=1',
+      `-merge_control_file=${control}`,
+      ...limits,
+      into,
+      ...from,
+    ]);
+    if (status !== 0) throw new Error(`${name}: merging ended with status ${status}\n${stderr.slice(-4000)}`);
+    // How many files there are, how many of them are of the first folder, their paths; then a line for each that was run.
+    const lines = readFileSync(control, 'utf8').split('\n');
+    const count = Number(lines[0]);
+    const inputs = lines.slice(2, 2 + count).map((path) => ({ path, features: [] }));
+    for (const line of lines.slice(2 + count)) {
+      const [kind, index, ...features] = line.split(' ');
+      if (kind === 'FT') inputs[Number(index)].features = features.map(Number);
+    }
+    return inputs;
+  } finally {
+    rmSync(made, { recursive: true, force: true });
+  }
 }
 
 function succeeds(command, ...options) {

@@ -5,13 +5,12 @@
 #include <vector>
 
 #include "common/errors.h"
-#include "fuzz_input.h"
+#include "fuzz/fuzz_target.h"
 #include "onnxruntime/batches.h"
 
-extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
-  using namespace bert_native;
-  using fuzz::require;
-  fuzz::FuzzInput input(data, size);
+namespace bert_native::fuzz {
+
+static void run_batches(FuzzInput& input) {
   BatchLimits limits;
   limits.token_budget = input.length(200);
   limits.fixed_rows = input.flag() ? 0 : input.length(9);
@@ -24,7 +23,7 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
     batches = plan_batches(lengths, limits);
   } catch (const Error& error) {
     require(error.code() == ErrorCode::kShape && limits.fixed_columns > 0, error.what());
-    return 0;
+    return;
   }
   std::vector<int> times(lengths.size());
   for (const GraphBatch& batch : batches) {
@@ -44,5 +43,8 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
     require(within, "the budget");
   }
   require(std::all_of(times.begin(), times.end(), [](int count) { return count == 1; }), "each row once");
-  return 0;
 }
+
+BN_FUZZ_TARGET(batches, run_batches)
+
+}  // namespace bert_native::fuzz

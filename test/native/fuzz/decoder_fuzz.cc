@@ -4,18 +4,18 @@
 #include <vector>
 
 #include "common/errors.h"
-#include "fuzz_input.h"
+#include "fuzz/fuzz_target.h"
+#include "fuzz/tokenizer_parts.h"
 #include "tokenizer/decoders/wordpiece.h"
 #include "tokenizer/unicode.h"
-#include "tokenizer_parts.h"
 
-extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
-  using namespace bert_native;
+namespace bert_native::fuzz {
+
+static void run_decoder(FuzzInput& input) {
   static const std::vector<std::string> kUsual{"a",    "##b", "▁c", "Ġd", "<0xED>", "<0x95>", "<0x9C>", "<0xFF>",
                                                "</w>", " ",   "",   "|",  "<pad>",  "n't",    "."};
-  fuzz::FuzzInput input(data, size);
   try {
-    const DecoderPointer decoder = fuzz::make_decoder(input);
+    const DecoderPointer decoder = make_decoder(input);
     const bool is_utf8 = input.below(8) != 0;
     const auto some = [&](size_t most) {
       return is_utf8 ? unicode::to_utf8(input.code_points(most)) : input.bytes(most);
@@ -31,10 +31,13 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
     slow.decode(views, tokens.size() % 2 == 0);
     decoder->decode(tokens);
     for (const std::string& token : tokens) {
-      fuzz::require(!is_utf8 || unicode::is_utf8(token), "what was UTF-8 stays so");
+      require(!is_utf8 || unicode::is_utf8(token), "what was UTF-8 stays so");
     }
   } catch (const Error& error) {
-    fuzz::require(error.code() == ErrorCode::kOption, error.what());
+    require(error.code() == ErrorCode::kOption, error.what());
   }
-  return 0;
 }
+
+BN_FUZZ_TARGET(decoder, run_decoder)
+
+}  // namespace bert_native::fuzz

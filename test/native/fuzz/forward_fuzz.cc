@@ -9,7 +9,7 @@
 #include "common/errors.h"
 #include "cpu/encoder.h"
 #include "encoder/plan.h"
-#include "fuzz_input.h"
+#include "fuzz/fuzz_target.h"
 #include "kernels/kernel_table.h"
 
 namespace bert_native::fuzz {
@@ -201,7 +201,7 @@ bool is_small(const EncoderSpecification& specification) {
 
 }  // namespace
 
-void run(FuzzInput& input) {
+static void run_forward(FuzzInput& input) {
   const EncoderSpecification specification = make_specification(input);
   try {
     check_specification(specification);
@@ -244,10 +244,6 @@ void run(FuzzInput& input) {
   encoder->run_block(block, pool, control, workspace);
 }
 
-}  // namespace bert_native::fuzz
+BN_FUZZ_TARGET(forward, run_forward)
 
-extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
-  bert_native::fuzz::FuzzInput input(data, size);
-  bert_native::fuzz::run(input);
-  return 0;
-}
+}  // namespace bert_native::fuzz

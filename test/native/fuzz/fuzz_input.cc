@@ -1,9 +1,7 @@
-#include "fuzz_input.h"
+#include "fuzz/fuzz_input.h"
 
 #include <algorithm>
 #include <array>
-#include <cstdio>
-#include <cstdlib>
 
 namespace bert_native::fuzz {
 
@@ -49,12 +47,6 @@ std::u32string FuzzInput::code_points(size_t most) {
     result.push_back(c >= 0xd800 && c < 0xe000 ? 0xfffd : c);
   }
   return result;
-}
-
-void require(bool condition, const char* what) {
-  if (condition) return;
-  std::fprintf(stderr, "does not hold: %s\n", what);
-  std::abort();
 }
 
 }  // namespace bert_native::fuzz

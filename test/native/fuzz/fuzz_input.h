@@ -5,7 +5,7 @@
 #include <cstring>
 #include <string>
 
-// What the fuzz targets share: values out of the bytes that libFuzzer gives, and checks that end the process.
+// What the fuzz targets share: values out of the bytes that libFuzzer gives, and checks.
 
 namespace bert_native::fuzz {
 
@@ -50,7 +50,7 @@ class FuzzInput {
   size_t size_;
 };
 
-// Ends the process as crashed unless `condition` holds: libFuzzer keeps the input.
+// Ends the run of the input as a finding unless `condition` holds: libFuzzer or replay.h keep the input.
 void require(bool condition, const char* what);
 
 }  // namespace bert_native::fuzz

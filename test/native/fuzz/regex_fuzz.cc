@@ -4,13 +4,13 @@
 #include <vector>
 
 #include "common/errors.h"
-#include "fuzz_input.h"
+#include "fuzz/fuzz_target.h"
+#include "fuzz/tokenizer_parts.h"
 #include "tokenizer/pattern.h"
-#include "tokenizer_parts.h"
 
-extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
-  using namespace bert_native;
-  fuzz::FuzzInput input(data, size);
+namespace bert_native::fuzz {
+
+static void run_regex(FuzzInput& input) {
   std::vector<Range> matches;
   std::u32string text;
   try {
@@ -22,18 +22,20 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
       for (size_t words = input.below(64); words > 0; --words) program.ranges.push_back(input.take<uint16_t>());
       pattern = make_regex_pattern(std::move(program));
     } else {
-      pattern = make_regex_pattern(fuzz::make_program(input));
+      pattern = make_regex_pattern(make_program(input));
     }
     for (const char16_t unit : input.text(400)) text.push_back(unit >= 0xd800 && unit < 0xe000 ? 0x1f600 : unit);
     pattern->find_all(text, matches);
   } catch (const Error& error) {
-    fuzz::require(error.code() == ErrorCode::kOption, error.what());
+    require(error.code() == ErrorCode::kOption, error.what());
   }
   size_t end = 0;
   for (const Range& match : matches) {
-    fuzz::require(end <= match.begin && match.begin <= match.end && match.end <= text.size(),
-                  "matches ascend in the text");
+    require(end <= match.begin && match.begin <= match.end && match.end <= text.size(), "matches ascend in the text");
     end = match.end;
   }
-  return 0;
 }
+
+BN_FUZZ_TARGET(regex, run_regex)
+
+}  // namespace bert_native::fuzz

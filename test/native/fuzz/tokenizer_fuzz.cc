@@ -10,12 +10,12 @@
 #include <vector>
 
 #include "common/errors.h"
-#include "fuzz_input.h"
+#include "fuzz/fuzz_target.h"
+#include "fuzz/tokenizer_parts.h"
 #include "tokenizer/pipelines/bert.h"
 #include "tokenizer/pipelines/byte_level.h"
 #include "tokenizer/pipelines/spaced.h"
 #include "tokenizer/tokenizer.h"
-#include "tokenizer_parts.h"
 
 namespace bert_native::fuzz {
 
@@ -143,7 +143,7 @@ const Made& tokenizers_of(const std::string& recipe) {
   return *made;
 }
 
-void run(FuzzInput& input) {
+static void run_tokenizer(FuzzInput& input) {
   const Made& made = tokenizers_of(input.front(input.take<uint8_t>()));
   if (!made.whole) return;
   EncodeOptions options = make_options(input);
@@ -169,10 +169,6 @@ void run(FuzzInput& input) {
   }
 }
 
-}  // namespace bert_native::fuzz
+BN_FUZZ_TARGET(tokenizer, run_tokenizer)
 
-extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
-  bert_native::fuzz::FuzzInput input(data, size);
-  bert_native::fuzz::run(input);
-  return 0;
-}
+}  // namespace bert_native::fuzz

@@ -1,4 +1,4 @@
-#include "tokenizer_parts.h"
+#include "fuzz/tokenizer_parts.h"
 
 #include <algorithm>
 #include <utility>

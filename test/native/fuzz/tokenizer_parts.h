@@ -4,7 +4,7 @@
 #include <string>
 #include <vector>
 
-#include "fuzz_input.h"
+#include "fuzz/fuzz_input.h"
 #include "tokenizer/added_tokens.h"
 #include "tokenizer/decoders/decoder.h"
 #include "tokenizer/normalizers/normalizer.h"

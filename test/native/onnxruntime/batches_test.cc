@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cstdint>
+#include <limits>
 #include <numeric>
 #include <string>
 #include <vector>
@@ -127,6 +128,15 @@ void fills_fixed_shapes() {
   });
 }
 
+void keeps_the_budget_where_sums_overflow() {
+  // Three rows cost as much as no way to cut them at all.
+  constexpr size_t kThird = std::numeric_limits<size_t>::max() / 3;
+  for (const size_t run_cost : {0, 16}) {
+    const auto batches = plan_batches({3, 3, 3}, {100, 0, kThird - run_cost, 1, run_cost});
+    BN_CHECK(batches.size() == 3, "rows of more columns than the budget are not alone");
+  }
+}
+
 void add_tests() {
   add("onnxruntime/batches: covers every row within the budget", covers_every_row_within_the_budget);
   add("onnxruntime/batches: pads little", pads_little);
@@ -136,6 +146,7 @@ void add_tests() {
   add("onnxruntime/batches: keeps the order of equal rows", keeps_the_order_of_equal_rows);
   add("onnxruntime/batches: takes a longer row alone", takes_a_longer_row_alone);
   add("onnxruntime/batches: fills fixed shapes", fills_fixed_shapes);
+  add("onnxruntime/batches: keeps the budget where sums overflow", keeps_the_budget_where_sums_overflow);
 }
 
 const Registration registration(add_tests);

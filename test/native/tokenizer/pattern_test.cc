@@ -211,6 +211,9 @@ void a_program_that_goes_on_for_ever_is_stopped() {
   const std::string too_long = "the regular expression (the test's) takes too long on a text of 100 characters";
   stops(Assembler().add(Op::kJump, {0}).program(), too_long);
   stops(Assembler().add(Op::kAtomic).add(Op::kJump, {0}).program(), "takes too");
+  // Each lookbehind that ends looks for the one around it, past every group that is open.
+  stops(Assembler().add(Op::kAtomic).add(Op::kLookbehind, {0, 0, 0, 0}).add(Op::kGroupEnd).add(Op::kMatch).program(),
+        "takes too");
   stops(Assembler().add(Op::kSplit, {0, 0, -1, -1}).program(), "takes too");
   stops(Assembler().add(Op::kSplit, {0, 0, 0, -1}).program(0, 1), "takes too");
   stops(Assembler().add(Op::kGroupEnd).add(Op::kMatch).program(), "ends a group that it did not begin");

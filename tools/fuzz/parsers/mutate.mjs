@@ -53,13 +53,37 @@ export function mutate({ kind, words = [] }, corpus, random) {
   // What came last found something new: half of the time it is tried further.
   const recent = random(2) === 0 ? Math.max(0, corpus.length - 1 - random(16)) : random(corpus.length);
   let bytes = Buffer.from(corpus[recent]);
-  for (let changes = 1 << random(5); changes > 0; changes--) {
-    if (kind === 'json' && random(4) !== 0)
+  // Few most of the time: what is changed in many places is refused at the first of them.
+  for (let changes = 1 << random(1 + random(5)); changes > 0; changes--) {
+    if (kind === 'files' && random(4) !== 0) bytes = changeFile(bytes, corpus, words, random);
+    else if (kind === 'json' && random(4) !== 0)
       bytes = changeJson(bytes, words, random) ?? change(bytes, corpus, words, random);
     else bytes = change(bytes, corpus, words, random);
     if (bytes.length > maxBytes) bytes = bytes.subarray(0, maxBytes);
   }
   return bytes;
+}
+
+/** What stands before each of the files that an input of kind `files` is made of; its name and a line feed follow. */
+export const fileMark = '\n=== ';
+
+/** One of the files changed, as JSON where it is that; or taken away, or given another's content. */
+function changeFile(bytes, corpus, words, random) {
+  const files = `\n${bytes.toString('latin1')}`.split(fileMark);
+  if (files.length < 2) return change(bytes, corpus, words, random);
+  const any = () => 1 + random(files.length - 1);
+  const nameOf = (file) => file.slice(0, file.indexOf('\n') + 1);
+  const contentOf = (file) => file.slice(nameOf(file).length);
+  const at = any();
+  const choice = random(32);
+  if (choice === 0) files.splice(at, 1);
+  else if (choice === 1) files[at] = nameOf(files[at]) + contentOf(files[any()]);
+  else {
+    const content = Buffer.from(contentOf(files[at]), 'latin1');
+    const changed = changeJson(content, words, random) ?? change(content, [content], words, random);
+    files[at] = nameOf(files[at]) + changed.toString('latin1');
+  }
+  return Buffer.from(files.join(fileMark).slice(1), 'latin1');
 }
 
 function change(bytes, corpus, words, random) {
@@ -152,8 +176,12 @@ function changeJson(bytes, words, random) {
     case 5: {
       const name =
         random(2) === 0 && words.length > 0 ? words[random(words.length)].replaceAll('"', '') : String(inside);
-      if (typeof parent[key] === 'object' && parent[key] !== null) parent[key][name] = structuredClone(from[inside]);
-      else parent[key] = name;
+      if (Array.isArray(parent[key])) parent[key].push(name);
+      else if (typeof parent[key] === 'object' && parent[key] !== null) {
+        // By an assignment, `__proto__` would be no key.
+        const value = structuredClone(from[inside]);
+        Object.defineProperty(parent[key], name, { value, writable: true, enumerable: true, configurable: true });
+      } else parent[key] = name;
       break;
     }
     case 6:
