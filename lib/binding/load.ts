@@ -73,13 +73,16 @@ export function findAddon(): string {
 
 function loadAddon(file: string): NativeBinding {
   try {
-    return createRequire(import.meta.url)(file) as NativeBinding;
+    const loaded = createRequire(import.meta.url)(file) as NativeBinding;
+    if (typeof loaded.set_error_class === 'function') return loaded;
+    throw new Error('it is another program');
   } catch (error) {
     const problem = (error as Error).message.split('\n')[0];
     const place = `${platformName(thisPlatform())}, Node ${process.versions.node}`;
-    throw new BertNativeError('ERR_ADDON', `the native addon does not load on ${place}: ${problem}; ${remedy()}`, {
-      cause: error,
-    });
+    const message = process.env.BERT_NATIVE_ADDON
+      ? `${file}, which BERT_NATIVE_ADDON names, does not load as the native addon on ${place}: ${problem}`
+      : `the native addon does not load on ${place}: ${problem}; ${remedy()}`;
+    throw new BertNativeError('ERR_ADDON', message, { cause: error });
   }
 }
 

@@ -40,6 +40,10 @@ test('BERT_NATIVE_ADDON names the file', () => {
     code: 'ERR_ADDON',
     message: 'BERT_NATIVE_ADDON names "/nowhere/a.node", which is not there',
   });
+  const other = join(packageRoot, 'package.json');
+  const { code, message } = load(packageRoot, { BERT_NATIVE_ADDON: other });
+  expect(code).toBe('ERR_ADDON');
+  expect(message).toContain(`${other}, which BERT_NATIVE_ADDON names, does not load as the native addon on `);
 });
 
 test('an older Node', () => {
