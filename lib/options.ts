@@ -65,12 +65,18 @@ function checkOptionNames(
       );
       continue;
     }
-    const suggestion = nearest(name, known) ?? known.find((other) => name.split('_').includes(other));
+    const suggestion = suggestionFor(name, known);
     throw new BertNativeError(
       'ERR_OPTION',
-      `${call}: unknown option '${name}'${suggestion ? `; did you mean '${suggestion}'?` : `; it takes ${known.join(', ')}`}`,
+      `${call}: unknown option '${name}'${suggestion ? `; did you mean ${suggestion}?` : `; it takes ${known.join(', ')}`}`,
     );
   }
+}
+
+function suggestionFor(name: string, known: readonly string[]): string | undefined {
+  const other = nearest(name, known) ?? known.find((other) => name.split('_').includes(other));
+  if (other !== undefined) return `'${other}'`;
+  return name === 'quantized' && known.includes('dtype') ? "dtype: 'q8'" : undefined; // as transformers.js 2 had it
 }
 
 /** The error for a value that an option does not take: "padding is 7: expected true, false, 'longest' or 'max_length'". */

@@ -3,7 +3,7 @@
 // some 200 of them took longer than loading a small model does.
 
 import { spawnSync } from 'node:child_process';
-import { existsSync, readdirSync, readFileSync, rmSync } from 'node:fs';
+import { chmodSync, existsSync, readdirSync, readFileSync, rmSync } from 'node:fs';
 import { dirname, join, relative } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { rolldown } from 'rolldown';
@@ -42,6 +42,8 @@ const { output } = await bundle.write({
   chunkFileNames: ({ moduleIds }) => (moduleIds.length > 100 ? 'chunks/library.js' : 'chunks/[name].js'),
 });
 await bundle.close();
+// npm makes the command executable when it installs the package; a clone that is linked may be built again after that.
+chmodSync(join(dist, 'cli', 'main.js'), 0o755);
 
 // What earlier builds left.
 const made = new Set(output.map(({ fileName }) => fileName));

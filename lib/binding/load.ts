@@ -38,10 +38,18 @@ function packageName(folder: string): string | undefined {
  */
 export function nativeBinding(): NativeBinding {
   if (binding === undefined) {
+    checkNode();
     binding = loadAddon(findAddon());
     binding.set_error_class(BertNativeError as unknown as Parameters<NativeBinding['set_error_class']>[0]);
   }
   return binding;
+}
+
+/** npm only warns of package.json's `engines`, and an older Node fails later and elsewhere. */
+function checkNode(): void {
+  const [major, minor] = process.versions.node.split('.').map(Number) as [number, number];
+  if (major > 20 || (major === 20 && minor >= 17)) return;
+  throw new BertNativeError('ERR_ADDON', `Node 20.17 or newer is needed: this is ${process.versions.node}`);
 }
 
 /** @throws BertNativeError `ERR_ADDON` */
@@ -54,23 +62,27 @@ export function findAddon(): string {
   const platform = thisPlatform();
   const file = addonFile(packageRoot, platform);
   if (file !== undefined) return file;
-  const prebuilt = prebuiltPlatforms(packageRoot).join(', ') || 'no platform';
+  const prebuilt = prebuiltPlatforms(packageRoot);
   const place = `${platformName(platform)}, Node ${process.versions.node}`;
   throw new BertNativeError(
     'ERR_ADDON',
-    `there is no native addon for ${place} in ${packageRoot}, which has prebuilt ones for ${prebuilt}; ${remedy()}`,
+    `there is no native addon for ${place} in ${packageRoot}, which has ` +
+      `${prebuilt.length > 0 ? `prebuilt ones for ${prebuilt.join(', ')}` : 'no prebuilt ones'}; ${remedy()}`,
   );
 }
 
 function loadAddon(file: string): NativeBinding {
   try {
-    return createRequire(import.meta.url)(file) as NativeBinding;
+    const loaded = createRequire(import.meta.url)(file) as NativeBinding;
+    if (typeof loaded.set_error_class === 'function') return loaded;
+    throw new Error('it is another program');
   } catch (error) {
     const problem = (error as Error).message.split('\n')[0];
     const place = `${platformName(thisPlatform())}, Node ${process.versions.node}`;
-    throw new BertNativeError('ERR_ADDON', `the native addon does not load on ${place}: ${problem}; ${remedy()}`, {
-      cause: error,
-    });
+    const message = process.env.BERT_NATIVE_ADDON
+      ? `${file}, which BERT_NATIVE_ADDON names, does not load as the native addon on ${place}: ${problem}`
+      : `the native addon does not load on ${place}: ${problem}; ${remedy()}`;
+    throw new BertNativeError('ERR_ADDON', message, { cause: error });
   }
 }
 

@@ -1,5 +1,7 @@
 import { stat } from 'node:fs/promises';
+import { homedir } from 'node:os';
 import { basename, dirname, isAbsolute, join, resolve, sep } from 'node:path';
+import { fileURLToPath } from 'node:url';
 import { env } from '../env.ts';
 import { BertNativeError } from '../errors.ts';
 import { booleanRule, type OptionRules, optionError, signalRule, stringRule } from '../options.ts';
@@ -76,7 +78,13 @@ export async function findModel(
   wish: ModelWish = anyOrigin,
 ): Promise<ModelPlace> {
   if (typeof pathOrId !== 'string' || pathOrId === '') {
-    throw optionError('the model', pathOrId, 'the path of a folder or the id of a model, such as "beomi/kcbert-base"');
+    const expected = 'the path of a folder or the id of a model, such as "beomi/kcbert-base"';
+    const isUrl = (pathOrId as unknown) instanceof URL;
+    throw optionError(
+      'the model',
+      pathOrId,
+      `${expected}${isUrl ? '; fileURLToPath(url) gives the path of a URL' : ''}`,
+    );
   }
   const isId = isModelId(pathOrId);
   const candidates = env.allowLocalModels
@@ -103,17 +111,23 @@ export async function findModel(
     );
   }
   const reason = looked || 'env.allowLocalModels is false, and this is no id of the hub';
-  const meant = idInAddress(pathOrId);
+  const meant = whatIsMeant(pathOrId);
   throw new BertNativeError(
     'ERR_NOT_FOUND',
-    `no model folder '${pathOrId}': ${reason}${meant === undefined ? '' : `; did you mean the id '${meant}'?`}`,
+    `no model folder '${pathOrId}': ${reason}${meant === undefined ? '' : `; did you mean ${meant}?`}`,
   );
 }
 
-/** Of a model's page, as browsers show its address. */
-function idInAddress(text: string): string | undefined {
+/** By a name that is neither a path nor an id: the address of a model's page or of a file, a path that a shell expands. */
+function whatIsMeant(text: string): string | undefined {
   const id = /^https?:\/\/[^/]+\/([^/?#]+\/[^/?#]+)/.exec(text)?.[1];
-  return id !== undefined && isModelId(id) ? id : undefined;
+  if (id !== undefined && isModelId(id)) return `the id '${id}'`;
+  if (text.startsWith('~/')) return `the path '${join(homedir(), text.slice(2))}'`;
+  try {
+    return text.startsWith('file:') ? `the path '${fileURLToPath(text)}'` : undefined;
+  } catch {
+    return undefined; // of another host
+  }
 }
 
 /** What tells the folder of a model from one that only holds graphs. */

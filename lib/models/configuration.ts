@@ -1,7 +1,7 @@
 import { join } from 'node:path';
 import { inspect } from 'node:util';
 import { BertNativeError } from '../errors.ts';
-import { makeFolder, readJsonObject, writeFileAtomically } from '../files.ts';
+import { makeFolder, readJsonObjectIfPresent, writeFileAtomically } from '../files.ts';
 import { type ResolveOptions, resolveModelFolder, resolveRules } from '../hub/resolve.ts';
 import { checkOption, describe, nearest, optionsObject, pickOptions, stringRule, warnOnce } from '../options.ts';
 
@@ -250,7 +250,12 @@ function sortKeys(values: ConfigValues): ConfigValues {
  * @throws BertNativeError `ERR_NOT_FOUND`, `ERR_FILE_FORMAT`, `ERR_IO`
  */
 export async function readConfigValues(folder: string, overrides: ConfigValues = {}): Promise<ConfigValues> {
-  return { ...(await readJsonObject(join(folder, 'config.json'))), ...overrides };
+  const values = await readJsonObjectIfPresent(join(folder, 'config.json'));
+  if (values === undefined) {
+    const problem = `there is no file ${join(folder, 'config.json')}, which the folder of a model has`;
+    throw new BertNativeError('ERR_NOT_FOUND', problem);
+  }
+  return { ...values, ...overrides };
 }
 
 /**

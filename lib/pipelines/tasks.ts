@@ -142,11 +142,17 @@ export function findTask(name: unknown): TaskDefinition {
         names.join(', '),
     );
   }
-  const suggestion = typeof name === 'string' ? nearestTask(name, names) : undefined;
   throw new BertNativeError(
     'ERR_OPTION',
-    `there is no task ${describe(name)}: ${suggestion ? `did you mean '${suggestion}'? ` : ''}expected one of ${names.join(', ')}`,
+    `there is no task ${describe(name)}: ${hintOf(name, names)}expected one of ${names.join(', ')}`,
   );
+}
+
+function hintOf(name: unknown, names: readonly string[]): string {
+  if (typeof name !== 'string') return '';
+  if (/[/\\]/.test(name)) return 'the task comes first, then the model; ';
+  const suggestion = nearestTask(name, names);
+  return suggestion === undefined ? '' : `did you mean '${suggestion}'? `;
 }
 
 /** Tasks of transformers.js that no encoder of text does. */

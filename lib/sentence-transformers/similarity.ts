@@ -120,6 +120,10 @@ export function checkSizes(a: Pick<Rows, 'count' | 'size'>, b: Pick<Rows, 'count
 
 /** @throws BertNativeError `ERR_SHAPE` for anything but vectors or a matrix of them, `ERR_DTYPE` */
 export function readRows(name: string, vectors: Vectors): Rows {
+  const isText = (value: unknown) => typeof value === 'string';
+  if (isText(vectors) || (Array.isArray(vectors) && isText(vectors[0]))) {
+    throw new BertNativeError('ERR_DTYPE', `${name}: expected vectors, got texts; encode() makes vectors of texts`);
+  }
   const tensor = vectors instanceof Tensor ? vectors.to('float32') : Tensor.from(vectors, 'float32');
   const { dims, data, size } = tensor;
   if (dims.length === 1) return { data, count: size > 0 ? 1 : 0, size };

@@ -1,4 +1,5 @@
 import { BertNativeError } from '../errors.ts';
+import { describe } from '../options.ts';
 import { createData, type FloatType, isFloatType } from './data-type.ts';
 import { logSoftmaxLine, softmaxLine } from './reductions.ts';
 import { broadcastDims, broadcastStrides, dimsText, gather, product } from './shape.ts';
@@ -65,6 +66,10 @@ export function cos_sim(a: Vector | Tensor<FloatType>, b: Vector | Tensor<FloatT
 function checkVectors(name: string, a: Vector | Tensor, b: Vector | Tensor): [Vector, Vector] {
   if (a instanceof Tensor || b instanceof Tensor) {
     throw new BertNativeError('ERR_DTYPE', `${name}() takes two tensors or two arrays of numbers`);
+  }
+  for (const vector of [a, b] as unknown[]) {
+    if (Array.isArray(vector) || ArrayBuffer.isView(vector)) continue;
+    throw new BertNativeError('ERR_DTYPE', `${name}() takes vectors, not ${describe(vector)}`);
   }
   if (a.length !== b.length) {
     throw new BertNativeError('ERR_SHAPE', `${name}() takes vectors of one length; got ${a.length} and ${b.length}`);

@@ -68,7 +68,9 @@ const textReader: TextReader = {
     const strings: string[] = [];
     for (let i = 0; i < texts.length; ++i) {
       const text = texts[i];
-      if (typeof text !== 'string') throw typeError(name(i), text, 'a string');
+      if (typeof text !== 'string') {
+        throw typeError(name(i), text, name(i) === 'text' ? 'a string or an array of strings' : 'a string');
+      }
       strings.push(text);
     }
     return { texts: strings, word_starts: null };

@@ -1,6 +1,7 @@
 import { spawnSync } from 'node:child_process';
 import { cpSync, mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { pathToFileURL } from 'node:url';
 import { expect, test } from 'vitest';
 import { packageRoot } from '../../lib/binding/load.ts';
 import { temporaryFolder } from '../support/temporary.ts';
@@ -38,6 +39,29 @@ test('BERT_NATIVE_ADDON names the file', () => {
   expect(load(packageRoot, { BERT_NATIVE_ADDON: '/nowhere/a.node' })).toMatchObject({
     code: 'ERR_ADDON',
     message: 'BERT_NATIVE_ADDON names "/nowhere/a.node", which is not there',
+  });
+  const other = join(packageRoot, 'package.json');
+  const { code, message } = load(packageRoot, { BERT_NATIVE_ADDON: other });
+  expect(code).toBe('ERR_ADDON');
+  expect(message).toContain(`${other}, which BERT_NATIVE_ADDON names, does not load as the native addon on `);
+});
+
+test('an older Node', () => {
+  const preload = join(temporaryFolder(), 'older.mjs');
+  writeFileSync(
+    preload,
+    "Object.defineProperty(process, 'versions', { value: { ...process.versions, node: '20.16.0' } });",
+  );
+  expect(load(packageRoot, { NODE_OPTIONS: `--import=${pathToFileURL(preload)}` })).toMatchObject({
+    code: 'ERR_ADDON',
+    message: 'Node 20.17 or newer is needed: this is 20.16.0',
+  });
+});
+
+test('without any addon', () => {
+  expect(load(installedWithout())).toMatchObject({
+    code: 'ERR_ADDON',
+    message: expect.stringContaining(', which has no prebuilt ones; build it from source'),
   });
 });
 

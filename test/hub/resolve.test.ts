@@ -1,5 +1,7 @@
 import { cpSync, mkdirSync, symlinkSync, writeFileSync } from 'node:fs';
+import { homedir } from 'node:os';
 import { join, relative } from 'node:path';
+import { pathToFileURL } from 'node:url';
 import { afterEach, describe, expect, test } from 'vitest';
 import { resolveModelFolder } from '../../lib/hub/resolve.ts';
 import { BertModel, env } from '../../lib/index.ts';
@@ -73,6 +75,19 @@ describe('where a model comes from', () => {
     expect(await failure('https://hub.example/owner/name/tree/main')).toMatchObject({
       code: 'ERR_NOT_FOUND',
       message: expect.stringContaining("did you mean the id 'owner/name'?"),
+    });
+    expect(await failure('~/models/bert')).toMatchObject({
+      code: 'ERR_NOT_FOUND',
+      message: expect.stringContaining(`did you mean the path '${join(homedir(), 'models', 'bert')}'?`),
+    });
+    const url = pathToFileURL(join(homedir(), 'models'));
+    expect(await failure(url.href)).toMatchObject({
+      code: 'ERR_NOT_FOUND',
+      message: expect.stringContaining(`did you mean the path '${join(homedir(), 'models')}'?`),
+    });
+    expect(await failure(url as never)).toMatchObject({
+      code: 'ERR_OPTION',
+      message: expect.stringContaining('fileURLToPath(url)'),
     });
     expect(await failure('')).toMatchObject({ code: 'ERR_OPTION' });
   });

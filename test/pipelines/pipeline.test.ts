@@ -56,6 +56,12 @@ describe('tasks', () => {
     },
   );
 
+  test('a model in its place', async () => {
+    await expect(pipeline('./my-model' as PipelineTask, 'feature-extraction')).rejects.toMatchObject(
+      failure('ERR_OPTION', /^there is no task ".\/my-model": the task comes first, then the model; expected one of /),
+    );
+  });
+
   test.each(['constructor', 'xyz', undefined, null, 7])('%s is none', async (name) => {
     await expect(pipeline(name as PipelineTask)).rejects.toMatchObject(
       failure('ERR_OPTION', /there is no task .*expected one of feature-extraction, /),

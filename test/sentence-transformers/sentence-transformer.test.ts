@@ -117,6 +117,12 @@ describe('encode', () => {
     ['nothing', 'ERR_OPTION', 'texts is undefined', (m) => m.encode(undefined as never)],
     ['an unknown option', 'ERR_OPTION', "did you mean 'normalize'", (m) => m.encode('a', { normalise: true } as never)],
     ['another precision', 'ERR_OPTION', 'binary', (m) => m.encode('a', { precision: 'int4' as never })],
+    [
+      'texts for vectors',
+      'ERR_DTYPE',
+      'encode() makes vectors of texts',
+      (m) => m.similarity('a' as never, ['b'] as never),
+    ],
     ['0 dimensions', 'ERR_OPTION', 'from 1 up', (m) => m.encode('a', { dimensions: 0 })],
   ])('refuses %s', async (_, code, message, action) => {
     const model = await SentenceTransformer.from_pretrained(meanFolder);

@@ -42,5 +42,5 @@ const project = await application.convert();
 if (project === undefined) process.exit(1);
 application.validate(project);
 await application.generateDocs(project, output);
-if (application.logger.hasErrors()) process.exit(1);
+if (application.logger.hasErrors() || application.logger.hasWarnings()) process.exit(1);
 console.log(`\n${join(relative(process.cwd(), output) || '.', 'index.html')}`);
