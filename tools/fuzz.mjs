@@ -1,7 +1,7 @@
 #!/usr/bin/env node
 // Fuzzes what reads files and requests of others: the native core by libFuzzer (clang), the parsers in TypeScript by
 // tools/fuzz/parsers. Prints a table; status 1 where something was found, which lies in build/fuzz/found then.
-// Usage: npm run fuzz -- [target…] [--seconds 200] [--seed 1] [--without-native]        --list names the targets
+// Usage: npm run fuzz -- [target…] [--seconds 130] [--seed 1] [--without-native]        --list names the targets
 //   --seconds         for each target; what stands here takes an hour for all of them
 //   --seed            of what is random
 //   --without-native  only the parsers, which need no compiler
@@ -13,7 +13,7 @@ import { fuzzParser, parserTargets } from './fuzz/parsers.mjs';
 const { values, positionals } = parseArgs({
   allowPositionals: true,
   options: {
-    seconds: { type: 'string', default: '200' },
+    seconds: { type: 'string', default: '130' },
     seed: { type: 'string', default: '1' },
     'without-native': { type: 'boolean', default: false },
     list: { type: 'boolean', default: false },

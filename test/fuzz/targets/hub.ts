@@ -1,4 +1,4 @@
-import { writeFileSync } from 'node:fs';
+import { mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { env } from '../../../lib/env.ts';
 import { CachedRepository } from '../../../lib/hub/cache.ts';
@@ -127,9 +127,9 @@ export const hubTargets: Readonly<Record<string, FuzzTarget>> = {
       '"__proto__"',
     ],
     run: (bytes) =>
-      withFolder(new Map([['models--a--b/x', bytes]]), async (folder) => {
+      withFolder(new Map(), async (folder) => {
         const cache = new CachedRepository(folder, 'a/b');
-        await cache.writeTree(commit, new Map());
+        mkdirSync(join(cache.folder, 'trees'), { recursive: true });
         writeFileSync(join(cache.folder, 'trees', `${commit}.json`), bytes);
         checkListing((await cache.readTree(commit)) ?? new Map());
       }),
