@@ -10,7 +10,7 @@
 //   --seconds  how long the program runs that goes through Node
 
 import { spawnSync } from 'node:child_process';
-import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { closeSync, existsSync, mkdirSync, openSync, readdirSync, readFileSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
 import { build, root, runtimeOf, sanitizers } from './sanitize/build.mjs';
@@ -54,7 +54,6 @@ for (const name of names) {
   run(name, 'through Node', logs, [process.execPath, join(root, 'tools', 'sanitize', 'smoke.mjs'), values.seconds], {
     LD_PRELOAD: runtimeOf(name).join(':'),
     BERT_NATIVE_ADDON: built.addon,
-    BERT_NATIVE_PREBUILD: built.folder,
     UV_THREADPOOL_SIZE: '4',
   });
 }
@@ -83,22 +82,24 @@ function run(sanitizer, title, logs, command, environment) {
   const log = join(logs, title.replace(/\W+/g, '-'));
   const start = performance.now();
   const [program, ...options] = withoutRandomAddresses(sanitizer, command);
+  const output = ['out', 'err'].map((name) => `${log}-${name}.txt`);
+  console.log(`${sanitizer}: ${title} … (${output[0]})`);
+  const [out, err] = output.map((file) => openSync(file, 'w'));
   const result = spawnSync(program, options, {
     cwd: root,
-    encoding: 'utf8',
-    maxBuffer: 1 << 28,
+    stdio: ['ignore', out, err],
     env: { ...process.env, ...environment, ...settings(sanitizer, log) },
   });
+  for (const file of [out, err]) closeSync(file);
+  const [stdout, stderr] = output.map((file) => readFileSync(file, 'utf8'));
   const seconds = ((performance.now() - start) / 1000).toFixed(0);
   const files = readdirSync(logs).filter((file) => join(logs, file).startsWith(`${log}.`));
   const written = files.map((file) => readFileSync(join(logs, file), 'utf8')).join('\n');
-  const { own: found, others } = reportsIn(`${written}\n${result.stderr}`, own);
-  writeFileSync(`${log}-output.txt`, `${result.stdout}${result.stderr}`);
+  const { own: found, others } = reportsIn(`${written}\n${stderr}`, own);
   for (const report of found.slice(0, 5)) console.log(`\n${report.split('\n').slice(0, 60).join('\n')}`);
   const status = result.signal ?? result.status;
-  if (status !== 0)
-    console.log(`\n${title} ended with ${status}:\n${lastLines(result.stdout)}\n${lastLines(result.stderr)}`);
-  const last = result.stdout.trim().split('\n').at(-1) ?? '';
+  if (status !== 0) console.log(`\n${title} ended with ${status}:\n${lastLines(stdout)}\n${lastLines(stderr)}`);
+  const last = stdout.trim().split('\n').at(-1) ?? '';
   reports += found.length;
   rows.push([sanitizer, title, status === 0 ? last : `FAILED (${status})`, found.length, others, seconds]);
   console.log(`${sanitizer}: ${title}: ${rows.at(-1)[2]}, ${found.length} reports, ${seconds} s`);

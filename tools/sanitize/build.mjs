@@ -17,8 +17,7 @@ export const sanitizers = {
  * Builds the native tests and the addon with a sanitizer, by g++, in a folder of its own.
  *
  * @param {keyof typeof sanitizers} name
- * @returns {{ tests: string, addon: string, folder: string }} the program, the addon, and the folder that stands for the
- *   package's root when the addon is looked for
+ * @returns {{ tests: string, addon: string, folder: string }} the program, the addon, and the folder that all of it is in
  */
 export function build(name) {
   const folder = join(root, 'build', 'sanitize', name);
