@@ -80,11 +80,18 @@ crtendS.o%s ${libraries}/crtn.o
 
 const cmakeToolchain = (folder) => `set(CMAKE_SYSTEM_NAME Linux)
 set(CMAKE_SYSTEM_PROCESSOR x86_64)
-set(CMAKE_C_COMPILER gcc)
-set(CMAKE_CXX_COMPILER g++)
-set(CMAKE_C_FLAGS_INIT -specs=${folder}/musl.specs)
-set(CMAKE_CXX_FLAGS_INIT -specs=${folder}/musl.specs)
+set(CMAKE_C_COMPILER ${folder}/bin/${triple}-gcc)
+set(CMAKE_CXX_COMPILER ${folder}/bin/${triple}-g++)
 `;
+
+// The system's compiler under another name. As flags of CMake's the specifications would be lost: cmake-js sets its own.
+function writeCompilers(folder) {
+  mkdirSync(join(folder, 'bin'));
+  for (const name of ['gcc', 'g++']) {
+    const script = `#!/bin/sh\nexec ${name} '-specs=${folder}/musl.specs' "$@"\n`;
+    writeFileSync(join(folder, 'bin', `${triple}-${name}`), script, { mode: 0o755 });
+  }
+}
 
 /** What of the compiler's sources its C++ library is built of; the rest is most of it. */
 const sourcesWanted = ['libstdc++-v3', 'libgcc', 'libiberty', 'include', 'config', 'gcc/BASE-VER', 'gcc/DATESTAMP']
@@ -151,6 +158,7 @@ export function muslToolchain() {
   writeFileSync(join(lib, 'libc.so'), `INPUT ( -l:${libcName} )\n`);
   writeFileSync(join(folder, 'musl.specs'), specs(folder));
   writeFileSync(join(folder, 'toolchain.cmake'), cmakeToolchain(folder));
+  writeCompilers(folder);
   const work = join(folder, 'work');
   mkdirSync(work);
   copyFileSync(compilerPath('libgcc_eh.a'), join(lib, 'libgcc_eh.a'));
