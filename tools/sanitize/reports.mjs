@@ -37,11 +37,14 @@ function blocksOf(report) {
     .filter((block) => /^(?:Direct|Indirect) leak of/.test(block));
 }
 
-/** Frames that stand above whoever called them: the sanitizers' own, and the C++ library's. */
-const above = / in (?:__interceptor_|operator new|operator delete|std::)|\blib(?:asan|tsan|ubsan|lsan|stdc\+\+)\.so/;
+/** Frames that stand above whoever called them: the sanitizers' own, the C++ library's, and headers of others. */
+const above =
+  / in (?:__interceptor_|operator new|operator delete|std::)|\blib(?:asan|tsan|ubsan|lsan|stdc\+\+)\.so|\/node_modules\/.*\.h:/;
 
 /** Whether the addon or the tests did it, in one of the stacks of what happened: who made the threads is not asked. */
 function isOwn(report, own) {
+  // What is not instrumented cannot be caught at it; these end the process, too.
+  if (report.includes('ERROR: AddressSanitizer')) return true;
   const [happened] = report.split(/\n {2}(?=Location is|Mutex |Thread T|As if synchronized)/);
   const stacks = happened.split(/\n(?=\s*#0 )/).slice(1);
   if (stacks.length === 0) return true;
