@@ -10,7 +10,7 @@
 //   --seconds  how long the program runs that goes through Node
 
 import { spawnSync } from 'node:child_process';
-import { closeSync, existsSync, mkdirSync, openSync, readdirSync, readFileSync, rmSync } from 'node:fs';
+import { closeSync, mkdirSync, openSync, readdirSync, readFileSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
 import { build, root, runtimeOf, sanitizers } from './sanitize/build.mjs';
@@ -37,6 +37,7 @@ const areas = {
   thread: values.full ? [''] : ['common/', 'cpu/', 'fault_injection', 'onnxruntime/', 'search/', 'tokenizer/'],
 };
 
+const maxMinutes = 90;
 const own = /bert_native\.node|native_tests|\/native\//;
 const rows = [];
 let reports = 0;
@@ -48,7 +49,7 @@ for (const name of names) {
   mkdirSync(logs, { recursive: true });
   for (const area of values.tests === undefined ? areas[name] : [values.tests]) {
     const title = area === '' ? 'native tests' : `native tests: ${area}`;
-    run(name, title, logs, [built.tests, area, ...lowerIsas(built.tests)], {}, /^\d+ passed, 0 failed/);
+    run(name, title, logs, [built.tests, area, ...lowerIsas(name, built.tests)], {}, /^\d+ passed, 0 failed/);
   }
   if (values['no-smoke']) continue;
   const smoke = [process.execPath, join(root, 'tools', 'sanitize', 'smoke.mjs'), values.seconds];
@@ -73,9 +74,12 @@ console.log(
 process.exit(failed.length === 0 ? 0 : 1);
 
 /** What leaves tests of all instruction sets but the best out, where all tests of a layer are run once for each. */
-function lowerIsas(tests) {
+function lowerIsas(sanitizer, tests) {
   if (values.full) return [];
-  const names = spawnSync(tests, ['--isas'], { encoding: 'utf8' }).stdout.trim().split('\n');
+  const [program, ...options] = withoutRandomAddresses(sanitizer, [tests, '--isas']);
+  const { status, stdout, stderr } = spawnSync(program, options, { encoding: 'utf8' });
+  if (status !== 0) fail(`${tests} --isas ended with ${status}: ${stderr}`);
+  const names = stdout.trim().split('\n');
   return names.slice(0, -1).map((isa) => `-${isa}`);
 }
 
@@ -93,6 +97,8 @@ function run(sanitizer, title, logs, command, environment, lastLine) {
   const result = spawnSync(program, options, {
     cwd: root,
     stdio: ['ignore', out, err],
+    timeout: maxMinutes * 60_000, // what waits for ever is what is looked for, too
+    killSignal: 'SIGKILL',
     env: { ...process.env, ...environment, ...settings(sanitizer, log) },
   });
   for (const file of [out, err]) closeSync(file);
@@ -112,12 +118,12 @@ function run(sanitizer, title, logs, command, environment, lastLine) {
 }
 
 function settings(sanitizer, log) {
-  const suppressions = join(root, 'tools', 'sanitize', `${sanitizer}.supp`);
-  const common = `log_path=${log}:suppressions=${existsSync(suppressions) ? suppressions : ''}`;
-  if (sanitizer === 'thread') return { TSAN_OPTIONS: `${common}:halt_on_error=0:exitcode=0:second_deadlock_stack=1` };
+  if (sanitizer === 'thread') {
+    return { TSAN_OPTIONS: `log_path=${log}:halt_on_error=0:exitcode=0:second_deadlock_stack=1` };
+  }
   return {
     // Allocations too large for the machine are to fail as they do without a sanitizer: tests want to see that.
-    ASAN_OPTIONS: `${common}:detect_leaks=1:allocator_may_return_null=1:detect_stack_use_after_return=0:malloc_context_size=24`,
+    ASAN_OPTIONS: `log_path=${log}:detect_leaks=1:allocator_may_return_null=1:detect_stack_use_after_return=0:malloc_context_size=24`,
     // Leaks are judged by what they report.
     LSAN_OPTIONS: 'exitcode=0:report_objects=0:max_leaks=0',
     UBSAN_OPTIONS: `log_path=${log}:print_stacktrace=1:halt_on_error=0`,
