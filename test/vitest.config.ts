@@ -20,7 +20,7 @@ const { platform, arch, libc } = thisPlatform();
 const libraries = join(packageRoot, 'node_modules', 'onnxruntime-node', 'bin', 'napi-v6', platform, arch);
 const hasOnnxRuntime = libc !== 'musl' && existsSync(libraries);
 const withOnnxRuntime = [
-  'test/onnx/**',
+  'test/onnx/*.test.ts',
   'test/{engines,models}/onnxruntime/**',
   'test/**/transformers-js*.test.ts',
   'test/{bench,cli}/onnxruntime.test.ts',

@@ -53,9 +53,10 @@ const widths = header.map((title, i) => Math.max(title.length, ...rows.map((row)
 for (const row of [header, ...rows]) {
   console.log(`  ${row.map((cell, i) => String(cell).padEnd(widths[i])).join('  ')}`.trimEnd());
 }
+const skipped = rows.filter((row) => row[2] === 'SKIPPED').length;
 const found = rows.reduce((sum, row) => sum + (Number(row[2]) || 0), 0);
 console.log(
-  `\n${seconds} s for each target, seed ${seed}: ${found === 0 ? 'nothing was found' : `${found} findings, in build/fuzz/found`}`,
+  `\n${seconds} s for each target, seed ${seed}: ${found === 0 ? 'nothing was found' : `${found} findings, in build/fuzz/found`}${skipped > 0 ? `, ${skipped} targets SKIPPED` : ''}`,
 );
 process.exit(found === 0 ? 0 : 1);
 

@@ -13,7 +13,7 @@ const purposes = {
   arm64: [['cmake'], ['g++-aarch64-linux-gnu'], ['binutils'], ['xz-utils'], ['qemu-user-static', 'qemu-user']],
   musl: [['cmake'], ['g++'], ['binutils'], ['make'], ['xz-utils'], ['musl-tools'], [`gcc-${compilerVersion()}-source`]],
   sanitize: [['cmake'], ['g++'], ['util-linux']],
-  fuzz: [['cmake'], ['clang'], ['libclang-rt-14-dev', 'libclang-rt-dev']],
+  fuzz: [['cmake'], ['clang'], ['libclang-rt-dev', 'libclang-rt-14-dev']],
 };
 
 const { values, positionals } = parseArgs({

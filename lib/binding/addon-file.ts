@@ -26,9 +26,12 @@ function thisLibc(): 'glibc' | 'musl' {
   if (report === undefined) return 'musl';
   const { excludeNetwork } = report;
   report.excludeNetwork = true; // it would look every address up
-  const { header } = report.getReport() as { header?: { glibcVersionRuntime?: string } };
-  report.excludeNetwork = excludeNetwork;
-  return header?.glibcVersionRuntime === undefined ? 'musl' : 'glibc';
+  try {
+    const { header } = report.getReport() as { header?: { glibcVersionRuntime?: string } };
+    return header?.glibcVersionRuntime === undefined ? 'musl' : 'glibc';
+  } finally {
+    report.excludeNetwork = excludeNetwork;
+  }
 }
 
 function hasMuslLoader(folder: string): boolean {

@@ -9,7 +9,7 @@ import { temporaryFolder } from '../support/temporary.ts';
 // What a process says that cannot load the addon: each in a process of its own, from the built library.
 
 const script = (root: string) => `
-  import { nativeBinding } from ${JSON.stringify(join(root, 'dist', 'binding', 'load.js'))};
+  import { nativeBinding } from ${JSON.stringify(pathToFileURL(join(root, 'dist', 'binding', 'load.js')).href)};
   try {
     console.log(JSON.stringify({ threads: nativeBinding().system_info().threads }));
   } catch ({ name, code, message }) {

@@ -1,6 +1,7 @@
 import { spawnSync } from 'node:child_process';
 import { mkdirSync, readFileSync, symlinkSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { pathToFileURL } from 'node:url';
 import { expect, test } from 'vitest';
 import { findAddon } from '../../lib/binding/load.ts';
 import { fileOf, targets } from '../../tools/prebuilds/targets.mjs';
@@ -80,7 +81,7 @@ test('so does one in CommonJS, in a single executable whose asset is the addon',
 test('the piece for Next.js names the package and a folder of a release', async () => {
   const file = join(temporaryFolder(), 'next.config.mjs');
   writeFileSync(file, pieceWith('next.config.mjs'));
-  const { default: config } = await import(file);
+  const { default: config } = await import(pathToFileURL(file).href);
   expect(config.serverExternalPackages).toEqual(['bert-native']);
   const [traced] = config.outputFileTracingIncludes['/**'];
   const folders = targets.map(

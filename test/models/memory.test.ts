@@ -1,6 +1,7 @@
 import { execFileSync } from 'node:child_process';
 import { existsSync, statSync } from 'node:fs';
 import { join } from 'node:path';
+import { pathToFileURL } from 'node:url';
 import { describe, expect, test } from 'vitest';
 import { nativeBinding } from '../../lib/binding/load.ts';
 import { readParameterSource } from '../../lib/engines/reference/weights.ts';
@@ -23,7 +24,7 @@ const inParts = nativeBinding().system_info().isa === 'amx' && env.fp32MatrixUni
 function load(folder: string): { peak_bytes: number; mapped: string[] } {
   const script = `
     import { readFileSync } from 'node:fs';
-    import { BertModel } from ${JSON.stringify(join(root, 'dist', 'index.js'))};
+    import { BertModel } from ${JSON.stringify(pathToFileURL(join(root, 'dist', 'index.js')).href)};
     const model = await BertModel.from_pretrained(${JSON.stringify(folder)}, { strict: true });
     await model([[101, 2000, 102]]);
     const peak = /VmHWM:\\s+(\\d+) kB/.exec(readFileSync('/proc/self/status', 'utf8'))[1];

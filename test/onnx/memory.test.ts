@@ -1,6 +1,7 @@
 import { execFileSync } from 'node:child_process';
 import { existsSync, statSync } from 'node:fs';
 import { join } from 'node:path';
+import { pathToFileURL } from 'node:url';
 import { describe, expect, test } from 'vitest';
 import { BertConfig, BertModel } from '../../lib/index.ts';
 import { temporaryFolder } from '../support/temporary.ts';
@@ -13,7 +14,7 @@ if (!onLinux) console.warn('SKIPPED: peak memory is read from /proc, which this 
 function peaks(folder: string, options: object): { loaded: number; exported: number } {
   const script = `
     import { readFileSync } from 'node:fs';
-    import { BertModel } from ${JSON.stringify(join(root, 'dist', 'index.js'))};
+    import { BertModel } from ${JSON.stringify(pathToFileURL(join(root, 'dist', 'index.js')).href)};
     const peak = () => Number(/VmHWM:\\s+(\\d+) kB/.exec(readFileSync('/proc/self/status', 'utf8'))[1]) * 1024;
     const model = await BertModel.from_pretrained(${JSON.stringify(folder)}, { strict: true });
     const loaded = peak();

@@ -1,6 +1,6 @@
 import { execFileSync } from 'node:child_process';
 import { existsSync, readFileSync } from 'node:fs';
-import { join } from 'node:path';
+import { join, resolve } from 'node:path';
 import { beforeAll, expect, test } from 'vitest';
 import { packageRoot } from '../../lib/binding/load.ts';
 import { temporaryFolder } from '../support/temporary.ts';
@@ -41,7 +41,7 @@ beforeAll(() => {
   execFileSync(process.execPath, [vitest, ...args], { cwd: packageRoot, stdio: 'ignore' });
   const listed: { name: string; file: string }[] = JSON.parse(readFileSync(list, 'utf8'));
   for (const path of files) {
-    const own = listed.filter(({ file }) => file === join(packageRoot, path));
+    const own = listed.filter(({ file }) => resolve(file) === resolve(packageRoot, path));
     names.set(path, own.map(({ name }) => name).join('\n'));
   }
 });

@@ -284,7 +284,7 @@ describe('zip archives', () => {
     locator.writeUInt32LE(0x07064b50);
     locator.writeBigUInt64LE(BigInt(archive.byteLength - 22), 8);
     const parts = [archive.subarray(0, -22), record, locator, archive.subarray(-22)];
-    expect((await failure(read(Buffer.concat(parts)), 'ERR_FILE_FORMAT')).message).toContain('entries');
+    expect((await failure(read(Buffer.concat(parts)), 'ERR_FILE_FORMAT')).message).toContain('at most 200000');
   });
 
   test('many entries', async () => {

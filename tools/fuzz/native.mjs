@@ -72,7 +72,7 @@ function runTarget(name, options) {
 const limits = ['-timeout=20', '-max_len=2048', '-rss_limit_mb=2048'];
 
 /**
- * Fuzzes a target by libFuzzer, from where the last run stopped. What it finds is written to build/fuzz/found/<target>.
+ * Fuzzes a target by libFuzzer, from where the last run stopped. What it finds is written to build/fuzz/found/native-<target>.
  *
  * @param {string} name
  * @param {{ seconds: number, seed: number }} options
@@ -80,7 +80,7 @@ const limits = ['-timeout=20', '-max_len=2048', '-rss_limit_mb=2048'];
  */
 export function fuzzNative(name, { seconds, seed }) {
   const corpus = grownCorpus(name);
-  const found = join(root, 'build', 'fuzz', 'found', name);
+  const found = join(root, 'build', 'fuzz', 'found', `native-${name}`);
   for (const made of [corpus, found]) mkdirSync(made, { recursive: true });
   const before = new Set(readdirSync(found));
   const { stderr, status } = runTarget(name, [

@@ -72,6 +72,9 @@ async function runWorker(data) {
     worker.on('error', (error) => result.findings.push({ bytes: lastInput(), message: String(error.stack ?? error) }));
     worker.on('exit', resolve);
   });
+  if (result.corpus === undefined && result.findings.length === 0) {
+    result.findings.push({ bytes: lastInput(), message: 'the worker ended' });
+  }
   clearInterval(watch);
   result.inputs = counters[0];
   return result;

@@ -6,7 +6,8 @@ import { existsSync, mkdirSync, mkdtempSync, symlinkSync } from 'node:fs';
 import { delimiter, join } from 'node:path';
 
 /** How the registry is reached is the machine's business, not the user's home. */
-const passed = /^(npm_config_registry|https?_proxy|no_proxy|node_extra_ca_certs|ssl_cert_file|systemroot|comspec)$/i;
+const passed =
+  /^(npm_config_registry|https?_proxy|no_proxy|node_extra_ca_certs|ssl_cert_file|systemroot|windir|comspec|temp|tmp|localappdata|programdata|programfiles.*)$/i;
 
 export class Sandbox {
   #env;

@@ -47,7 +47,9 @@ export function olderGlibc(arch) {
       rmSync(path, { recursive: true, force: true });
       mkdirSync(path, { recursive: true });
     }
-    run('tar', ['xJf', join(npmPackage(spec, integrity), `${triple}.tar.xz`), '-C', unpacked]);
+    // By Python, which building with node-gyp's kin needs anyway: tar would need xz beside it.
+    const unpack = 'import sys, tarfile; tarfile.open(sys.argv[1]).extractall(sys.argv[2])';
+    run('python3', ['-c', unpack, join(npmPackage(spec, integrity), `${triple}.tar.xz`), unpacked]);
     const sysroot = join(unpacked, triple, 'sysroot');
     for (const name of [...shared, loader]) copyFileSync(join(sysroot, 'lib', name), join(made, name));
     for (const name of archives) copyFileSync(join(sysroot, 'usr', 'lib', name), join(made, name));

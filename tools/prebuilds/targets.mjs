@@ -8,8 +8,8 @@ import { hasMuslParts } from './musl.mjs';
 
 const here = dirname(fileURLToPath(import.meta.url));
 
-/** No addon may need a newer one: what Node 20 itself needs. */
-export const glibcFloor = '2.28';
+/** No addon may need a newer one. (Node 20 itself needs 2.28.) */
+export const glibcFloor = '2.17';
 /** What Node 20 needs. */
 export const oldestMacos = '11.0';
 export const maxAddonBytes = 4_000_000;
