@@ -127,7 +127,7 @@ if (!options['no-native-tests']) {
     const program = join(buildFolder, 'test', 'native', 'native_tests');
     const name = filter === '' ? 'native tests' : `native tests, ${filter}`;
     const outcome = step(name, runner.command, [...runner.args, program, filter], {
-      timeout: Math.max(1, end - performance.now()),
+      timeout: Math.max(1, Math.round(end - performance.now())),
     });
     record(name, outcome, (output) => output.trim().split('\n').at(-1));
   }

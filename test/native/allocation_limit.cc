@@ -46,7 +46,9 @@ void* operator new(size_t size, std::align_val_t alignment, const std::nothrow_t
 #if defined(__SANITIZE_ADDRESS__)
 // These operators take from malloc, and a library's forms that are not among them are the sanitizer's: what one gave
 // the other may get.
-extern "C" const char* __asan_default_options() { return "alloc_dealloc_mismatch=0"; }
+extern "C" __attribute__((visibility("default"))) const char* __asan_default_options() {
+  return "alloc_dealloc_mismatch=0";
+}
 #endif
 
 void* operator new(size_t size) {
