@@ -1,5 +1,6 @@
 #include "tokenizer/added_tokens.h"
 
+#include <unordered_set>
 #include <utility>
 
 #include "common/errors.h"
@@ -26,10 +27,13 @@ std::vector<AddedToken> checked(std::vector<AddedToken> tokens) {
   return tokens;
 }
 
+// Of tokens that a normalizer makes the same, the first is found, as in the Rust library.
 DoubleArrayTrie build_trie(const std::vector<AddedToken>& tokens) {
   std::vector<std::pair<std::string, int32_t>> entries;
+  std::unordered_set<std::u16string_view> seen;
   entries.reserve(tokens.size());
   for (size_t i = 0; i < tokens.size(); ++i) {
+    if (!seen.insert(tokens[i].content).second) continue;
     std::string key;
     for (const char16_t unit : tokens[i].content) {
       key += static_cast<char>(high_byte(unit));
