@@ -327,6 +327,10 @@ void add_added_token_tests() {
     BN_CHECK(matches_in(tokens, u"w ww \U0001D7D8w w\u0301 (w)") == "3@0-1 3@13-14 ",
              matches_in(tokens, u"w ww \U0001D7D8w w\u0301 (w)"));
   });
+  add("tokenizer/added tokens: of two with the same content the first", [] {
+    const AddedTokens tokens({added(u"x", 7), added(u"y", 8), added(u"x", 5)});
+    BN_CHECK(matches_in(tokens, u"xyx") == "7@0-1 8@1-2 7@2-3 ", matches_in(tokens, u"xyx"));
+  });
   add("tokenizer/added tokens: nothing to look for, nothing to find", [] {
     BN_CHECK(matches_in(AddedTokens({}), u"abc").empty(), "no tokens");
     check_throws(ErrorCode::kOption, "added_tokens[1].content", [] { AddedTokens({added(u"a", 0), added(u"", 1)}); });
