@@ -27,7 +27,7 @@ std::vector<AddedToken> checked(std::vector<AddedToken> tokens) {
   return tokens;
 }
 
-// Of tokens that a normalizer makes the same, the first is found, as in the Rust library.
+// Of tokens that a normalizer makes the same, the first is found. (The Rust library tokenizers 0.23 finds any of them.)
 DoubleArrayTrie build_trie(const std::vector<AddedToken>& tokens) {
   std::vector<std::pair<std::string, int32_t>> entries;
   std::unordered_set<std::u16string_view> seen;

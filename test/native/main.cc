@@ -1,5 +1,6 @@
 // native_tests [substring] [-part…]: runs the tests whose names contain the substring, all without. Left out are those
-// of whose names, which read "area: what, of what, …", such a part is one. Status 0 if none failed. native_tests
+// of whose names, which read "area: what, of what, …", such a part or the area is one. Status 0 if none failed.
+// native_tests
 // --isas: prints this machine's instruction sets, the best last.
 
 #include <algorithm>
@@ -63,10 +64,10 @@ bool passes(const Test& test) {
   return passed;
 }
 
-// Whether one of the name's parts between commas is one of these.
+// Whether one of the name's parts between commas, or its area, is one of these.
 bool has_part(const std::string& name, const std::vector<std::string>& parts) {
   return std::any_of(parts.begin(), parts.end(), [&](const std::string& part) {
-    return (name + ",").find(", " + part + ",") != std::string::npos;
+    return (name + ",").find(", " + part + ",") != std::string::npos || name.starts_with(part + ": ");
   });
 }
 

@@ -74,7 +74,6 @@ describe('a small vocabulary of letters', () => {
     from: 'vocab.txt' as const,
     special_tokens: [...specialTokens],
     normalized_ids: [],
-    is_unigram: false,
     unigram_unknown_id: null,
     special_count: 3,
   });

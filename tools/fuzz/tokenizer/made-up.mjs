@@ -229,8 +229,8 @@ function madeUpModel(random, alphabet) {
       const byte_fallback = random(3) === 0;
       const pieces = [...known, ...Array.from({ length: 150 }, () => run(2 + random(3)))];
       const tokens = unique([...start, ...(byte_fallback ? bytes : []), ...pieces]);
-      // Scores that no two cuts share by chance.
-      const vocab = tokens.map((token) => [token, start.includes(token) ? 0 : -(1 + random(1_000_000) / 100_003)]);
+      // Few cuts share a sum by chance, and none by rounding: these are read exactly by any parser, and so are their sums.
+      const vocab = tokens.map((token) => [token, start.includes(token) ? 0 : -(1 + random(40_960) / 4096)]);
       return { tokens, json: { type: 'Unigram', unk_id: 0, byte_fallback, vocab } };
     }
     default: {

@@ -13,7 +13,6 @@ import rust from 'tokenizers';
  * @property {'tokenizer.json' | 'vocab.txt'} from what ours is read from
  * @property {string[]} special_tokens what is found in raw text
  * @property {number[]} normalized_ids added tokens that are found in the normalised text
- * @property {boolean} is_unigram
  * @property {number | null} unigram_unknown_id of a Unigram model's unknown piece
  * @property {number} special_count tokens that are put around a pair
  */
@@ -36,15 +35,13 @@ export async function openBoth({ AutoTokenizer, BertTokenizer }, folder, from) {
       ? BertTokenizer.from_pretrained(folder)
       : AutoTokenizer.from_pretrained(alone));
     const { added_tokens, model } = JSON.parse(await readFile(path, 'utf8'));
-    const is_unigram = model.type === 'Unigram';
     return {
       own,
       reference,
       from,
       special_tokens: added_tokens.map(({ content }) => content),
       normalized_ids: added_tokens.filter(({ normalized }) => normalized).map(({ id }) => id),
-      is_unigram,
-      unigram_unknown_id: is_unigram ? (model.unk_id ?? null) : null,
+      unigram_unknown_id: model.type === 'Unigram' ? (model.unk_id ?? null) : null,
       special_count: own.num_special_tokens_to_add(true),
     };
   } finally {
