@@ -129,7 +129,10 @@ function run(sanitizer, title, logs, command, environment, lastLine) {
 
 function settings(sanitizer, log) {
   if (sanitizer === 'thread') {
-    return { TSAN_OPTIONS: `log_path=${log}:halt_on_error=0:exitcode=0:second_deadlock_stack=1:memory_limit_mb=6000` };
+    const suppressions = join(root, 'tools', 'sanitize', 'thread.supp');
+    return {
+      TSAN_OPTIONS: `log_path=${log}:suppressions=${suppressions}:halt_on_error=0:exitcode=0:second_deadlock_stack=1:memory_limit_mb=6000`,
+    };
   }
   return {
     // Allocations too large for the machine are to fail as they do without a sanitizer: tests want to see that.
