@@ -6,8 +6,14 @@ import { Worker } from 'node:worker_threads';
 import { bundleOf, root } from './bundle.mjs';
 
 const maxInputBytes = 1 << 16;
-/** An input that takes longer than this never ends, or ends too late for whoever waits for it. */
+/** In the memory that is shared with a worker, behind its counters. */
+const inputAt = 12;
+/**
+ * An input that takes more of the processor than this never ends, or ends too late for whoever waits for it. Other
+ * processes do not count; what only waits, without the processor, is found out by the clock.
+ */
 const maxInputSeconds = 10;
+const maxInputClockSeconds = 120;
 const maxHeapMb = 512;
 
 /** The names of what test/fuzz/targets.ts fuzzes. */
@@ -48,20 +54,25 @@ export async function fuzzParser(name, { seconds, seed }) {
 }
 
 async function runWorker(data) {
-  const shared = new SharedArrayBuffer(8 + maxInputBytes);
-  const counters = new Int32Array(shared, 0, 2);
+  // How many inputs were begun, the last one's bytes, whether it is done, and the input.
+  const shared = new SharedArrayBuffer(inputAt + maxInputBytes);
+  const counters = new Int32Array(shared, 0, 3);
   const worker = new Worker(new URL('./parsers/worker.mjs', import.meta.url), {
-    workerData: { ...data, bundle: await bundleOf('targets'), shared },
+    workerData: { ...data, bundle: await bundleOf('targets'), shared, inputAt },
     resourceLimits: { maxOldGenerationSizeMb: maxHeapMb },
     execArgv: ['--no-warnings'],
   });
   const result = { inputs: 0, findings: [] };
-  const lastInput = () => Uint8Array.from(new Uint8Array(shared, 8, Math.min(maxInputBytes, counters[1])));
-  let [seen, since] = [-1, performance.now()];
+  const lastInput = () => Uint8Array.from(new Uint8Array(shared, inputAt, Math.min(maxInputBytes, counters[1])));
+  let seen = { input: -1, clock: 0, processor: 0 };
   const watch = setInterval(() => {
-    if (counters[0] !== seen) [seen, since] = [counters[0], performance.now()];
-    if (seen === 0 || performance.now() - since < 1000 * maxInputSeconds) return;
-    result.findings.push({ bytes: lastInput(), message: `no answer after ${maxInputSeconds} s` });
+    const now = { input: Atomics.load(counters, 0), clock: performance.now() / 1000, processor: processorSeconds() };
+    if (now.input === 0 || now.input !== seen.input || Atomics.load(counters, 2) === 1) seen = now;
+    const took = { processor: now.processor - seen.processor, clock: now.clock - seen.clock };
+    if (took.processor < maxInputSeconds && took.clock < maxInputClockSeconds) return;
+    const message = `no answer after ${took.processor.toFixed(0)} s of the processor, ${took.clock.toFixed(0)} s in all`;
+    result.findings.push({ bytes: lastInput(), message });
+    clearInterval(watch); // it may take its time to end
     worker.terminate();
   }, 500);
   await new Promise((resolve) => {
@@ -78,6 +89,12 @@ async function runWorker(data) {
   clearInterval(watch);
   result.inputs = counters[0];
   return result;
+}
+
+/** Of all threads of this process, of which a worker's is the one that is busy. */
+function processorSeconds() {
+  const { user, system } = process.cpuUsage();
+  return (user + system) / 1e6;
 }
 
 function keep(name, bytes) {

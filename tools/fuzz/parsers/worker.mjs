@@ -9,9 +9,9 @@ import { makeRandom } from '../../random.mjs';
 import { Coverage } from './coverage.mjs';
 import { maxBytes, mutate } from './mutate.mjs';
 
-const { bundle, name, folders, seconds, seed, shared } = workerData;
-const counters = new Int32Array(shared, 0, 2); // inputs begun, bytes of the last
-const current = new Uint8Array(shared, 8);
+const { bundle, name, folders, seconds, seed, shared, inputAt } = workerData;
+const counters = new Int32Array(shared, 0, 3); // inputs begun, bytes of the last, whether that is done
+const current = new Uint8Array(shared, inputAt);
 /** Taking the counts costs more than a small input does. */
 const inputsAtOnce = 32;
 /** What an input may leave in buffers, beside what the heap's own limit holds. */
@@ -28,6 +28,7 @@ const found = new Set();
 async function run(bytes) {
   current.set(bytes.subarray(0, current.length));
   counters[1] = bytes.length;
+  Atomics.store(counters, 2, 0);
   Atomics.add(counters, 0, 1);
   try {
     const outcome = await check(target, bytes);
@@ -43,6 +44,8 @@ async function run(bytes) {
     if (found.has(where)) return;
     found.add(where);
     parentPort.postMessage({ finding: { bytes: Uint8Array.from(bytes), message: String(error?.stack ?? error) } });
+  } finally {
+    Atomics.store(counters, 2, 1);
   }
 }
 
