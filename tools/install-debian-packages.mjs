@@ -9,8 +9,8 @@ import { parseArgs } from 'node:util';
 /** What each purpose needs. Of several packages in one entry the first that the system knows is taken. */
 const purposes = {
   build: [['cmake']],
-  prebuilds: [['cmake'], ['g++'], ['binutils'], ['xz-utils']],
-  arm64: [['cmake'], ['g++-aarch64-linux-gnu'], ['binutils'], ['xz-utils'], ['qemu-user-static', 'qemu-user']],
+  prebuilds: [['cmake'], ['g++'], ['binutils'], ['python3']],
+  arm64: [['cmake'], ['g++-aarch64-linux-gnu'], ['binutils'], ['python3'], ['qemu-user-static', 'qemu-user']],
   musl: [['cmake'], ['g++'], ['binutils'], ['make'], ['xz-utils'], ['musl-tools'], [`gcc-${compilerVersion()}-source`]],
   sanitize: [['cmake'], ['g++'], ['util-linux']],
   fuzz: [['cmake'], ['clang'], ['libclang-rt-dev', 'libclang-rt-14-dev']],

@@ -47,8 +47,11 @@ export function olderGlibc(arch) {
       rmSync(path, { recursive: true, force: true });
       mkdirSync(path, { recursive: true });
     }
-    // By Python, which building with node-gyp's kin needs anyway: tar would need xz beside it.
-    const unpack = 'import sys, tarfile; tarfile.open(sys.argv[1]).extractall(sys.argv[2])';
+    // By Python: tar would need xz beside it. Newer Pythons refuse links that leave the folder, which a sysroot has; the
+    // archive's hash is known.
+    const unpack = `import sys, tarfile
+options = {'filter': 'fully_trusted'} if hasattr(tarfile, 'fully_trusted_filter') else {}
+tarfile.open(sys.argv[1]).extractall(sys.argv[2], **options)`;
     run('python3', ['-c', unpack, join(npmPackage(spec, integrity), `${triple}.tar.xz`), unpacked]);
     const sysroot = join(unpacked, triple, 'sysroot');
     for (const name of [...shared, loader]) copyFileSync(join(sysroot, 'lib', name), join(made, name));
