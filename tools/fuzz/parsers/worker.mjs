@@ -3,6 +3,7 @@
 
 import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { setImmediate as turnOfTheEventLoop } from 'node:timers/promises';
 import { pathToFileURL } from 'node:url';
 import { parentPort, workerData } from 'node:worker_threads';
 import { makeRandom } from '../../random.mjs';
@@ -14,8 +15,11 @@ const counters = new Int32Array(shared, 0, 3); // inputs begun, bytes of the las
 const current = new Uint8Array(shared, inputAt);
 /** Taking the counts costs more than a small input does. */
 const inputsAtOnce = 32;
-/** What an input may leave in buffers, beside what the heap's own limit holds. */
+/** What inputs may leave in buffers, beside what the heap's own limit holds. */
 const maxBufferBytes = 512 << 20;
+/** By how much the process may grow: what the addon holds is in neither. */
+const maxResidentBytes = 2 ** 31;
+const residentAtFirst = process.memoryUsage.rss();
 
 const url = pathToFileURL(bundle).href;
 const { targets, check } = await import(url);
@@ -54,6 +58,11 @@ function checkBuffers() {
   if (arrayBuffers > maxBufferBytes) throw new Error(`${arrayBuffers} bytes are held in buffers`);
 }
 
+function checkResident() {
+  const grown = process.memoryUsage.rss() - residentAtFirst;
+  if (grown > maxResidentBytes) throw new Error(`the process has grown by ${grown} bytes`);
+}
+
 for (const folder of folders) {
   for (const file of readdirSync(folder).sort()) corpus.push(readFileSync(join(folder, file)));
 }
@@ -66,7 +75,10 @@ const until = performance.now() + 1000 * seconds;
 while (performance.now() < until) {
   const inputs = Array.from({ length: inputsAtOnce }, () => mutate(target, corpus, random));
   for (const bytes of inputs) await run(bytes);
+  // What the addon holds for objects that are gone is freed in a turn of its own, to which promises alone never come.
+  await turnOfTheEventLoop();
   checkBuffers();
+  checkResident();
   const unseen = await coverage.takeNew();
   if (unseen.size === 0) continue;
   // Each by itself again: those that reach what the others do not are kept.
