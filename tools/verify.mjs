@@ -3,7 +3,7 @@
 // library on random texts, accuracy at BERT-base size for each dtype, memory that stays flat, memory that runs out, chaos,
 // and an installation from the packed tarball. Prints one table at the end; everything else goes to build/verify/*.log.
 // Usage: npm run verify -- [--short] [--only text]
-//   --short   minutes instead of an hour: smaller sizes, and nothing that npm test runs as well
+//   --short   minutes instead of half an hour: smaller sizes, and nothing that npm test runs as well
 
 import { spawn } from 'node:child_process';
 import { createWriteStream, existsSync, mkdirSync, readdirSync, readFileSync } from 'node:fs';
