@@ -1,7 +1,6 @@
 // native_tests [substring] [-part…]: runs the tests whose names contain the substring, all without. Left out are those
 // of whose names, which read "area: what, of what, …", such a part or the area is one. Status 0 if none failed.
-// native_tests
-// --isas: prints this machine's instruction sets, the best last.
+// native_tests --isas: prints this machine's instruction sets, the best last.
 
 #include <algorithm>
 #include <cstdio>

@@ -17,7 +17,7 @@ const current = new Uint8Array(shared, inputAt);
 const inputsAtOnce = 32;
 /** What inputs may leave in buffers, beside what the heap's own limit holds. */
 const maxBufferBytes = 512 << 20;
-/** By how much the process may grow: what the addon holds is in neither. */
+/** By how much the process may grow: what the addon holds is neither in the heap nor in buffers. */
 const maxResidentBytes = 2 ** 31;
 const residentAtFirst = process.memoryUsage.rss();
 
